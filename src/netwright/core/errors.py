@@ -1,0 +1,100 @@
+"""Errors: one form for all of them: where, what was expected, what was got, what to do.
+
+Every message of netwright is written by `problem`, so that it has the same four parts in the same order::
+
+    Conv(32, 3) at conv1: expected an input (channels, *space) of rank 2 to 4, got shape (10,).
+    Put Reshape(...) before it.
+
+Five classes are enough, and each is also the built-in exception that a caller would catch:
+
+=================== ================== ==========================================================
+`InvalidParameter`  `ValueError`       an option that cannot be, of a layer, a rule, an estimator
+`InvalidData`       `ValueError`       data that cannot be used: NaN, widths, labels, emptiness
+`JoinError`         `ValueError`       two layers that do not fit
+`CorruptFile`       `ValueError`       a model file that is cut, changed, newer or not ours
+`DivergenceWarning` `UserWarning`      a training run whose loss became infinite or NaN
+=================== ================== ==========================================================
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+class InvalidParameter(ValueError):
+    """An option that cannot be; the message names it, its range and what was given."""
+
+
+class InvalidData(ValueError):
+    """Data that cannot be used as they are; the message names the row and column."""
+
+
+class JoinError(ValueError):
+    """Two layers that do not fit; the message names the layer, its path and both shapes."""
+
+
+class CorruptFile(ValueError):
+    """A model file that is cut, changed, of a newer version, or not a model file."""
+
+
+class DivergenceWarning(UserWarning):
+    """The loss of a training run became infinite or NaN; the run stopped and kept its best weights."""
+
+
+def problem(where: str, expected: str, got: str, remedy: str = "") -> str:
+    """The text of an error in the house's one form.
+
+    Parameters
+    ----------
+    where : name of the object or argument, as the user wrote it.
+    expected : what would have been right.
+    got : what came, with its value.
+    remedy : one sentence that says what to do.
+
+    Examples
+    --------
+    >>> problem("Dropout(p)", "a number in [0, 1)", "1.5", "Give the share of units to drop.")
+    'Dropout(p): expected a number in [0, 1), got 1.5. Give the share of units to drop.'
+    """
+    text = f"{where}: expected {expected}, got {got}."
+    return f"{text} {remedy}" if remedy else text
+
+
+def shown(item: Any, limit: int = 120) -> str:
+    """The repr of a thing for a message: on one line, and cut in the middle where it is longer than `limit`.
+
+    Examples
+    --------
+    >>> shown([1, 2]), shown("a" * 40, limit=20)
+    ('[1, 2]', "'aaaaaaa...aaaaaaaa'")
+    """
+    try:
+        text = " ".join(repr(item).split())
+    except Exception:  # a repr that fails must not hide the error that shows it
+        text = f"<{type(item).__name__}>"
+    if len(text) <= limit:
+        return text
+    left = (limit - 3) // 2
+    return f"{text[:left]}...{text[left + 3 - limit :]}"
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """A hint for an unknown name: the nearest choice, or the list of all of them.
+
+    Examples
+    --------
+    >>> did_you_mean("RelU", ["ReLU", "Tanh"])
+    "Did you mean 'ReLU'?"
+    >>> did_you_mean("x", ["ReLU", "Tanh"])
+    'Choose one of: ReLU, Tanh.'
+    """
+    choices = list(choices)
+    if not choices:
+        return "There are none yet."
+    folded = {choice.lower(): choice for choice in choices}
+    close = difflib.get_close_matches(str(name).lower(), folded, n=1, cutoff=0.6)
+    if close:
+        return f"Did you mean {folded[close[0]]!r}?"
+    return f"Choose one of: {', '.join(choices)}."

@@ -1,0 +1,42 @@
+"""Data: tables, images, arrays and data sets, as NumPy arrays.
+
+Nothing here imports torch; scikit-learn, Pillow and the packages of data frames are loaded when they are needed.
+"""
+
+# data sets
+from netwright.data.digits import load_digits
+from netwright.data.mnist import load_mnist, read_idx
+from netwright.data.locate import cache_folder, data_folders, find_data
+
+# tables
+from netwright.data.table_file import read_table
+from netwright.data.columns import is_table, split_target, to_columns
+from netwright.data.table import Table
+
+# images
+from netwright.data.images import load_image_folder, load_images
+
+# arrays
+from netwright.data.arrays import as_arrays, first_nonfinite, require_finite, to_float32
+from netwright.data.split import holdout
+
+__all__ = [
+    "Table",
+    "as_arrays",
+    "cache_folder",
+    "data_folders",
+    "find_data",
+    "first_nonfinite",
+    "holdout",
+    "is_table",
+    "load_digits",
+    "load_image_folder",
+    "load_images",
+    "load_mnist",
+    "read_idx",
+    "read_table",
+    "require_finite",
+    "split_target",
+    "to_columns",
+    "to_float32",
+]

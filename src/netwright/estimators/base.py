@@ -1,0 +1,268 @@
+"""What `Classifier` and `Regressor` share: reading data, closing and building the network, training it, saving it.
+
+An author of an estimator writes the hooks `_read_target` (what y is), `_score` (of outputs and targets),
+`_row_weight` (weights that follow from y) and `_stratifies`; the public methods are final.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from netwright.core.errors import InvalidData, problem
+from netwright.core.seeds import derive, to_seed
+from netwright.core.validation import Constraint, check_all
+from netwright.data import as_arrays
+from netwright.estimators.inputs import Inputs
+from netwright.estimators.networks import build_module, choose, close, output_shapes, resolve, split_heads
+from netwright.estimators.parameters import CONSTRAINTS, parts_of, value_of
+from netwright.estimators.preparing import Part, read_target, split, to_batches, to_tensor, weigh
+from netwright.estimators.saving import save_estimator
+from netwright.estimators.sklearn_callbacks import Bridge, CallbackSupport
+from netwright.graph import Expression
+from netwright.optim import Adam
+from netwright.train import Batches, Flat, Precision, Progress, Run, choose_device, forward, has_convolution, train
+
+log = logging.getLogger("netwright")
+
+
+class NetworkEstimator(CallbackSupport, BaseEstimator):
+    """The abstract base of estimators that train one network on inputs and targets."""
+
+    _constraints: ClassVar[Mapping[str, Constraint]] = CONSTRAINTS
+
+    @abstractmethod
+    def _read_target(self, y: np.ndarray, classes: Any) -> Any:
+        """What y is: an object with head, default_loss, expect, fit, encode and decode."""
+
+    @abstractmethod
+    def _score(self, outputs: Any, target: Any, weight: torch.Tensor | None) -> float:
+        """The score of whole outputs."""
+
+    @abstractmethod
+    def _row_weight(self, y: np.ndarray) -> np.ndarray | None:
+        """Weights that follow from the target, such as those of classes."""
+
+    @abstractmethod
+    def _stratifies(self) -> bool:
+        """Whether held-out rows are drawn class by class."""
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Train the network on X and y.
+
+        Parameters
+        ----------
+        X : array (n, ...), frame, tuple of arrays (one an input), torch tensor, or torch Dataset of (x, y).
+        y : target, (n,) or (n, m); None when X is a Dataset that has it.
+        sample_weight : (n,) numbers >= 0; a row of weight 2 counts as two rows, one of 0 is left out.
+
+        Raises
+        ------
+        InvalidData : NaN, infinite, empty or mis-shaped data, a single class.
+        InvalidParameter : an option that cannot be.
+        JoinError : a network that cannot take the data.
+        """
+        again = bool(self.warm_start) and hasattr(self, "module_")
+        return self._fit(X, y, sample_weight, None, self.epochs, again)
+
+    def partial_fit(self, X: Any, y: Any = None, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Train one epoch on X and y, going on from where the weights are.
+
+        Parameters
+        ----------
+        X : as in `fit`.
+        y : as in `fit`.
+        classes : the full list of labels, at the first call, when y does not have all of them.
+        sample_weight : as in `fit`.
+        """
+        return self._fit(X, y, sample_weight, classes, 1, hasattr(self, "module_"))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable label, or the predicted number, of each row of X; shape (n,) or (n, m).
+
+        Parameters
+        ----------
+        X : rows as in `fit`.
+        """
+        outputs = self._outputs(X)
+        return self._target.decode(outputs, self._link)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator to one file, never pickle; `netwright.load` reads it.
+
+        Parameters
+        ----------
+        path : of the file; an existing one is replaced only when the new one is complete.
+        """
+        check_is_fitted(self, "module_")
+        save_estimator(self, path)
+
+    # the steps of a fit
+
+    def _fit(self, X: Any, y: Any, weight: Any, classes: Any, epochs: int, again: bool) -> Self:
+        check_all(type(self).__name__, self.get_params(deep=False), self._constraints)
+        with Bridge(self, epochs) as bridge:
+            bridge.begin(X, y)
+            training, held = self._parts(X, y, weight, classes, again)
+            if not again:
+                self._start(training)
+            elif not hasattr(self, "_run"):
+                self._run = self._new_run(self.module_)
+            self._load(self._run, training, held)
+            self._run.epochs = self._run.epoch + epochs
+            self._train(self._run, bridge.listeners)
+            bridge.end()
+        return self
+
+    def _parts(self, X: Any, y: Any, weight: Any, classes: Any, again: bool) -> tuple[Part, Part | None]:
+        """Training rows and held-out rows, each as (rows, y, weight), checked and still in the user's own terms."""
+        X, y = as_arrays(X, y)
+        y = read_target(y, type(self).__name__)
+        if again:
+            inputs, rows = self._inputs, self._inputs.again(self, X)
+        else:
+            inputs, rows = Inputs.read(self, X, self.precision)
+            self.seed_ = to_seed(self.random_state)
+        part = weigh(rows, y, weight)
+        if not again:
+            self._inputs, self._target = inputs, self._read_target(part[1], classes)
+        held: Part | None = None
+        if isinstance(self.validation, (tuple, list)):
+            held_X, held_y = as_arrays(self.validation[0], self.validation[1])
+            held_weight = self.validation[2] if len(self.validation) == 3 else None
+            held = weigh(inputs.again(self, held_X), read_target(held_y, "validation"), held_weight)
+        elif self.validation is not None:
+            part, held = split(part, float(self.validation), self.seed_, self._stratifies())
+        return self._weighted(part), held
+
+    def _weighted(self, part: Part) -> Part:
+        rows, y, weight = part
+        by_class = self._row_weight(y)
+        if by_class is None:
+            return part
+        return rows, y, by_class if weight is None else weight * by_class
+
+    def _start(self, training: Part) -> None:
+        """Fresh weights: learn scales from the training rows, close or choose the network, build it."""
+        rows, y, weight = training
+        given = resolve(self.network)
+        self._inputs.fit(rows, weight, scale=given is None)
+        inputs = self._inputs.transform(tuple(p[:2] for p in rows) if isinstance(rows, tuple) else _first(rows))
+        shapes = tuple(array.shape[1:] for array in inputs)
+        if given is None:
+            self.network_ = choose(shapes[0], self._target.head(), self._target.outputs)
+            self._say(f"network chosen for samples of shape {shapes[0]}: {self.network_!r}")
+        else:
+            self.network_ = close(given, shapes) if isinstance(given, Expression) else given
+        for note in self._inputs.notes:
+            self._say(note)
+        module = build_module(self.network_, derive(self.seed_, "network"))
+        body, self._link = split_heads(module)
+        tensors = tuple(to_tensor(array, Precision()) for array in inputs)
+        self._target.expect(output_shapes(body, tensors), self._link)
+        self.loss_function_ = value_of(self.loss) or self._target.default_loss()
+        self._target.fit(y, weight, self.loss_function_)
+        self._run = self._new_run(module)
+
+    def _new_run(self, module: torch.nn.Module) -> Run:
+        """A run of a module at its beginning, without rows yet."""
+        self._precision = Precision(
+            dtype=torch.float64 if self._inputs.dtype == "float64" else torch.float32,
+            device=choose_device(str(self.device)),
+            autocast=self.precision == "bf16",
+            channels_last=has_convolution(module),
+        )
+        self.module_ = self._precision.place(module)
+        body, self._link = split_heads(module)
+        flat = Flat(body)
+        rule = value_of(self.optimizer) or Adam()
+        return Run(
+            module=body,
+            flat=flat,
+            objective=self._objective(),
+            score=self._score,
+            optimizer=rule,
+            update=rule.build([flat.theta]),
+            precision=self._precision,
+            penalties=parts_of(value_of(self.regularizer)),
+            average=self.average,
+            seed=derive(self.seed_, "training"),
+        )
+
+    def _load(self, run: Run, training: Part, held: Part | None) -> None:
+        """Give the run its rows."""
+        run.patience = self.patience
+        run.batches = self._batches(training, self.batch_size)
+        run.validation = None if held is None else self._batches(held, self.batch_size)
+        normalised = any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in run.module.modules())
+        if normalised and run.batches.n < 2:
+            raise InvalidData(
+                problem(
+                    f"{type(self).__name__}.fit",
+                    "at least 2 training rows for a network with BatchNorm",
+                    f"{run.batches.n} row",
+                    "Give more rows, hold fewer out, or take BatchNorm out of the network.",
+                )
+            )
+
+    def _batches(self, part: Part, size: int) -> Batches:
+        rows, y, weight = part
+        target = self._target.encode(y)
+        self.loss_function_.check_target(target)
+        seed = derive(self.seed_, "training")
+        return to_batches(self._inputs.transform(rows), target, weight, self._precision, size, seed)
+
+    def _train(self, run: Run, listeners: tuple[Any, ...]) -> None:
+        run.callbacks = (*(self.callbacks or ()), *([Progress()] if self.verbose else []), *listeners)
+        run.stop, run.interrupted, run.diverged = False, False, None
+        self.history_ = run.history
+        try:
+            train(run)
+        finally:
+            run.forget_rows()
+        self.n_iter_ = run.epoch
+        self.best_epoch_ = run.best_epoch
+        self.loss_curve_ = run.history["train_loss"]
+        if run.interrupted:
+            text = f"stopped by the user in epoch {run.epoch + 1} of {run.epochs}; the partial model is kept"
+            warnings.warn(f"{type(self).__name__}.fit: {text}.", UserWarning, stacklevel=4)
+
+    def _objective(self) -> Any:
+        """The loss of one output, or the sum over several."""
+        loss, link = self.loss_function_, self._link
+
+        def objective(output: Any, target: Any, weight: torch.Tensor | None) -> torch.Tensor:
+            if isinstance(output, tuple):
+                return sum(loss(o, t, weight, link) for o, t in zip(output, target, strict=True))  # type: ignore[return-value]
+            return loss(output, target, weight, link)
+
+        return objective
+
+    def _outputs(self, X: Any) -> Any:
+        """What the network gives for X, before its last link."""
+        check_is_fitted(self, "module_")
+        X, _ = as_arrays(X, None)
+        inputs = self._inputs.transform(self._inputs.again(self, X))
+        rows = to_batches(inputs, np.zeros(len(inputs[0]), dtype=np.int64), None, self._precision, len(inputs[0]))
+        body, _ = split_heads(self.module_)
+        return forward(body, rows, self._precision)
+
+    def _say(self, text: str) -> None:
+        log.info("%s: %s", type(self).__name__, text)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle, copy and joblib: everything but the state of the running training."""
+        return {name: item for name, item in super().__getstate__().items() if name != "_run"}
+
+
+def _first(rows: Any, n: int = 2) -> Any:
+    return {name: column[:n] for name, column in rows.items()} if isinstance(rows, dict) else rows[:n]

@@ -1,0 +1,223 @@
+"""Class labels: from what users call their classes to numbers, and from a network's outputs back to labels.
+
+============= ============================== ======================== ==============================
+kind           y                              network's outputs        loss by default
+============= ============================== ======================== ==============================
+multiclass     (n,) labels of k classes       (k,), Softmax            CrossEntropy
+binary         (n,) labels of 2 classes       (1,), Sigmoid; or (2,)   BinaryCrossEntropy
+multilabel     (n, k) of 0 and 1              (k,), Sigmoid            BinaryCrossEntropy
+multioutput    (n, m) labels, m questions     (k_1,) ... (k_m,)        CrossEntropy, summed
+============= ============================== ======================== ==============================
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import column_or_1d
+
+from netwright.core.errors import InvalidData, problem
+from netwright.graph import Expression, Shape
+from netwright.layers import Sigmoid
+from netwright.losses import BinaryCrossEntropy, CrossEntropy, apply_link
+from netwright.estimators.networks import heads_of
+
+
+class Classes:
+    """The classes of a target and their numbers.
+
+    Attributes
+    ----------
+    kind : "multiclass", "multilabel" or "multioutput".
+    labels : sorted labels of each question; one array for multiclass, k arrays for the others.
+    single : whether two classes are told apart by one output column.
+    """
+
+    def __init__(self, kind: str, labels: list[np.ndarray], single: bool = False) -> None:
+        self.kind = kind
+        self.labels = labels
+        self.single = single
+
+    @classmethod
+    def read(cls, y: np.ndarray, name: str, classes: Any = None) -> Classes:
+        """Look at a y (and at the full list of classes, if given): what kind it is, which labels it has.
+
+        Raises
+        ------
+        InvalidData : fewer than two classes. ValueError : a continuous target (scikit-learn's message).
+        """
+        check_classification_targets(y)
+        if type_of_target(y) == "multilabel-indicator":
+            return cls("multilabel", [np.array([0, 1])] * y.shape[1])
+        if y.ndim == 2 and y.shape[1] > 1:
+            return cls("multioutput", [_at_least_two(np.unique(column), name) for column in y.T])
+        given = np.unique(np.asarray(classes)) if classes is not None else np.unique(column_or_1d(y))
+        made = cls("multiclass", [_at_least_two(given, name)])
+        made.encode(column_or_1d(y))
+        return made
+
+    @property
+    def public(self) -> Any:
+        """What users see as ``classes_``."""
+        if self.kind == "multilabel":
+            return np.arange(len(self.labels))
+        return self.labels[0] if self.kind == "multiclass" else self.labels
+
+    def head(self) -> Expression:
+        """The last layers of a network for this target."""
+        if self.kind == "multilabel":
+            return Sigmoid(len(self.labels))
+        return heads_of(tuple(map(len, self.labels)))
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a network gives."""
+        return len(self.labels) if self.kind == "multilabel" else sum(map(len, self.labels))
+
+    def default_loss(self) -> Any:
+        """The loss of a network that ends in `head`, or in one sigmoid."""
+        return BinaryCrossEntropy() if self.single or self.kind == "multilabel" else CrossEntropy()
+
+    def expect(self, shapes: tuple[Shape, ...], link: str) -> None:
+        """Accept the outputs of the network, or say which ones the target needs.
+
+        Raises
+        ------
+        InvalidData : the number of outputs is not that of the classes.
+        """
+        k = len(self.labels[0])
+        if self.kind == "multiclass":
+            wanted: tuple[Shape, ...] = ((k,),)
+            self.single = k == 2 and shapes == ((1,),)
+            fits = shapes == wanted or self.single
+        elif self.kind == "multilabel":
+            wanted = ((len(self.labels),),)
+            fits = shapes == wanted
+        else:
+            wanted = tuple((len(labels),) for labels in self.labels)
+            fits = shapes == wanted
+        if not fits:
+            got, want = (shapes[0], wanted[0]) if len(shapes) == len(wanted) == 1 else (shapes, wanted)
+            seen = f"y has {k} classes: {_some(self.labels[0])}" if self.kind == "multiclass" else f"y is {self.kind}"
+            raise InvalidData(
+                problem("network", f"outputs of shape {want} ({seen})", f"{got}", f"End it with {self.head()!r}.")
+            )
+
+    def fit(self, y: np.ndarray, weight: np.ndarray | None, loss: Any) -> None:
+        """Nothing is learned from the training rows: the labels are known."""
+
+    def to_state(self) -> dict[str, Any]:
+        """What a file needs."""
+        labels = [{"dtype": array.dtype.str, "values": array.tolist()} for array in self.labels]
+        return {"kind": self.kind, "single": self.single, "labels": labels}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Classes:
+        """The inverse of `to_state`."""
+        labels = [np.array(item["values"], dtype=np.dtype(item["dtype"])) for item in state["labels"]]
+        return cls(state["kind"], labels, state["single"])
+
+    def encode(self, y: np.ndarray) -> Any:
+        """Labels as numbers: (n,) int64; (n, 1) or (n, k) of 0.0 and 1.0; or a tuple of (n,).
+
+        Raises
+        ------
+        InvalidData : labels that are not among the classes.
+        """
+        if self.kind == "multilabel":
+            return np.asarray(y, dtype=np.float32)
+        if self.kind == "multioutput":
+            return tuple(_codes(column, labels) for column, labels in zip(np.asarray(y).T, self.labels, strict=True))
+        codes = _codes(column_or_1d(y), self.labels[0])
+        return codes[:, None].astype(np.float32) if self.single else codes
+
+    def probabilities(self, outputs: Any, link: str) -> Any:
+        """(n, k) rows that sum to 1; (n, k) of independent ones for multilabel; a list for multioutput."""
+        if self.kind == "multioutput":
+            return [_numpy(_softmax(part, link)) for part in outputs]
+        if self.kind == "multilabel":
+            return _numpy(apply_link("sigmoid" if link == "identity" else link, outputs))
+        if self.single:
+            p = apply_link("sigmoid" if link == "identity" else link, outputs)
+            return _numpy(torch.cat([1 - p, p], dim=1))
+        return _numpy(_softmax(outputs, link))
+
+    def decode(self, outputs: Any, link: str) -> np.ndarray:
+        """The most probable labels."""
+        codes = self.choose(outputs, link)
+        if self.kind == "multilabel":
+            return codes.cpu().numpy().astype(np.int64)
+        if self.kind == "multioutput":
+            columns = [labels[part.cpu().numpy()] for labels, part in zip(self.labels, codes, strict=True)]
+            return np.stack(columns, axis=1)
+        return self.labels[0][codes.cpu().numpy()]
+
+    def choose(self, outputs: Any, link: str) -> Any:
+        """The numbers of the most probable classes."""
+        if self.kind == "multioutput":
+            return tuple(part.argmax(1) for part in outputs)
+        if self.kind == "multilabel":
+            return _above(outputs, link)
+        return _above(outputs, link)[:, 0].long() if self.single else outputs.argmax(1)
+
+    def accuracy(self, outputs: Any, target: Any, weight: torch.Tensor | None, link: str) -> float:
+        """Share of rows that are right, in all their questions."""
+        chosen = self.choose(outputs, link)
+        if self.kind == "multioutput":
+            right = torch.stack([c == t for c, t in zip(chosen, target, strict=True)]).all(0)
+        elif self.kind == "multilabel":
+            right = (chosen == target.bool()).all(1)
+        else:
+            right = chosen == (target[:, 0].long() if self.single else target)
+        rows = right.double()
+        return float(rows.mean() if weight is None else (rows * weight).sum() / weight.sum())
+
+
+def _at_least_two(labels: np.ndarray, name: str) -> np.ndarray:
+    if len(labels) < 2:
+        raise InvalidData(
+            problem(
+                f"{name}.fit(y)",
+                "at least 2 classes",
+                f"{len(labels)} class: {_some(labels)}",
+                "A classifier has nothing to tell apart; check the target column.",
+            )
+        )
+    return labels
+
+
+def _codes(y: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    places = np.searchsorted(labels, y).clip(0, len(labels) - 1)
+    strange = np.flatnonzero(labels[places] != y)
+    if len(strange):
+        row = int(strange[0])
+        raise InvalidData(
+            problem(
+                "y",
+                f"labels among the classes {_some(labels)}",
+                f"{y[row]!r} in row {row}",
+                "partial_fit(..., classes=[...]) takes the full list at its first call; the rows of fit decide otherwise.",
+            )
+        )
+    return places.astype(np.int64)
+
+
+def _some(labels: np.ndarray) -> str:
+    shown = ", ".join(repr(label.item() if hasattr(label, "item") else label) for label in labels[:8])
+    return f"[{shown}{', ...' if len(labels) > 8 else ''}]"
+
+
+def _softmax(z: torch.Tensor, link: str) -> torch.Tensor:
+    return apply_link("softmax" if link == "identity" else link, z)
+
+
+def _above(z: torch.Tensor, link: str) -> torch.Tensor:
+    """Whether the probability is above one half; for logits and margins, whether they are above 0."""
+    return z > 0 if link in ("identity", "sigmoid", "tanh") else apply_link(link, z) > 0.5
+
+
+def _numpy(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().cpu().numpy()

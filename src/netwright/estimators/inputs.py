@@ -1,0 +1,184 @@
+"""Inputs: from what users have (arrays, frames, tensors, datasets) to arrays that a network takes.
+
+=============== ===========================================================================================
+what comes       what the network gets
+=============== ===========================================================================================
+array, list      itself, (n, ...); scaled to mean 0, deviation 1 when the estimator chose the network
+frame, dict      its columns through `netwright.data.Table`: scaled numbers, imputed gaps, one-hot categories
+tuple            one array an input, for networks with several inputs
+torch tensor     as an array
+torch Dataset    its samples, stacked
+=============== ===========================================================================================
+
+What is learned from the data (scales, categories) is learned from the training rows alone and saved with the model.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+from netwright.core.errors import InvalidData, problem
+from netwright.data import Table, require_finite, to_columns, to_float32
+from netwright.estimators.scaling import Scaler, fit_scaler
+
+Rows = Any  # an array, a tuple of arrays, or a dict of columns
+
+
+class Inputs:
+    """Reads X the same way in fit and in predict.
+
+    Attributes
+    ----------
+    kind : "array", "arrays" (several inputs) or "table". table : the fitted `Table`, or None.
+    scaler : the fitted `Scaler`, or None. dtype : "float32" or "float64", what the network computes in.
+    """
+
+    def __init__(self, kind: str = "array", dtype: str = "float32") -> None:
+        self.kind = kind
+        self.dtype = dtype
+        self.table: Table | None = None
+        self.scaler: Scaler | None = None
+
+    @classmethod
+    def read(cls, estimator: Any, X: Any, y: Any, precision: str) -> tuple[Inputs, Rows, Any]:
+        """Look at the X and y of a fit: how they are to be read, the rows of X, and y as an array."""
+        if is_table(X):
+            validate_data(estimator, X, skip_check_array=True, reset=True)
+            return cls("table", "float64" if precision == "float64" else "float32"), to_columns(X), _target(estimator, y)
+        if isinstance(X, tuple):
+            arrays = tuple(_numbers(part, f"X[{i}]") for i, part in enumerate(X))
+            estimator.n_features_in_ = arrays[0].shape[1] if arrays[0].ndim > 1 else 1
+            return cls("arrays", _dtype(arrays[0], precision)), arrays, _target(estimator, y)
+        X, y = validate_data(
+            estimator,
+            _as_numpy(X),
+            _as_numpy(y),
+            dtype=(np.float64, np.float32),
+            allow_nd=True,
+            multi_output=True,
+            ensure_all_finite=False,
+        )
+        require_finite(X, "X", getattr(estimator, "feature_names_in_", None))
+        return cls("array", _dtype(X, precision)), X, y
+
+    def again(self, estimator: Any, X: Any) -> Rows:
+        """The rows of an X that comes after fit: checked against what fit saw."""
+        if self.kind == "table":
+            if not is_table(X):
+                raise InvalidData(
+                    problem("X", "a table with named columns, as in fit", type(X).__name__, "Pass the frame itself.")
+                )
+            return to_columns(X)
+        if self.kind == "arrays":
+            return tuple(_numbers(part, f"X[{i}]") for i, part in enumerate(X))
+        X = validate_data(
+            estimator,
+            _as_numpy(X),
+            reset=False,
+            dtype=(np.float64, np.float32),
+            allow_nd=True,
+            ensure_all_finite=False,
+        )
+        require_finite(X, "X", getattr(estimator, "feature_names_in_", None))
+        return X
+
+    @property
+    def notes(self) -> list[str]:
+        """What was done to which column of a table, in sentences."""
+        return [] if self.table is None else list(self.table.notes_)
+
+    def fit(self, rows: Rows, weight: np.ndarray | None, scale: bool) -> None:
+        """Learn scales and categories from the training rows."""
+        if self.kind == "table":
+            self.table = Table().fit(rows, sample_weight=weight)
+        elif self.kind == "array" and scale:
+            self.scaler = fit_scaler(rows, weight)
+
+    def transform(self, rows: Rows) -> tuple[np.ndarray, ...]:
+        """The arrays that the network takes, one an input."""
+        if self.kind == "table":
+            assert self.table is not None
+            return (self.table.transform(rows).astype(self.dtype, copy=False),)
+        arrays = rows if self.kind == "arrays" else (rows,)
+        if self.scaler is not None:
+            arrays = (self.scaler.transform(arrays[0]),)
+        return tuple(
+            to_float32(part, "X") if self.dtype == "float32" else np.ascontiguousarray(part, dtype=np.float64)
+            for part in arrays
+        )
+
+    def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """What a file needs: JSON and arrays."""
+        state: dict[str, Any] = {"kind": self.kind, "dtype": self.dtype, "table": None, "scaled": False}
+        arrays: dict[str, np.ndarray] = {}
+        if self.table is not None:
+            state["table"], parts = self.table.to_state()
+            arrays.update({f"table.{name}": array for name, array in parts.items()})
+        if self.scaler is not None:
+            state["scaled"] = True
+            arrays.update({"scaler.mean": self.scaler.mean, "scaler.scale": self.scaler.scale})
+        return state, arrays
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any], arrays: dict[str, np.ndarray]) -> Inputs:
+        """The inverse of `to_state`."""
+        made = cls(state["kind"], state["dtype"])
+        if state["table"] is not None:
+            parts = {name[6:]: array for name, array in arrays.items() if name.startswith("table.")}
+            made.table = Table.from_state(state["table"], parts)
+        if state["scaled"]:
+            made.scaler = Scaler(arrays["scaler.mean"], arrays["scaler.scale"])
+        return made
+
+
+def take(rows: Rows, which: np.ndarray) -> Rows:
+    """Some rows of an array, a tuple of arrays or a dict of columns."""
+    if isinstance(rows, dict):
+        return {name: column[which] for name, column in rows.items()}
+    if isinstance(rows, tuple):
+        return tuple(part[which] for part in rows)
+    return rows[which]
+
+
+def count(rows: Rows) -> int:
+    """The number of rows."""
+    if isinstance(rows, dict):
+        return len(next(iter(rows.values())))
+    return len(rows[0]) if isinstance(rows, tuple) else len(rows)
+
+
+def is_table(X: Any) -> bool:
+    """Whether X has named columns: a dict of columns, a pandas or a polars frame."""
+    return isinstance(X, dict) or (hasattr(X, "columns") and hasattr(X, "dtypes"))
+
+
+def _dtype(array: np.ndarray, precision: str) -> str:
+    if precision == "auto":
+        return "float64" if array.dtype == np.float64 and array.ndim == 2 else "float32"
+    return "float64" if precision == "float64" else "float32"
+
+
+def _as_numpy(X: Any) -> Any:
+    """Tensors as arrays; everything else as it came."""
+    return X.detach().cpu().numpy() if hasattr(X, "detach") and hasattr(X, "cpu") else X
+
+
+def _numbers(part: Any, name: str) -> np.ndarray:
+    array = np.asarray(_as_numpy(part))
+    if array.dtype.kind not in "fiub":
+        raise InvalidData(problem(name, "numbers", f"elements of type {array.dtype}"))
+    array = array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
+    require_finite(array, name)
+    return array
+
+
+def _target(estimator: Any, y: Any) -> Any:
+    """y alone, checked as scikit-learn does."""
+    if y is None:
+        raise InvalidData(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None."
+        )
+    return np.asarray(_as_numpy(y))

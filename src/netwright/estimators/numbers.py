@@ -1,0 +1,93 @@
+"""Targets that are numbers: scaled to mean 0 and deviation 1 for training, and back in predict.
+
+A network learns targets of the order of 1 easily and targets of the order of 1e5 hardly; so the regressor scales the
+target by its training rows and undoes it in `predict`. Losses that need the target itself (MSLE) get it unscaled.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from netwright.core.errors import InvalidData, problem
+from netwright.estimators.scaling import Scaler, fit_scaler
+from netwright.graph import Expression, Shape
+from netwright.layers import Linear
+from netwright.losses import MAE, MSE, RMSE, Huber, apply_link
+
+_SCALED = (MSE, MAE, RMSE, Huber)  # losses of differences, which a change of scale leaves meaningful
+
+
+class Numbers:
+    """The shape and the scale of a numeric target.
+
+    Attributes
+    ----------
+    shape : of one sample's target: () for one number, (m,) for m numbers, and so on. scaler : the fitted `Scaler`.
+    """
+
+    def __init__(self, shape: Shape, scaler: Scaler | None = None) -> None:
+        self.shape = shape
+        self.scaler = scaler
+
+    def head(self) -> Expression:
+        """The last layer of a network for this target."""
+        return Linear(self.outputs)
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a network gives."""
+        return int(np.prod(self.shape, dtype=int))
+
+    def default_loss(self) -> Any:
+        """Mean squared error."""
+        return MSE()
+
+    def expect(self, shapes: tuple[Shape, ...], link: str) -> None:
+        """Accept the outputs of the network, or say which ones the target needs."""
+        wanted = self.shape or (1,)
+        if shapes != (wanted,):
+            got = shapes[0] if len(shapes) == 1 else shapes
+            raise InvalidData(
+                problem("network", f"outputs of shape {wanted}, as y has", f"{got}", f"End it with {self.head()!r}.")
+            )
+
+    def fit(self, y: np.ndarray, weight: np.ndarray | None, loss: Any) -> None:
+        """Learn the scale from the training rows, unless the loss is one of ratios or of probabilities."""
+        self.scaler = fit_scaler(y, weight) if isinstance(loss, _SCALED) else None
+
+    def to_state(self) -> dict[str, Any]:
+        """What a file needs."""
+        scaler = None if self.scaler is None else [self.scaler.mean.tolist(), self.scaler.scale.tolist()]
+        return {"shape": list(self.shape), "scaler": scaler}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Numbers:
+        """The inverse of `to_state`."""
+        scaler = None if state["scaler"] is None else Scaler(*(np.array(part) for part in state["scaler"]))
+        return cls(tuple(state["shape"]), scaler)
+
+    def encode(self, y: np.ndarray) -> np.ndarray:
+        """y as (n, 1) or (n, ...) in the scale that the network learns."""
+        y = np.asarray(y, dtype=np.float64)
+        if y.shape[1:] != self.shape:
+            raise InvalidData(problem("y", f"samples of shape {self.shape}, as in fit", f"{y.shape[1:]}"))
+        scaled = y if self.scaler is None else self.scaler.transform(y)
+        return scaled.reshape(len(y), *(self.shape or (1,)))
+
+    def decode(self, outputs: torch.Tensor, link: str) -> np.ndarray:
+        """Outputs as numbers in the scale of y."""
+        z = apply_link(link, outputs).cpu().numpy()
+        z = z.reshape(len(z), *self.shape)
+        return z if self.scaler is None else self.scaler.inverse(z).astype(z.dtype, copy=False)
+
+    def r2(self, outputs: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None, link: str) -> float:
+        """The coefficient of determination, averaged over outputs; scaling leaves it as it is."""
+        z, t = apply_link(link, outputs).double().flatten(1), target.double().flatten(1)
+        w = torch.ones(len(t), 1, dtype=torch.float64, device=t.device) if weight is None else weight.double()[:, None]
+        mean = (w * t).sum(0) / w.sum()
+        residual, total = (w * (t - z) ** 2).sum(0), (w * (t - mean) ** 2).sum(0)
+        ratio = torch.where(total > 0, residual / total.clamp_min(1e-300), (residual > 0).double())
+        return float((1 - ratio).mean())

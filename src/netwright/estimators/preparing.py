@@ -1,0 +1,82 @@
+"""Preparing a fit: the rows that count, the held-out rows, and both as tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils.validation import _check_sample_weight, check_array, check_consistent_length
+
+from netwright.core.errors import InvalidData, problem
+from netwright.data import holdout
+from netwright.estimators.inputs import Rows, count, take
+from netwright.train import Batches, Precision
+
+Part = tuple[Rows, np.ndarray, np.ndarray | None]  # rows, y, weight
+
+
+def read_target(y: Any, name: str) -> np.ndarray:
+    """y as an array without gaps.
+
+    Raises
+    ------
+    InvalidData : y is None. ValueError : scikit-learn's messages for NaN, infinity, complex numbers, sparse matrices.
+    """
+    if y is None:
+        remedy = f"This {name} estimator requires y to be passed, but the target y is None."
+        raise InvalidData(problem(f"{name}.fit", "a target y", "None", remedy))
+    y = y.detach().cpu().numpy() if hasattr(y, "detach") else y
+    return check_array(y, ensure_2d=False, allow_nd=True, dtype=None, input_name="y")
+
+
+def weigh(rows: Rows, y: np.ndarray, weight: Any) -> Part:
+    """The rows that count, with their weights: those of weight 0 are left out before anything is learned.
+
+    Raises
+    ------
+    InvalidData : no row is left. ValueError : negative weights or a wrong number of them (scikit-learn's messages).
+    """
+    n = count(rows)
+    check_consistent_length(np.empty(n), y)
+    if weight is None:
+        return rows, y, None
+    weight = _check_sample_weight(weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True)
+    kept = np.flatnonzero(weight > 0)
+    if len(kept) == 0:
+        raise InvalidData(problem("sample_weight", "at least one row with a weight above 0", f"{n} rows of weight 0"))
+    if len(kept) == n:
+        return rows, y, weight
+    return take(rows, kept), y[kept], weight[kept]
+
+
+def split(part: Part, share: float, seed: int, stratify: bool) -> tuple[Part, Part]:
+    """Training rows and held-out rows; the held-out ones are a function of (n, share, y, seed)."""
+    rows, y, weight = part
+    chosen = holdout(count(rows), share, y if stratify else None, seed=seed, stratify=stratify)
+    first, second = ((take(rows, i), y[i], None if weight is None else weight[i]) for i in chosen)
+    return first, second
+
+
+def to_batches(
+    inputs: tuple[np.ndarray, ...],
+    target: Any,
+    weight: np.ndarray | None,
+    precision: Precision,
+    size: int,
+    seed: int = 0,
+) -> Batches:
+    """Arrays as tensors on the device, weights scaled to mean 1."""
+    tensors = tuple(to_tensor(array, precision) for array in inputs)
+    targets = tuple(to_tensor(t, precision) for t in target) if isinstance(target, tuple) else to_tensor(target, precision)
+    weights = None if weight is None else to_tensor(weight / weight.mean(), precision)
+    return Batches(tensors, targets, weights, size, seed, precision.channels_last)
+
+
+def to_tensor(array: np.ndarray, precision: Precision) -> torch.Tensor:
+    """An array on the device; floating numbers in the run's format, integers as they are. The array is not shared."""
+    array = np.ascontiguousarray(array)
+    if not array.flags.writeable:
+        array = array.copy()
+    tensor = torch.from_numpy(array)
+    return tensor.to(device=precision.device, dtype=precision.dtype if tensor.is_floating_point() else None)

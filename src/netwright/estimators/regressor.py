@@ -1,0 +1,132 @@
+"""`Regressor`: any network as a scikit-learn regressor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import RegressorMixin
+
+from netwright.core.errors import InvalidData, problem
+from netwright.estimators.base import NetworkEstimator
+from netwright.estimators.numbers import Numbers
+from netwright.estimators.saving import params_of, restore
+
+
+class Regressor(RegressorMixin, NetworkEstimator):
+    """A regressor that trains a network: one number a sample, or several.
+
+    The target is scaled to mean 0 and deviation 1 by the training rows, and `predict` undoes it; losses in the
+    history are on that scale. Scores are R^2, which no scale changes.
+
+    Parameters
+    ----------
+    network : layers joined by ``>>`` (with or without `Input`), their text, or a torch module, that ends in
+        ``Linear(m)`` for m numbers. None chooses one for the data and standardises the columns.
+    loss : a loss of `netwright.losses`; None for mean squared error. MSLE and KL get the target unscaled.
+    optimizer : an update rule of `netwright.optim`; None for ``Adam(0.001)``.
+    regularizer : ``nw.l1(a)``, ``nw.l2(b)``, ``nw.maxnorm(c)`` or a sum of them; None for none.
+    epochs : passes over the training rows, >= 1.
+    batch_size : rows in an update, >= 1; all rows at once, in their order, when there are no more than that.
+    validation : share of the rows in (0, 1) to hold out, or (X, y), or None.
+    patience : epochs without a better validation loss (training loss without validation) after which training stops
+        and the best weights are put back; None trains all epochs and keeps the last weights.
+    average : decay in (0, 1) of a running average of the weights, which is what is then kept; None for none.
+    precision : "auto" (tables of float64 in float64, all else in float32), "float32", "float64", "bf16".
+    device : "auto", "cpu", "cuda", ...
+    random_state : None, an integer, a RandomState or a Generator.
+    callbacks : objects with methods named after events, or functions of the run called after each epoch.
+    verbose : 0 is silent, 1 shows progress.
+    warm_start : whether `fit` goes on from the weights that are there.
+
+    Attributes
+    ----------
+    network_ : the closed network. module_ : its torch module. loss_function_ : the loss.
+    history_ : a record an epoch (see `netwright.train.History`). loss_curve_ : its training losses.
+    n_iter_ : epochs trained. best_epoch_ : the epoch with the lowest monitored loss.
+    n_features_in_, feature_names_in_ : as in scikit-learn. seed_ : the seed that random_state gave.
+
+    Examples
+    --------
+    >>> import netwright as nw
+    >>> from netwright.layers import Tanh, Linear
+    >>> from sklearn.datasets import load_diabetes
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> reg = nw.Regressor(Tanh(8) >> Linear(1), optimizer=nw.optim.Adam(0.01), epochs=50, random_state=0)
+    >>> reg.fit(X, y).predict(X).shape
+    (442,)
+
+    References
+    ----------
+    Goodfellow, Bengio, Courville, *Deep Learning*, 2016, chapters 6 to 8.
+    """
+
+    def __init__(
+        self,
+        network: Any = None,
+        *,
+        loss: Any = None,
+        optimizer: Any = None,
+        regularizer: Any = None,
+        epochs: int = 100,
+        batch_size: int = 64,
+        validation: Any = None,
+        patience: int | None = None,
+        average: float | None = None,
+        precision: str = "auto",
+        device: str = "auto",
+        random_state: Any = None,
+        callbacks: Any = None,
+        verbose: int = 0,
+        warm_start: bool = False,
+    ) -> None:
+        self.network = network
+        self.loss = loss
+        self.optimizer = optimizer
+        self.regularizer = regularizer
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.validation = validation
+        self.patience = patience
+        self.average = average
+        self.precision = precision
+        self.device = device
+        self.random_state = random_state
+        self.callbacks = callbacks
+        self.verbose = verbose
+        self.warm_start = warm_start
+
+    def _read_target(self, y: np.ndarray, classes: Any) -> Numbers:
+        if classes is not None:
+            raise InvalidData(problem("Regressor.partial_fit", "no classes", f"classes={classes!r}"))
+        if y.dtype.kind not in "fiub":
+            y = _as_numbers(y)
+        return Numbers(y.shape[1:])
+
+    def _score(self, outputs: Any, target: Any, weight: torch.Tensor | None) -> float:
+        return self._target.r2(outputs, target, weight, self._link)
+
+    def _stratifies(self) -> bool:
+        return False
+
+    def _row_weight(self, y: np.ndarray) -> np.ndarray | None:
+        return None
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def _as_numbers(y: np.ndarray) -> np.ndarray:
+    try:
+        return y.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidData(problem("y", "numbers", f"{y.dtype}: {error}", "Use Classifier for labels.")) from error
+
+
+def from_content(kind: str, content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Regressor:
+    """The regressor that a model file holds."""
+    made: Regressor = restore(Regressor(**params_of(content)), content, tensors, Numbers.from_state(content["target"]))
+    return made

@@ -1,0 +1,56 @@
+"""Scaling of columns to mean 0 and standard deviation 1, with sample weights, in double precision.
+
+    mu_j = sum_i w_i x_ij / sum_i w_i,    sigma_j^2 = sum_i w_i (x_ij - mu_j)^2 / sum_i w_i
+
+A constant column is moved to 0 and not divided. Columns of up to 1e300 do not overflow: they are first divided by a
+power of two, which is exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """The means and standard deviations of columns; both have the shape of one sample."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+    def transform(self, values: np.ndarray) -> np.ndarray:
+        """(x - mean) / scale."""
+        unit = _power_of_two(self.scale)
+        return (values / unit - self.mean / unit) / (self.scale / unit)
+
+    def inverse(self, values: np.ndarray) -> np.ndarray:
+        """x * scale + mean."""
+        return values * self.scale + self.mean
+
+
+def fit_scaler(values: np.ndarray, weight: np.ndarray | None = None) -> Scaler:
+    """The scaler of the columns of ``values`` (n, ...), weighted by ``weight`` (n,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> fit_scaler(np.array([[1.0, 5.0], [3.0, 5.0]]))
+    Scaler(mean=array([2., 5.]), scale=array([1., 1.]))
+    """
+    values = np.asarray(values, dtype=np.float64)
+    unit = _power_of_two(np.abs(values).max(axis=0))
+    small = values / unit
+    mean = np.average(small, axis=0, weights=weight)
+    deviation = np.sqrt(np.average((small - mean) ** 2, axis=0, weights=weight))
+    constant = deviation <= 10 * np.finfo(np.float64).eps * np.abs(mean)
+    with np.errstate(over="ignore"):
+        scale = np.where(constant, 1.0, deviation * unit)
+    return Scaler(mean * unit, scale)
+
+
+def _power_of_two(size: np.ndarray) -> np.ndarray:
+    """1 for ordinary sizes; for huge or tiny ones the power of two next to them, so that squares stay finite."""
+    extreme = (size > 1e100) | ((size < 1e-100) & (size > 0))
+    return np.where(extreme, np.ldexp(1.0, np.frexp(size)[1]), 1.0)

@@ -1,0 +1,56 @@
+"""`load`: one function that reads every model file.
+
+The kind of a file is looked up in a closed table; nothing that a file says is ever imported or executed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+from netwright.core import storage
+from netwright.core.errors import CorruptFile, did_you_mean, problem
+
+KINDS = {
+    "network": "netwright.graph.saving",
+    "module": "netwright.graph.saving",
+    "Classifier": "netwright.estimators.classifier",
+    "Regressor": "netwright.estimators.regressor",
+}
+
+
+def load(path: str | os.PathLike[str], expected_sha256: str | None = None) -> Any:
+    """Read a model file: an estimator, a network, or a network with its weights.
+
+    Parameters
+    ----------
+    path : of the file. expected_sha256 : of the whole file, in hexadecimal, where you know it.
+
+    Returns
+    -------
+    A fitted `Classifier` or `Regressor`; an expression (from ``net.save(path)``); a torch module with weights (from
+    ``net.save(path, module)``).
+
+    Raises
+    ------
+    CorruptFile : a file that is cut, changed, of a newer version, or not a model file. FileNotFoundError : no file.
+
+    Examples
+    --------
+    >>> import tempfile, os, netwright as nw
+    >>> from netwright.layers import Input, ReLU
+    >>> path = os.path.join(tempfile.mkdtemp(), "net.nw")
+    >>> (Input(4) >> ReLU(2)).save(path)
+    >>> nw.load(path)
+    Input(4) >> ReLU(2)
+    """
+    kind, content, tensors = storage.read(path, expected_sha256)
+    if kind not in KINDS:
+        raise CorruptFile(problem(f"{os.fspath(path)}", "a kind of model", repr(kind), did_you_mean(kind, KINDS)))
+    importlib.import_module("netwright.layers")
+    reader = importlib.import_module(KINDS[kind])
+    try:
+        return reader.from_content(kind, content, tensors)
+    except (KeyError, TypeError) as error:
+        raise CorruptFile(problem(f"{os.fspath(path)}", f"the fields of a {kind}", f"{error!r}")) from error

@@ -1,0 +1,90 @@
+"""From an expression to a ``torch.nn.Module`` made of torch's own layers.
+
+A chain is a ``torch.nn.Sequential`` whose children are named ``conv1, relu1, conv2...``; branches are a `Branches`
+module that gives a tuple; a merging layer takes that tuple. A network with several inputs is called with several
+tensors. Weights are drawn in a forked random state, each layer from its own stream derived from (seed, path), so
+neither the global state nor the other layers are touched.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+
+from netwright.core.seeds import derive
+from netwright.core.validation import check, integer
+from netwright.graph.expression import Chain, Expression, Input, Layer, Parallel, begins_with_input, count_inputs
+from netwright.graph.plan import Plan, below, named, plan_of
+
+
+class Branches(torch.nn.Module):
+    """Modules side by side: the same input to each, or inputs of its own to each; gives the tuple of their outputs.
+
+    Parameters
+    ----------
+    branches : (name, module) pairs.
+    takes : the number of inputs that each branch takes from the tuple that comes; None when all share one input.
+    """
+
+    def __init__(self, branches: Iterable[tuple[str, torch.nn.Module]], takes: tuple[int, ...] | None = None) -> None:
+        super().__init__()
+        for name, branch in branches:
+            self.add_module(name, branch)
+        self.takes = takes
+
+    def forward(self, inputs: torch.Tensor | tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        """The outputs of all branches, nested tuples flattened."""
+        outputs: list[torch.Tensor] = []
+        for branch, given in zip(self.children(), self._shares(inputs), strict=True):
+            output = branch(given)
+            outputs.extend(output if isinstance(output, tuple) else (output,))
+        return tuple(outputs)
+
+    def _shares(self, inputs: torch.Tensor | tuple[torch.Tensor, ...]) -> Iterator[Any]:
+        if self.takes is None:
+            yield from [inputs] * len(self._modules)
+            return
+        given = iter(inputs)
+        for count in self.takes:
+            yield next(given) if count == 1 else tuple(next(given) for _ in range(count))
+
+
+class ManyInputs(torch.nn.Module):
+    """The outermost module of a network with several inputs: call it with one tensor an input."""
+
+    def __init__(self, body: torch.nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
+        """Run the body on the tuple of inputs."""
+        outputs: torch.Tensor | tuple[torch.Tensor, ...] = self.body(inputs)
+        return outputs
+
+
+def build(expression: Expression, seed: int = 0) -> torch.nn.Module:
+    """The module of a closed expression, with weights drawn from the seed."""
+    check("build(seed)", seed, integer(0))
+    plan = plan_of(expression)
+    closed = expression if isinstance(expression, (Chain, Parallel)) else Chain((expression,))
+    module = _module(closed, "", plan, seed)
+    return ManyInputs(module) if len(plan.inputs) > 1 else module
+
+
+def _module(part: Expression, path: str, plan: Plan, seed: int) -> torch.nn.Module:
+    if isinstance(part, Chain):
+        children = ((name, piece) for name, piece in named(part.parts) if not isinstance(piece, Input))
+        return torch.nn.Sequential(OrderedDict((n, _module(p, below(path, n), plan, seed)) for n, p in children))
+    if isinstance(part, Parallel):
+        named_branches = [(f"branch{number}", branch) for number, branch in enumerate(part.branches, start=1)]
+        modules = [(name, _module(branch, below(path, name), plan, seed)) for name, branch in named_branches]
+        takes = tuple(map(count_inputs, part.branches)) if begins_with_input(part) else None
+        return Branches(modules, takes=takes)
+    assert isinstance(part, Layer)
+    node = plan.node(path)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(derive(seed, "weights", path))
+        return part.make(*plan.shapes_into(node))

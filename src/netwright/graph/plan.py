@@ -1,0 +1,181 @@
+"""The plan of a network: its nodes in order, with the shapes observed on torch's meta device.
+
+Nothing is derived by formula: each layer's module is made on the meta device (no memory, no arithmetic) and run once,
+and the shape that comes out is the shape. Two samples are run, so that a module that drops a batch of one is seen as
+it is. The plan of ``a >> b`` extends the plan of ``a``, so a join costs only what is new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from netwright.core.errors import InvalidParameter, JoinError, problem
+from netwright.graph.expression import Chain, Expression, Input, Layer, Parallel, Shape, begins_with_input, refuse
+from netwright.graph.observer import observing
+
+SAMPLES = 2  # in the meta batch
+
+
+@dataclass(frozen=True)
+class Node:
+    """One layer in its place: its path in the module, the nodes it reads from, the shape that it gives."""
+
+    path: str
+    layer: Layer
+    inputs: tuple[int, ...]
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All nodes of a network in the order in which they run; `inputs` and `outputs` are indices of nodes."""
+
+    nodes: tuple[Node, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+    @property
+    def input_shapes(self) -> tuple[Shape, ...]:
+        """The shape of one sample of every input."""
+        return tuple(self.nodes[i].shape for i in self.inputs)
+
+    @property
+    def output_shapes(self) -> tuple[Shape, ...]:
+        """The shape of every output for one sample."""
+        return tuple(self.nodes[i].shape for i in self.outputs)
+
+    def node(self, path: str) -> Node:
+        """The node at a path such as ``"parallel1.branch2.conv1"``."""
+        return next(node for node in self.nodes if node.path == path)
+
+    def shapes_into(self, node: Node) -> tuple[Shape, ...]:
+        """The shapes that the node reads."""
+        return tuple(self.nodes[i].shape for i in node.inputs)
+
+
+def plan_of(expression: Expression) -> Plan:
+    """The plan of a closed expression; it is kept on the expression."""
+    known: Plan | None = vars(expression).get("_plan")
+    if known is not None:
+        return known
+    if not begins_with_input(expression):
+        raise JoinError(
+            problem(
+                repr(expression),
+                "a closed network",
+                "one without Input",
+                "Put Input(...) before it, or hand it to an estimator, which closes it from the data.",
+            )
+        )
+    plan, outputs = _walk(expression, (), "", Plan((), (), ()))
+    return _keep(expression, Plan(plan.nodes, plan.inputs, outputs))
+
+
+def plan_join(made: Chain, left: Expression) -> Plan:
+    """The plan of ``made``, a chain that begins with all parts of ``left``, from the plan that ``left`` has."""
+    known = plan_of(left if isinstance(left, Chain) else Chain((left,)))  # so that branches have their paths in a chain
+    have = len(left.parts) if isinstance(left, Chain) else 1
+    plan, outputs = known, known.outputs
+    for name, part in list(named(made.parts))[have:]:
+        plan, outputs = _walk(part, outputs, name, plan)
+    return _keep(made, Plan(plan.nodes, plan.inputs, outputs))
+
+
+def named(parts: tuple[Expression, ...]) -> Iterator[tuple[str, Expression]]:
+    """Names of the parts of a chain: the kind in lower case and its count, ``conv1, relu1, conv2``."""
+    counts: dict[str, int] = {}
+    for part in parts:
+        kind = type(part).__name__.lower()
+        counts[kind] = counts.get(kind, 0) + 1
+        yield f"{kind}{counts[kind]}", part
+
+
+def below(prefix: str, name: str) -> str:
+    """The path of a child."""
+    return f"{prefix}.{name}" if prefix else name
+
+
+def _keep(expression: Expression, plan: Plan) -> Plan:
+    object.__setattr__(expression, "_plan", plan)
+    return plan
+
+
+def _walk(part: Expression, incoming: tuple[int, ...], path: str, plan: Plan) -> tuple[Plan, tuple[int, ...]]:
+    """Add a part's nodes to the plan; `incoming` are the nodes that it reads. Gives the nodes that it ends in."""
+    if isinstance(part, Chain):
+        for name, piece in named(part.parts):
+            plan, incoming = _walk(piece, incoming, below(path, name), plan)
+        return plan, incoming
+    if isinstance(part, Parallel):
+        ends: tuple[int, ...] = ()
+        for number, branch in enumerate(part.branches, start=1):
+            plan, end = _walk(branch, incoming, below(path, f"branch{number}"), plan)
+            ends += end
+        return plan, ends
+    assert isinstance(part, Layer)
+    here = len(plan.nodes)
+    path = path or next(named((part,)))[0]
+    shape = part.shape if isinstance(part, Input) else _observe_at(path, part, plan, incoming)
+    inputs = (*plan.inputs, here) if isinstance(part, Input) else plan.inputs
+    return Plan((*plan.nodes, Node(path, part, incoming, shape)), inputs, plan.outputs), (here,)
+
+
+def _observe_at(path: str, layer: Layer, plan: Plan, incoming: tuple[int, ...]) -> Shape:
+    """The layer's output shape, with its place added to the message if it refuses."""
+    shapes = tuple(plan.nodes[i].shape for i in incoming)
+    try:
+        return observe(layer, shapes)
+    except JoinError as error:
+        before = ", ".join(f"{plan.nodes[i].layer!r} at {plan.nodes[i].path}" for i in incoming)
+        raise JoinError(f"{path}: {error} It stands behind {before}.") from error.__cause__
+
+
+@lru_cache(maxsize=4096)
+def observe(layer: Layer, shapes: tuple[Shape, ...]) -> Shape:
+    """The output shape of a layer for inputs of these shapes, seen by running its module on the meta device.
+
+    A module that needs real numbers (its control flow depends on data) is run on the CPU instead, on zeros.
+    """
+    if len(shapes) > 1 and not layer.merges:
+        raise refuse(layer, "one input", shapes, f"It gets {len(shapes)}: merge them first with Concat() or Add().")
+    try:
+        output = _run(layer, shapes, "meta")
+    except Exception as error:  # whatever a module of a third party raises
+        if isinstance(error, (JoinError, InvalidParameter)):
+            raise
+        try:
+            output = _run(layer, shapes, "cpu")
+        except Exception as second:
+            reason = f"{type(second).__name__}: {' '.join(str(second).split())}"
+            raise refuse(layer, "a shape that its module runs on", shapes, f"torch says: {reason}") from second
+    return _shape_of(output, layer, shapes)
+
+
+def _run(layer: Layer, shapes: tuple[Shape, ...], device: str) -> Any:
+    """What the layer's module gives; a module that the layer shares with others stays as it was."""
+    with torch.random.fork_rng(devices=[]), torch.device(device):
+        module = layer.make(*shapes)
+        batches = tuple(torch.zeros(SAMPLES, *shape) for shape in shapes)
+        with observing(module, device) as tensors:
+            return torch.func.functional_call(module, tensors, (batches if layer.merges else batches[0],))
+
+
+def _shape_of(output: Any, layer: Layer, shapes: tuple[Shape, ...]) -> Shape:
+    if not isinstance(output, torch.Tensor):
+        raise refuse(layer, "a module that returns one tensor", shapes, f"It returned a {type(output).__name__}.")
+    if output.ndim < 1 or output.shape[0] != SAMPLES:
+        raise refuse(
+            layer,
+            "a module that keeps the batch axis in front",
+            shapes,
+            f"For a batch of {SAMPLES} its output has the shape {tuple(output.shape)}.",
+        )
+    shape = tuple(int(axis) for axis in output.shape[1:])
+    if 0 in shape:
+        raise refuse(layer, "an input large enough to leave an output", shapes, f"The output would be {shape}.")
+    return shape

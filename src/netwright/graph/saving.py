@@ -1,0 +1,51 @@
+"""Networks in the one model file: the expression as JSON, weights, if any, as tensors."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import torch
+
+from netwright.core import storage
+from netwright.core.errors import CorruptFile, InvalidParameter, problem
+from netwright.core.value import from_json, to_json
+from netwright.graph.building import build
+from netwright.graph.expression import Expression
+
+
+def save_network(expression: Expression, path: str | os.PathLike[str], module: torch.nn.Module | None = None) -> None:
+    """Write an expression, and the weights of a module that it built.
+
+    Raises
+    ------
+    InvalidParameter : weights that are not of this network, or a layer that has no name in the registry.
+    """
+    content = {"network": to_json(expression)}
+    if module is None:
+        storage.write(path, "network", content, {})
+        return
+    state = module.state_dict()
+    wanted = {name: tuple(tensor.shape) for name, tensor in build(expression).state_dict().items()}
+    got = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    if wanted != got:
+        strange = sorted(set(wanted.items()) ^ set(got.items()))[0]
+        raise InvalidParameter(problem("save(module)", "a module that this network built", f"{strange[0]} differs"))
+    tensors = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in state.items()}
+    storage.write(path, "module", content, tensors)
+
+
+def from_content(kind: str, content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Expression | torch.nn.Module:
+    """What a file of kind "network" or "module" holds."""
+    expression = from_json(content["network"])
+    if not isinstance(expression, Expression):
+        raise CorruptFile(problem("file", "a network", repr(expression)))
+    if kind == "network":
+        return expression
+    module = build(expression)
+    try:
+        module.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in tensors.items()})
+    except RuntimeError as error:
+        raise CorruptFile(problem("file", "the weights of its network", " ".join(str(error).split()))) from error
+    return module

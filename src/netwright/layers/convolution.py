@@ -1,0 +1,128 @@
+"""Convolution of 1-D, 2-D and 3-D inputs: the rank of the input decides."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+
+from netwright.core.errors import InvalidParameter, problem
+from netwright.core.validation import Constraint, integer, one_of
+from netwright.core.value import value
+from netwright.graph import Layer, Shape, refuse
+from netwright.layers.dense import WEIGHTS, Start, fresh, settle, start
+from netwright.layers.init import HeNormal
+from netwright.layers.windows import (
+    PerAxis,
+    amounts_or_pairs,
+    channels_and_space,
+    expect_room,
+    padding_of,
+    per_axis,
+    sizes,
+)
+
+_CONVOLUTIONS = {1: torch.nn.Conv1d, 2: torch.nn.Conv2d, 3: torch.nn.Conv3d}
+_PADS: dict[int, Any] = {1: torch.nn.ConstantPad1d, 2: torch.nn.ConstantPad2d, 3: torch.nn.ConstantPad3d}
+
+
+@value("layer")
+class Conv(Layer):
+    """Filters that slide over the space axes: y_f[i] = b_f + sum_c sum_k W_fc[k] x_c[i S + k D - start].
+
+    It is a cross-correlation, as in torch: the kernel is not flipped. Where the padding is the same at both ends, the
+    module is a bare ``torch.nn.Conv1d``, ``Conv2d`` or ``Conv3d``; else a constant padding stands before it.
+
+    Parameters
+    ----------
+    filters : number of output channels, >= 1.
+    kernel : size F of the window, one integer >= 1 for all space axes or one for each.
+    stride : step S of the window, likewise.
+    padding : zeros around the input. "valid": none. "same": places = ceil(I / stride), the odd zero at the end.
+        "full": every overlap counts, F - 1 (dilated) at both ends. Or an integer, one integer for each axis, or one
+        (start, end) pair for each axis.
+    dilation : distance D of neighbouring kernel elements, one integer >= 1 or one for each axis.
+    groups : channels and filters are cut into this many groups that do not mix; divides both.
+    weight : how the kernels start, an initialisation rule or a number.
+    bias : True (starts at zero), False (none), or how it starts.
+
+    Shapes
+    ------
+    (channels, *space) -> (filters, *places), places = floor((I + start + end - (F - 1) D - 1) / S) + 1
+
+    Raises
+    ------
+    JoinError : an input that is not (channels, *space) of rank 2 to 4, options for another number of axes, channels
+        that the groups do not divide, a window that does not fit.
+    InvalidParameter : options out of range, filters that the groups do not divide.
+
+    Examples
+    --------
+    >>> from netwright.layers import Conv, Input
+    >>> (Input(1, 28, 28) >> Conv(8, 3)).output_shape
+    (8, 26, 26)
+    >>> (Input(2, 100) >> Conv(8, 5, stride=2, padding="same")).output_shape
+    (8, 50)
+    >>> (Input(3, 32, 32) >> Conv(64, 3)).summary().parameters  # 64 x (3 x 3 x 3 + 1)
+    1792
+
+    References
+    ----------
+    LeCun, Bottou, Bengio, Haffner, *Gradient-based learning applied to document recognition*, 1998.
+    Dumoulin, Visin, *A guide to convolution arithmetic for deep learning*, 2016.
+    """
+
+    filters: int
+    kernel: PerAxis
+    stride: PerAxis = 1
+    padding: str | PerAxis | tuple[tuple[int, int], ...] = "valid"
+    dilation: PerAxis = 1
+    groups: int = 1
+    weight: Start = HeNormal()
+    bias: Start = True
+
+    constraints: ClassVar[Mapping[str, Constraint]] = {
+        "filters": integer(1),
+        "kernel": sizes,
+        "stride": sizes,
+        "padding": one_of("valid", "same", "full") | amounts_or_pairs,
+        "dilation": sizes,
+        "groups": integer(1),
+        **WEIGHTS,
+    }
+
+    def __post_init__(self) -> None:
+        settle(self)
+        if self.filters % self.groups:
+            got = f"{self.filters} filters in {self.groups} groups"
+            remedy = "Give a number of filters that the groups divide."
+            raise InvalidParameter(problem("Conv(filters)", "a multiple of groups", got, remedy))
+
+    def make(self, *shapes: Shape) -> torch.nn.Module:
+        channels, space = channels_and_space(self, shapes)
+        if channels % self.groups:
+            remedy = f"Give a number of groups that divides the {channels} channels."
+            raise refuse(self, f"channels that {self.groups} groups divide", shapes, remedy)
+        options = {name: per_axis(self, name, getattr(self, name), shapes) for name in ("kernel", "stride", "dilation")}
+        effective = tuple((f - 1) * d + 1 for f, d in zip(options["kernel"], options["dilation"], strict=True))
+        pads = padding_of(self, self.padding, shapes, effective, options["stride"])
+        expect_room(self, shapes, effective, pads)
+        even = all(first == last for first, last in pads)
+        conv = fresh(
+            _CONVOLUTIONS[len(space)],
+            channels,
+            self.filters,
+            options["kernel"],
+            stride=options["stride"],
+            padding=tuple(first for first, _ in pads) if even else 0,
+            dilation=options["dilation"],
+            groups=self.groups,
+            bias=self.bias is not False,
+        )
+        start(conv, self.weight, self.bias)
+        if even:
+            return conv  # type: ignore[no-any-return]
+        pad = _PADS[len(space)]([amount for pair in reversed(pads) for amount in pair], 0.0)
+        return torch.nn.Sequential(OrderedDict(pad=pad, conv=conv))

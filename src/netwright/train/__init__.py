@@ -1,0 +1,37 @@
+"""The loop and what belongs to it: batches, flat parameters, events, history, stopping, averaging."""
+
+# the loop
+from netwright.train.run import Run
+from netwright.train.loop import train
+from netwright.train.evaluation import evaluate, forward
+
+# what it runs on
+from netwright.train.batches import Batches, bounds, order
+from netwright.train.flat import Flat, Segment
+from netwright.train.precision import Precision, choose_device, has_convolution
+
+# what listens to it
+from netwright.train.events import EVENTS, listeners
+from netwright.train.history import History
+from netwright.train.progress import Progress
+from netwright.train.tensorboard import TensorBoard
+
+__all__ = [
+    "EVENTS",
+    "Batches",
+    "Flat",
+    "History",
+    "Precision",
+    "Progress",
+    "Run",
+    "Segment",
+    "TensorBoard",
+    "bounds",
+    "choose_device",
+    "evaluate",
+    "forward",
+    "has_convolution",
+    "listeners",
+    "order",
+    "train",
+]

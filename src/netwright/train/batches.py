@@ -1,0 +1,122 @@
+"""Batches: data in memory as tensors, gathered by an order that is a function of (seed, epoch) alone.
+
+Because the order needs no state, a run can be taken up again at any epoch and any batch. A last batch of a single row
+is merged into the one before it, so that batch normalisation always has two rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from netwright.core.seeds import derive
+
+Batch = tuple[tuple[torch.Tensor, ...], Any, torch.Tensor | None]
+ONCE = 16 * 2**20  # bytes up to which a whole epoch is gathered at once
+
+
+def order(seed: int, epoch: int, n: int) -> torch.Tensor:
+    """The order of the n rows in an epoch: a permutation that depends on seed and epoch only.
+
+    Examples
+    --------
+    >>> order(0, 3, 5).equal(order(0, 3, 5)), sorted(order(0, 3, 5).tolist())
+    (True, [0, 1, 2, 3, 4])
+    """
+    generator = torch.Generator().manual_seed(derive(seed, "order", epoch))
+    return torch.randperm(n, generator=generator)
+
+
+def bounds(n: int, size: int) -> list[tuple[int, int]]:
+    """The batches as (start, stop) of the order; a last batch of one row is merged into the one before.
+
+    Examples
+    --------
+    >>> bounds(7, 3), bounds(8, 3)
+    ([(0, 3), (3, 7)], [(0, 3), (3, 6), (6, 8)])
+    """
+    starts = list(range(0, n, size))
+    if len(starts) > 1 and n - starts[-1] == 1:
+        starts.pop()
+    return list(zip(starts, [*starts[1:], n], strict=True))
+
+
+class Batches:
+    """The training rows, ready to be drawn from.
+
+    Parameters
+    ----------
+    inputs : tensors (n, ...), one for each input of the network.
+    target : tensor (n, ...), or a tuple of them for several outputs.
+    weight : tensor (n,) or None.
+    size : rows in a batch; n or more means full batches in the given order.
+    seed : of the order.
+    channels_last : hand image batches out in that memory format.
+    """
+
+    def __init__(
+        self,
+        inputs: tuple[torch.Tensor, ...],
+        target: Any,
+        weight: torch.Tensor | None = None,
+        size: int = 64,
+        seed: int = 0,
+        channels_last: bool = False,
+    ) -> None:
+        self.images = tuple(channels_last and x.ndim == 4 for x in inputs)
+        self.inputs = tuple(
+            x.permute(0, 2, 3, 1).contiguous() if image else x for x, image in zip(inputs, self.images, strict=True)
+        )
+        self.target, self.weight, self.seed = target, weight, seed
+        self.n = len(inputs[0])
+        self.bounds = bounds(self.n, size)
+
+    def __len__(self) -> int:
+        return len(self.bounds)
+
+    def __call__(self, epoch: int) -> Iterator[Batch]:
+        """The batches of an epoch."""
+        if len(self.bounds) == 1:
+            yield self._shaped(self.inputs), self.target, self.weight
+            return
+        rows = order(self.seed, epoch, self.n).to(self.inputs[0].device)
+        if sum(x.numel() * x.element_size() for x in self.inputs) <= ONCE:
+            inputs, target, weight = self._take(rows)
+            for start, stop in self.bounds:
+                w = None if weight is None else weight[start:stop]
+                yield self._shaped(tuple(x[start:stop] for x in inputs)), _cut(target, start, stop), w
+            return
+        for start, stop in self.bounds:
+            inputs, target, weight = self._take(rows[start:stop])
+            yield self._shaped(inputs), target, weight
+
+    def in_order(self, rows: int) -> Iterator[Batch]:
+        """All rows in their own order, `rows` at a time; for evaluation."""
+        for start in range(0, self.n, rows):
+            stop = min(start + rows, self.n)
+            weight = None if self.weight is None else self.weight[start:stop]
+            yield self._shaped(tuple(x[start:stop] for x in self.inputs)), _cut(self.target, start, stop), weight
+
+    def head(self, rows: int) -> tuple[torch.Tensor, ...]:
+        """The inputs of the first rows."""
+        return self._shaped(tuple(x[:rows] for x in self.inputs))
+
+    def _take(self, rows: torch.Tensor) -> Batch:
+        target = (
+            tuple(t.index_select(0, rows) for t in self.target)
+            if isinstance(self.target, tuple)
+            else self.target.index_select(0, rows)
+        )
+        weight = None if self.weight is None else self.weight.index_select(0, rows)
+        return tuple(x.index_select(0, rows) for x in self.inputs), target, weight
+
+    def _shaped(self, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        if not any(self.images):
+            return inputs
+        return tuple(x.permute(0, 3, 1, 2) if image else x for x, image in zip(inputs, self.images, strict=True))
+
+
+def _cut(target: Any, start: int, stop: int) -> Any:
+    return tuple(t[start:stop] for t in target) if isinstance(target, tuple) else target[start:stop]

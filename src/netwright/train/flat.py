@@ -1,0 +1,105 @@
+"""One flat vector: all trainable parameters of a module as views into one contiguous tensor, gradients too.
+
+An update is then one fused kernel, zeroing one memset, an average one lerp, a penalty one call, a snapshot one copy,
+and rules of curvature get the vector that they need. The module stays an ordinary torch module: its parameters are
+the same objects, only their storage has moved. Weights (two axes and more) come first, then biases and gains, so
+that a penalty on weights alone is a call on the front of the vector.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from netwright.core.errors import InvalidParameter, problem
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The place of one parameter in the vector."""
+
+    name: str
+    layer: str
+    start: int
+    stop: int
+
+
+class Flat:
+    """The trainable parameters of a module as one vector `theta` with its gradient in ``theta.grad``.
+
+    Parameters
+    ----------
+    module : any torch module whose trainable parameters share one dtype and device; shared ones are taken once.
+
+    Attributes
+    ----------
+    theta : parameter of shape (P,); its storage is that of all the module's parameters.
+    gradient : tensor (P,), the storage of all their gradients.
+    weights : how many of the P entries, at the front, belong to parameters with two axes or more.
+    segments : one `Segment` a parameter, in the order of the vector.
+
+    Raises
+    ------
+    InvalidParameter : no trainable parameter, or several dtypes or devices.
+
+    Examples
+    --------
+    >>> import torch
+    >>> layer = torch.nn.Linear(3, 2)
+    >>> flat = Flat(layer)
+    >>> _ = flat.theta.data.fill_(1.0)
+    >>> flat.theta.shape, flat.weights, layer.bias.data
+    (torch.Size([8]), 6, tensor([1., 1.]))
+    """
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+        kinds = {(p.dtype, p.device) for _, p in named}
+        if len(kinds) != 1:
+            got = "none" if not kinds else f"{len(kinds)}: {sorted(map(str, kinds))}"
+            raise InvalidParameter(
+                problem(type(module).__name__, "trainable parameters of one dtype and device", got, "Use .to(...).")
+            )
+        named.sort(key=lambda item: item[1].ndim < 2)
+        self.parameters = [p for _, p in named]
+        self.weights = sum(p.numel() for p in self.parameters if p.ndim >= 2)
+        data = torch.cat([_in_memory_order(p.detach()) for p in self.parameters])
+        self.theta = torch.nn.Parameter(data)
+        self.gradient = torch.zeros_like(data)
+        self.theta.grad = self.gradient
+        self.segments: list[Segment] = []
+        start = 0
+        for name, p in named:
+            stop = start + p.numel()
+            strides = _strides(p)
+            p.data = data[start:stop].as_strided(p.shape, strides)
+            p.grad = self.gradient[start:stop].as_strided(p.shape, strides)
+            self.segments.append(Segment(name, name.rpartition(".")[0] or name, start, stop))
+            start = stop
+
+    def front(self, biases: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        """Values and gradients of the weights alone, or with the biases too."""
+        stop = None if biases else self.weights
+        return self.theta.data[:stop], self.gradient[:stop]
+
+    def layer_norms(self, vector: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The Euclidean norm of a vector of the same layout, by layer."""
+        squares: dict[str, torch.Tensor] = {}
+        for segment in self.segments:
+            part = vector[segment.start : segment.stop]
+            squares[segment.layer] = squares.get(segment.layer, 0) + part.dot(part)
+        return {layer: square.sqrt() for layer, square in squares.items()}
+
+
+def _is_channels_last(p: torch.Tensor) -> bool:
+    return p.ndim == 4 and not p.is_contiguous() and p.is_contiguous(memory_format=torch.channels_last)
+
+
+def _in_memory_order(p: torch.Tensor) -> torch.Tensor:
+    return (p.permute(0, 2, 3, 1) if _is_channels_last(p) else p).reshape(-1)
+
+
+def _strides(p: torch.Tensor) -> tuple[int, ...]:
+    """The strides that a parameter has, or those of a contiguous tensor of its shape."""
+    return p.stride() if _is_channels_last(p) or p.is_contiguous() else p.contiguous().stride()

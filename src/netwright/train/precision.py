@@ -1,0 +1,73 @@
+"""Precision and device: in which number format a run computes, and where.
+
+=========== ============================================================================
+"float32"   single precision
+"float64"   double precision
+"bf16"      float32 weights, bfloat16 products under torch's autocast
+=========== ============================================================================
+
+bf16 needs a processor that has it (AVX512_BF16, AMX, or a GPU) to be fast; it doubles the speed of convolutions and
+slows small dense networks down. On CPUs, images run in the channels-last layout, whose pooling is vectorised.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+
+from netwright.core.errors import InvalidParameter, problem
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Number format, device and memory layout of a run."""
+
+    dtype: torch.dtype = torch.float32
+    device: torch.device = torch.device("cpu")
+    autocast: bool = False
+    channels_last: bool = False
+
+    def context(self) -> AbstractContextManager[object]:
+        """The context of a forward pass and its loss."""
+        if not self.autocast:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    def seed_noise(self, seed: int) -> None:
+        """Seed the generators that dropout draws from (within a forked random state)."""
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+
+    def place(self, module: torch.nn.Module) -> torch.nn.Module:
+        """Move a module to this format, device and layout, in place."""
+        module.to(device=self.device, dtype=self.dtype)
+        return module.to(memory_format=torch.channels_last) if self.channels_last else module  # type: ignore[call-overload]
+
+
+def choose_device(device: str) -> torch.device:
+    """The device that a name means; "auto" takes a CUDA device where there is one, else the CPU.
+
+    Raises
+    ------
+    InvalidParameter : a name that torch does not know, or a device that is not there.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError, ImportError) as error:
+        reason = str(error).splitlines()[0]
+        raise InvalidParameter(
+            problem("device", 'a device that torch has here, such as "cpu", "cuda" or "auto"', repr(device), reason)
+        ) from error
+    return chosen
+
+
+def has_convolution(module: torch.nn.Module) -> bool:
+    """Whether a module has a two-dimensional convolution or pooling, which gain from channels-last."""
+    kinds = (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
+    return any(isinstance(part, kinds) for part in module.modules())

@@ -1,0 +1,131 @@
+"""Discovery for the tests of the house: a test that names `source`, `room`, `public` or `text_file` runs for each.
+
+Everything is found by reading files, so that one module that cannot be imported fails its own tests only.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = ROOT / "src"
+PACKAGE = SOURCES / "netwright"
+
+
+@dataclass(frozen=True)
+class Source:
+    """One module of the package, read and parsed once."""
+
+    path: Path
+
+    @cached_property
+    def text(self) -> str:
+        return self.path.read_text(encoding="utf-8")
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text, str(self.path))
+
+    @property
+    def name(self) -> str:
+        """The dotted name, of a package's ``__init__`` the package's own."""
+        parts = self.path.relative_to(SOURCES).with_suffix("").parts
+        return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+    @property
+    def room(self) -> str:
+        """The folder under src/netwright, or the name of a file that stands there by itself."""
+        return self.path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+    @property
+    def label(self) -> str:
+        return str(self.path.relative_to(PACKAGE))
+
+
+@dataclass(frozen=True)
+class Room:
+    """A room with a public front: its ``__init__`` and the names in its ``__all__``."""
+
+    name: str
+    front: Source
+
+    @cached_property
+    def names(self) -> list[str] | None:
+        """``__all__`` where it is a plain list or tuple of texts, else None."""
+        for node in self.front.tree.body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+                try:
+                    return list(ast.literal_eval(node.value))
+                except ValueError:
+                    return None
+        return None
+
+
+@dataclass(frozen=True)
+class Public:
+    """One name in the ``__all__`` of a room."""
+
+    room: str
+    name: str
+
+
+def all_sources() -> list[Source]:
+    return [Source(path) for path in sorted(PACKAGE.rglob("*.py"))]
+
+
+def all_rooms() -> list[Room]:
+    """Every room but core that holds at least one module beside its ``__init__``."""
+    fronts = sorted(PACKAGE.glob("*/__init__.py"))
+    filled = [path for path in fronts if len(list(path.parent.rglob("*.py"))) > 1 and path.parent.name != "core"]
+    return [Room(path.parent.name, Source(path)) for path in filled]
+
+
+def _public_names() -> Iterator[Public]:
+    for room in all_rooms():
+        yield from (Public(room.name, name) for name in room.names or [])
+
+
+def _text_files() -> list[Path]:
+    """Files that are tracked, or would be after ``git add``; in an unpacked archive, those with text suffixes."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    suffixes = {".py", ".md", ".toml", ".txt", ".yaml", ".yml", ".cfg", ".rst", ".html", ".svg", ".css", ".json"}
+    if listed.returncode != 0:
+        found = sorted(path for path in ROOT.rglob("*") if path.suffix in suffixes)
+        return [path for path in found if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)]
+    paths = [ROOT / name for name in sorted(set(listed.stdout.split("\0"))) if name]
+    return [path for path in paths if path.is_file() and (path.suffix in suffixes or not path.suffix)]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def package() -> Path:
+    return PACKAGE
+
+
+@pytest.fixture(scope="session")
+def sources() -> list[Source]:
+    return all_sources()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    wanted = set(metafunc.fixturenames)
+    if "source" in wanted:
+        metafunc.parametrize("source", all_sources(), ids=lambda source: source.label)
+    if "room" in wanted:
+        metafunc.parametrize("room", all_rooms(), ids=lambda room: room.name)
+    if "public" in wanted:
+        metafunc.parametrize("public", list(_public_names()), ids=lambda item: f"{item.room}.{item.name}")
+    if "text_file" in wanted:
+        metafunc.parametrize("text_file", _text_files(), ids=lambda path: str(path.relative_to(ROOT)))

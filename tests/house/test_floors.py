@@ -1,0 +1,145 @@
+"""Imports go only down the floors; rooms on one floor do not import each other; nothing goes round in a circle."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+FLOORS = {
+    "core": 0,
+    "graph": 1,
+    "losses": 1,
+    "optim": 1,
+    "data": 1,
+    "classical": 1,
+    "layers": 2,
+    "train": 3,
+    "checks": 3,
+    "models": 3,
+    "estimators": 4,
+    "plots": 5,
+    "vision": 5,
+    "sequence": 5,
+    "report": 6,
+    "files": 6,
+    "cli": 7,  # the same floor as report and files in the plan, but it alone may import both
+    "__main__": 8,
+}
+ABOVE_PLOTS = {"report", "cli"}  # nobody else draws
+RUNTIME = {"torch", "numpy", "scipy", "sklearn", "numba", "safetensors", "joblib"}  # joblib comes with scikit-learn
+OPTIONAL = {
+    "matplotlib",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "PIL",
+    "tensorboard",
+    "narwhals",
+    "pooch",
+    "optuna",
+    "onnx",
+}
+FRONT_DOOR = "__init__"
+
+
+def is_optional(module: str) -> bool:
+    """Whether a module belongs to an extra; torch's own door to TensorBoard does too."""
+    return module.split(".")[0] in OPTIONAL or module == "torch.utils.tensorboard"
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[ast.stmt, str, str]]:
+    """Every import below a node: the statement, the module, and the name taken from it ("" for the module)."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node, alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: a relative import"
+            yield from ((node, node.module or "", alias.name) for alias in node.names)
+
+
+def own_imports(source: Any, modules: set[str]) -> Iterator[tuple[int, str]]:
+    """The line and the dotted name of every module of the package that a source imports."""
+    for node, module, name in imports(source.tree):
+        if module.split(".")[0] == "netwright":
+            deeper = f"{module}.{name}"
+            yield node.lineno, deeper if deeper in modules else module
+
+
+def type_checking_only(tree: ast.AST) -> set[ast.AST]:
+    """All nodes under ``if TYPE_CHECKING``."""
+    blocks = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)]
+    return {inner for block in blocks for inner in ast.walk(block)}
+
+
+def in_functions(tree: ast.AST) -> set[ast.AST]:
+    """All nodes inside functions."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    return {inner for function in functions for inner in ast.walk(function)}
+
+
+def test_every_room_has_a_floor(source: Any) -> None:
+    assert source.room == FRONT_DOOR or source.room in FLOORS, (
+        f"{source.label}: give {source.room!r} a floor, or a room"
+    )
+
+
+def test_imports_go_down(source: Any, sources: list[Any]) -> None:
+    if source.room == FRONT_DOOR:
+        return
+    modules = {other.name for other in sources}
+    wrong = []
+    for line, target in own_imports(source, modules):
+        room = target.split(".")[1] if "." in target else FRONT_DOOR
+        if room == source.room:
+            continue
+        if room == FRONT_DOOR:
+            # The lazy front door leads to every room, so only the top floor may go in and out by it.
+            names = {name for _, module, name in imports(source.tree) if module == "netwright"}
+            if FLOORS[source.room] < FLOORS["cli"] and names != {"__version__"}:
+                wrong.append(f"line {line}: netwright itself")
+        elif FLOORS[room] >= FLOORS[source.room] or (room == "plots" and source.room not in ABOVE_PLOTS):
+            wrong.append(f"line {line}: {target} (floor {FLOORS[room]})")
+    assert not wrong, f"{source.label} (floor {FLOORS[source.room]}) imports {'; '.join(wrong)}"
+
+
+def test_no_circles(sources: list[Any]) -> None:
+    modules = {source.name for source in sources}
+    graph = {s.name: {target for _, target in own_imports(s, modules)} for s in sources if s.name != "netwright"}
+    for targets in graph.values():
+        targets.discard("netwright")
+    graphlib.TopologicalSorter(graph).prepare()  # CycleError names the circle
+
+
+def test_functions_import_only_optional_packages(source: Any) -> None:
+    if source.room == FRONT_DOOR:
+        return
+    inside = in_functions(source.tree)
+    wrong = [
+        f"line {node.lineno}: {module}"
+        for node, module, _ in imports(source.tree)
+        if node in inside and not is_optional(module)
+    ]
+    assert not wrong, f"{source.label} imports inside a function: {'; '.join(wrong)}. Put it at the top of the file"
+
+
+def test_modules_import_only_what_is_always_installed(source: Any) -> None:
+    always = RUNTIME | {"netwright"} | set(sys.stdlib_module_names)
+    exempt = in_functions(source.tree) | type_checking_only(source.tree)
+    wrong = [
+        f"line {node.lineno}: {module}"
+        for node, module, _ in imports(source.tree)
+        if node not in exempt and module.split(".")[0] not in always
+    ]
+    assert not wrong, f"{source.label} needs an extra when it is loaded: {'; '.join(wrong)}. Import it where it is used"
+
+
+def test_the_classical_half_is_free_of_torch(sources: list[Any]) -> None:
+    users = [
+        source.label
+        for source in sources
+        if source.room in ("core", "classical") and any(m.split(".")[0] == "torch" for _, m, _ in imports(source.tree))
+    ]
+    assert not users

@@ -25,7 +25,8 @@ def public_thing(public: Any) -> Any:
 def own_docstring(thing: Any) -> str:
     """The docstring that the author wrote: not an inherited one, not the signature that dataclasses put there."""
     text = thing.__dict__.get("__doc__") if inspect.isclass(thing) else thing.__doc__
-    generated = dataclasses.is_dataclass(thing) and (text or "").startswith(f"{thing.__name__}(")
+    name = getattr(thing, "__name__", "")
+    generated = dataclasses.is_dataclass(thing) and (text or "").startswith(f"{name}(")
     return "" if text is None or generated else inspect.cleandoc(text)
 
 

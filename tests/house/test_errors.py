@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,6 @@ import pytest
 
 OURS = {"InvalidParameter", "InvalidData", "JoinError", "CorruptFile", "DivergenceWarning"}
 BARE = {"StopIteration", "KeyboardInterrupt", "SystemExit"}  # signals, not messages
-MANY_ARGUMENTS = {"OSError", "FileNotFoundError", "FileExistsError", "PermissionError"}  # errno, text, file name
 
 
 def called(node: ast.AST) -> str:
@@ -30,6 +30,12 @@ def is_constant_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
+def takes_many(name: str) -> bool:
+    """Whether an error is made of several things by its nature: OSError(errno, text, file name) and its kinds."""
+    error = getattr(builtins, name, None)
+    return isinstance(error, type) and issubclass(error, OSError)
+
+
 def raise_faults(tree: ast.AST) -> Iterator[str]:
     """What is wrong with the raises of a module."""
     for node in ast.walk(tree):
@@ -42,7 +48,7 @@ def raise_faults(tree: ast.AST) -> Iterator[str]:
             continue
         if not error.args and called(error) not in BARE:
             yield f"{line}: {called(error)}() is raised without a text"
-        if len(error.args) > 1 and called(error) not in MANY_ARGUMENTS:
+        if len(error.args) > 1 and not takes_many(called(error)):
             yield f"{line}: {called(error)} gets {len(error.args)} arguments: its text would be a tuple"
         if any(isinstance(argument, ast.Tuple) for argument in error.args):
             yield f"{line}: {called(error)} gets a tuple as its text"
@@ -50,16 +56,31 @@ def raise_faults(tree: ast.AST) -> Iterator[str]:
             yield f"{line}: {called(error)} has a constant text; it must name the value that came"
 
 
+def writers(tree: ast.AST) -> set[str]:
+    """`problem`, and the functions of the module that return nothing but what a writer wrote."""
+    found = {"problem"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            returned = [item.value for item in ast.walk(node) if isinstance(item, ast.Return)]
+            if returned and all(value is not None and called(value) in found for value in returned):
+                found.add(node.name)
+    return found
+
+
 def form_faults(tree: ast.AST) -> Iterator[str]:
     """Errors of ours whose text is not written by `problem` (or by adding context to a caught error's text)."""
-    caught = {node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name}
+    wrote = writers(tree)
+    good = {node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and called(node.value) in wrote:
+            good.update(target.id for target in node.targets if isinstance(target, ast.Name))
     for node in ast.walk(tree):
         if called(node) not in OURS:
             continue
         assert isinstance(node, ast.Call)
         text = node.args[0] if node.args else None
         inner = {name.id for name in ast.walk(text) if isinstance(name, ast.Name)} if text is not None else set()
-        if text is None or (called(text) != "problem" and not inner & caught):
+        if text is None or (called(text) not in wrote and not inner & good):
             yield f"line {node.lineno}: the text of {called(node)} is not written by problem(...)"
 
 
@@ -90,6 +111,7 @@ def test_the_lint_sees_bad_raises(line: str, fault: str) -> None:
 
 def test_the_lint_sees_another_form() -> None:
     assert list(form_faults(ast.parse("raise InvalidData(f'{x} is bad')")))
+    assert list(form_faults(ast.parse("def f(x):\n    return x\nraise InvalidData(f(1))")))
     assert list(form_faults(ast.parse("warnings.warn(DivergenceWarning(text))")))
 
 
@@ -103,5 +125,7 @@ def test_the_lint_lets_good_raises_pass(line: str) -> None:
 
 def test_the_lint_lets_the_form_and_context_pass() -> None:
     assert not list(form_faults(ast.parse("raise InvalidData(problem('X', 'a', 'b'))")))
+    assert not list(form_faults(ast.parse("text = problem(a, b, c)\nraise InvalidData(text)")))
+    assert not list(form_faults(ast.parse("def f(x):\n    return problem(x, b, c)\nraise InvalidData(f(1))")))
     context = "try:\n    f()\nexcept ValueError as error:\n    raise JoinError(f'{path}: {error}') from error"
     assert not list(form_faults(ast.parse(context)))

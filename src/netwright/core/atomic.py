@@ -90,7 +90,7 @@ def replacing(path: PathLike) -> Iterator[int]:
                 os.close(file)
         _sync_folder(folder)
     except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0, "The file that was there is unchanged.")
+        remedy = _REMEDIES.get(error.errno or 0, "Check the name and the disk, and save again.")
         raise in_one_form(error, path, "a file that can be written", remedy) from error
 
 

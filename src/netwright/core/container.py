@@ -20,7 +20,8 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from io import FileIO
+from typing import Any
 
 from netwright.core.errors import CorruptFile, problem, shown
 from netwright.core.manifest import DTYPES, FETCH, ITEMS, loads
@@ -44,6 +45,7 @@ class Slot:
     end: int
 
     def entry(self) -> dict[str, Any]:
+        """What the header says of the tensor."""
         return {"dtype": self.dtype, "shape": list(self.shape), "data_offsets": [self.begin, self.end]}
 
 
@@ -51,7 +53,7 @@ class Slot:
 class Source:
     """A file that is being read; `digest` is the hash of what was read of it, where that is wanted."""
 
-    file: BinaryIO
+    file: FileIO
     where: str
     size: int
     hashed: bool
@@ -60,7 +62,7 @@ class Source:
     def take(self, view: memoryview) -> None:
         """Fill the view with the next bytes."""
         while view:
-            count = self.file.readinto(view)  # type: ignore[attr-defined]
+            count = self.file.readinto(view)
             if not count:
                 raise self.refused(f"{self.size} bytes", "an end before that")
             if self.hashed:
@@ -68,19 +70,17 @@ class Source:
             view = view[count:]
 
     def refused(self, expected: str, got: str, remedy: str = FETCH) -> CorruptFile:
+        """The error for this file."""
         return CorruptFile(problem(self.where, expected, got, remedy))
 
     def foreign(self, start: bytes) -> CorruptFile:
         """The error for a file that begins like none of ours; `start` is its first bytes."""
         if start[8:].startswith(_BEGINNING[: max(1, len(start) - 8)]):
-            return self.refused(
-                "a whole netwright file", f"one of {self.size} bytes that is cut or changed in its header"
-            )
+            return self.refused("a whole netwright file", f"{self.size} bytes, cut or changed in the header")
         found = next((words for magic, words in _OTHERS.items() if start.startswith(magic)), "something else")
         remedy = "Open it with what wrote it; if netwright wrote it, it is damaged: fetch it or copy it again."
-        return self.refused(
-            "a netwright file", f"{found} of {self.size} bytes" if self.size else "an empty file", remedy
-        )
+        got = f"{found} of {self.size} bytes" if self.size else "an empty file"
+        return self.refused("a netwright file", got, remedy)
 
 
 def layout(table: Mapping[str, Mapping[str, Any]]) -> list[Slot]:
@@ -111,9 +111,9 @@ def read_header(source: Source) -> tuple[dict[str, Any], list[Slot]]:
     length = int.from_bytes(start[:8], "little")
     if len(start) < 8 + len(_BEGINNING) or length > min(HEADER, source.size - 8) or length < len(_BEGINNING):
         raise source.foreign(bytes(start))
-    rest = bytearray(8 + length - len(start))
-    source.take(memoryview(rest))
-    header = bytes(start + rest)
+    header = bytearray(8 + length)
+    header[: len(start)] = start
+    source.take(memoryview(header)[len(start) :])
     fields = _parse(source, header)
     text = _manifest_text(source, fields["__metadata__"])
     manifest = READERS[fields["__metadata__"]["netwright"]](text, source.where)
@@ -128,22 +128,24 @@ def read_header(source: Source) -> tuple[dict[str, Any], list[Slot]]:
     return manifest, slots
 
 
-def _parse(source: Source, header: bytes) -> dict[str, Any]:
+def _parse(source: Source, header: bytearray) -> dict[str, Any]:
     """The header as JSON, when it is one of ours."""
     ours = header[8:].startswith(_BEGINNING)
     try:
         if header.count(b",") + header.count(b"[") + header.count(b"{") > 2 * ITEMS:
             raise ValueError(f"more than {2 * ITEMS} elements")
-        fields = json.loads(header[8:].decode())
+        fields = json.loads(str(memoryview(header)[8:], "utf-8"))
     except (ValueError, RecursionError) as error:
-        raise (source.refused("a header in JSON", shown(str(error))) if ours else source.foreign(header)) from error
+        raise (
+            source.refused("a header in JSON", shown(str(error))) if ours else source.foreign(bytes(header[:40]))
+        ) from error
     metadata = fields.get("__metadata__") if isinstance(fields, dict) else None
     if isinstance(metadata, dict) and "netwright" in metadata:
-        return fields
+        return dict(fields)
     if isinstance(fields, dict):
         got = "a safetensors file that netwright did not write"
         raise source.refused("a netwright file", got, "Read its arrays with safetensors.numpy.load_file.")
-    raise source.foreign(header)
+    raise source.foreign(bytes(header[:40]))
 
 
 def _manifest_text(source: Source, metadata: dict[str, Any]) -> str:
@@ -157,7 +159,7 @@ def _manifest_text(source: Source, metadata: dict[str, Any]) -> str:
     if set(metadata) != _METADATA or not all(isinstance(item, str) for item in metadata.values()):
         raise source.refused(f"metadata with the texts {', '.join(sorted(_METADATA))}", shown(sorted(metadata)))
     text: str = metadata["manifest"]
-    if hashlib.sha256(text.encode(errors="replace")).hexdigest() != metadata["manifest_sha256"]:
+    if hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest() != metadata["manifest_sha256"]:
         raise source.refused("a manifest with the SHA-256 in the file", "another one: it was changed")
     return text
 

@@ -59,19 +59,29 @@ _FLOATS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _KEYS = {"kind", "content", "versions", "tensors", "aliases"}
 
 
-def dumps(manifest: Mapping[str, Any]) -> str:
-    """The canonical text of a manifest.
+def plain(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a manifest in the types that JSON has.
 
     Raises
     ------
-    InvalidParameter : a key or an item that a file cannot hold (its place is named), or a text beyond the limits.
+    InvalidParameter : a key or an item that a file cannot hold; its place is named.
 
     Examples
     --------
-    >>> dumps({"versions": {}, "kind": "a", "content": {"loss": [0.5, float("inf")]}, "tensors": {}, "aliases": {}})
-    '{"aliases":{},"content":{"loss":[0.5,{"$float":"inf"}]},"kind":"a","tensors":{},"versions":{}}'
+    >>> plain({"kind": "a", "content": {"loss": (0.5, float("inf")), "best": np.float32(0.5)}})
+    {'kind': 'a', 'content': {'loss': [0.5, {'$float': 'inf'}], 'best': 0.5}}
     """
-    text = _canonical({key: _encoded(item, key, 2) for key, item in manifest.items()})
+    return {key: _encoded(item, key, 2) for key, item in manifest.items()}
+
+
+def dumps(manifest: dict[str, Any]) -> str:
+    """The canonical text of what `plain` gives.
+
+    Raises
+    ------
+    InvalidParameter : a text beyond the limits.
+    """
+    text = _canonical(manifest)
     if len(text.encode()) > SIZE or _items(text) > ITEMS:
         got = f"{len(text.encode())} bytes and {_items(text)} elements"
         remedy = "Put long lists of numbers among the tensors, as arrays."
@@ -80,7 +90,7 @@ def dumps(manifest: Mapping[str, Any]) -> str:
 
 
 def loads(text: str, where: str) -> dict[str, Any]:
-    """The manifest of a text: the inverse of `dumps`.
+    """The manifest of a text: the inverse of ``dumps(plain(manifest))``.
 
     Parameters
     ----------
@@ -95,6 +105,7 @@ def loads(text: str, where: str) -> dict[str, Any]:
         got = f"{len(text)} bytes and {_items(text)} elements"
         raise CorruptFile(problem(where, f"a manifest of at most {SIZE} bytes and {ITEMS} elements", got, FETCH))
     try:
+        text.encode()  # half of a surrogate pair is no text
         raw = json.loads(text)
         canonical = _canonical(raw) == text
     except (ValueError, RecursionError) as error:

@@ -1,16 +1,8 @@
 """Model files: one safetensors file for every model, checked to the last byte, never half written, never executable.
 
-::
-
-    8 bytes          length of the header, little-endian
-    header           JSON, padded with spaces to a multiple of 8:
-                     {"__metadata__": {"netwright": "1", "manifest": "...", "manifest_sha256": "..."},
-                      "conv1.weight": {"dtype": "F32", "shape": [32, 1, 3, 3], "data_offsets": [0, 1152]}, ...}
-    data             the arrays, little-endian, in C order, largest element type first, then by name
-
-The manifest (`netwright.core.manifest`) holds a SHA-256 of every tensor, the metadata hold that of the manifest, and the
-rest of the header follows from the manifest: `read` builds it again and compares. So every byte of a file is checked,
-and one description gives one file. Any safetensors reader can open it, but few of them notice a flipped bit.
+The manifest (`netwright.core.manifest`) holds a SHA-256 of every tensor, the metadata hold that of the manifest, and
+the rest of the file's header (`netwright.core.container`) follows from the manifest: `read` makes it again and
+compares. So every byte of a file is checked, and one description gives one file. Any safetensors reader can open it.
 
 Three rules keep files safe to open: a name in a file is only ever looked up in a closed list, never imported; nothing
 is unpickled; sizes are compared with the size of the file before memory is asked for.
@@ -24,8 +16,6 @@ whole; the order of the metadata is fixed; data reach the disk; permissions are 
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import os
 import platform
 import re
@@ -33,17 +23,17 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from netwright.core.atomic import PathLike, in_one_form, replacing, write_all
+from netwright.core.container import HEADER, Slot, Source, header_of, layout, read_header
 from netwright.core.errors import CorruptFile, InvalidParameter, problem, shown
-from netwright.core.manifest import AXES, DTYPES, FETCH, ITEMS, TENSORS, dumps, loads
+from netwright.core.manifest import AXES, DTYPES, TENSORS, dumps, plain
 
 CHUNK = 2**20  # bytes that are read or written, and hashed, at a time
-_CODES = {dtype: code for code, dtype in DTYPES.items()}
+_CODES = {dtype.str: code for code, dtype in DTYPES.items()}
 
 
 class Stored(NamedTuple):
@@ -85,9 +75,11 @@ def write(path: PathLike, kind: str, content: Mapping[str, Any], tensors: Mappin
     if not isinstance(content, Mapping):
         raise InvalidParameter(problem("write(content)", "a dict", shown(content)))
     arrays, aliases = _stored_once(tensors)
-    table = {name: _describe(name, array) for name, array in arrays.items()}
-    manifest = {"kind": kind, "content": content, "versions": _versions(), "tensors": table, "aliases": aliases}
-    slots = layout(table)
+    described = {name: _describe(name, array) for name, array in arrays.items()}
+    manifest = plain(  # a copy: content that changes while it is saved does no harm
+        {"kind": kind, "content": content, "versions": _versions(), "tensors": described, "aliases": aliases}
+    )
+    slots = layout(manifest["tensors"])
     start = len(header_of(dumps(manifest), slots))  # hashes have a fixed length, so the final header is as long
     if start > HEADER:
         raise InvalidParameter(
@@ -96,7 +88,7 @@ def write(path: PathLike, kind: str, content: Mapping[str, Any], tensors: Mappin
     with replacing(path) as file:
         os.lseek(file, start, os.SEEK_SET)
         for slot in slots:
-            table[slot.name]["sha256"] = _write_array(file, arrays[slot.name])
+            manifest["tensors"][slot.name]["sha256"] = _write_array(file, arrays[slot.name])
         os.lseek(file, 0, os.SEEK_SET)
         write_all(file, header_of(dumps(manifest), slots))
 
@@ -145,7 +137,7 @@ def verify(path: PathLike, expected_sha256: str | None = None) -> str:
         manifest, slots = read_header(source)
         for _ in _read_arrays(source, manifest, slots):
             pass
-    return source.digest.hexdigest()
+    return str(source.digest.hexdigest())
 
 
 def _stored_once(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -172,7 +164,7 @@ def _stored_once(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarra
 
 def _describe(name: str, array: np.ndarray) -> dict[str, Any]:
     """The entry of an array in the manifest, its hash still to be filled in."""
-    code = _CODES.get(array.dtype.newbyteorder("<"))
+    code = _CODES.get(array.dtype.newbyteorder("<").str)
     if code is None:
         listed = ", ".join(str(dtype) for dtype in DTYPES.values())
         raise InvalidParameter(problem(f"tensor {name!r}", f"one of {listed}", f"dtype {array.dtype}", "Convert it."))
@@ -183,17 +175,19 @@ def _describe(name: str, array: np.ndarray) -> dict[str, Any]:
 
 def _versions() -> dict[str, str]:
     """Versions of what is loaded; nothing is imported to ask."""
-    names = [name for name in ("netwright", "numpy", "sklearn", "torch") if name in sys.modules]
-    versions = {name: str(getattr(sys.modules[name], "__version__", "unknown")) for name in names}
-    return {"python": platform.python_version(), **versions}
+    versions = {"python": platform.python_version()}
+    for name in ("netwright", "numpy", "sklearn", "torch"):
+        if name in sys.modules:
+            versions[name] = str(getattr(sys.modules[name], "__version__", "unknown"))
+    return versions
 
 
 def _write_array(file: int, array: np.ndarray) -> str:
     """Append an array's bytes and give their SHA-256."""
-    plain = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-    view, digest = memoryview(plain.reshape(-1).view(np.uint8)), hashlib.sha256()
-    for start in range(0, len(view), CHUNK):
-        piece = bytes(view[start : start + CHUNK])  # a copy: what is hashed is written even if another thread trains on
+    ordered = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    numbers, digest = ordered.reshape(-1).view(np.uint8), hashlib.sha256()
+    for start in range(0, len(numbers), CHUNK):
+        piece = numbers[start : start + CHUNK].tobytes()  # a copy: what is hashed is written, even if it changes now
         digest.update(piece)
         write_all(file, piece)
     return digest.hexdigest()
@@ -202,7 +196,7 @@ def _write_array(file: int, array: np.ndarray) -> str:
 @contextmanager
 def _opened(path: PathLike, expected_sha256: str | None = None, hashed: bool = False) -> Iterator[Source]:
     """The file, open; at the end of the block the hash of what was read is compared with the expected one."""
-    where = str(path)
+    where = str(os.fspath(path))
     if expected_sha256 is not None and not re.fullmatch("[0-9a-fA-F]{64}", str(expected_sha256)):
         raise InvalidParameter(problem("expected_sha256", "64 hexadecimal digits", shown(expected_sha256)))
     try:
@@ -210,7 +204,7 @@ def _opened(path: PathLike, expected_sha256: str | None = None, hashed: bool = F
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a pipe would be waited for
             raise CorruptFile(problem(where, "a netwright file", "a device or a pipe", "Give the name of a file."))
         with open(path, "rb", buffering=0) as file:
-            source = Source(file, where, os.fstat(file.fileno()).st_size, hashed, hashlib.sha256())  # type: ignore[arg-type]
+            source = Source(file, where, os.fstat(file.fileno()).st_size, hashed, hashlib.sha256())
             yield source
     except OSError as error:
         raise in_one_form(error, path, "a file that can be read", "Check the name and that you may read it.") from error
@@ -226,13 +220,11 @@ def _read_arrays(source: Source, manifest: dict[str, Any], slots: list[Slot]) ->
         numbers = array.reshape(-1).view(np.uint8)
         digest = hashlib.sha256()
         for start in range(0, len(numbers), CHUNK):
-            piece = memoryview(numbers)[start : start + CHUNK]
-            source.take(piece)
-            digest.update(piece)
+            piece = numbers[start : start + CHUNK]
+            source.take(piece.data)
+            digest.update(piece.data)
         if digest.hexdigest() != manifest["tensors"][slot.name]["sha256"]:
-            raise source.refused(
-                f"tensor {shown(slot.name)} with the SHA-256 in the file", "another one: it was changed"
-            )
+            raise source.refused(f"tensor {shown(slot.name)} as its SHA-256 says", "other bytes: it was changed")
         if slot.dtype == "BOOL" and numbers.max(initial=0) > 1:
             raise source.refused(f"tensor {shown(slot.name)} of booleans", "bytes other than 0 and 1")
         yield slot, array

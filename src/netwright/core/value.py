@@ -116,6 +116,7 @@ def _repr(self: Any) -> str:
         default = field.default
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
+        default = _plain(default)
         if type(item) is type(default) and item == default:
             by_position = False
             continue

@@ -45,7 +45,10 @@ def percent(part: int, whole: int) -> str:
 
     Examples
     --------
-    >>> percent(177, 891)
-    '177 of 891 rows (20 %)'
+    >>> percent(177, 891), percent(2, 891), percent(891, 891)
+    ('177 of 891 rows (20 %)', '2 of 891 rows (0.2 %)', '891 rows')
     """
-    return f"{part} of {whole} rows ({100 * part / whole:.0f} %)"
+    if part == whole:
+        return f"{whole} rows"
+    share = 100 * part / whole
+    return f"{part} of {whole} rows ({share:.0f} %)" if share >= 1 else f"{part} of {whole} rows ({share:.1g} %)"

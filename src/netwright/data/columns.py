@@ -121,7 +121,7 @@ def settle(name: str, values: Any) -> NDArray[Any]:
     if hasattr(values, "to_numpy"):
         values = _from_frame(values)
     elif isinstance(values, np.ma.MaskedArray):
-        values = np.ma.filled(values.astype(object), None)
+        values = np.where(np.ma.getmaskarray(values), None, np.ma.getdata(values).astype(object))
     elif isinstance(values, Sequence) and not isinstance(values, (str, bytes)):
         values = np.fromiter(values, dtype=object, count=len(values))
     array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
@@ -152,11 +152,12 @@ def missing_rows(column: NDArray[Any]) -> NDArray[np.bool_]:
     """
     if column.dtype == object:
         return np.fromiter((cell is None for cell in column), dtype=bool, count=column.size)
+    absent: NDArray[np.bool_] = np.zeros(column.size, dtype=bool)
     if column.dtype.kind == "f":
-        return np.isnan(column)
-    if column.dtype.kind == "M":
-        return np.isnat(column)
-    return np.zeros(column.size, dtype=bool)
+        absent = np.isnan(column)
+    elif column.dtype.kind == "M":
+        absent = np.isnat(column)
+    return absent
 
 
 def as_text(column: NDArray[Any]) -> NDArray[Any]:

@@ -22,7 +22,7 @@ from netwright.core.errors import InvalidData, problem
 from netwright.core.seeds import derive, to_seed
 from netwright.core.validation import Constraint, check_all
 from netwright.data import as_arrays
-from netwright.estimators.inputs import Inputs
+from netwright.estimators.inputs import Inputs, count, take
 from netwright.estimators.networks import build_module, choose, close, output_shapes, resolve, split_heads
 from netwright.estimators.parameters import CONSTRAINTS, parts_of, value_of
 from netwright.estimators.preparing import Part, read_target, split, to_batches, to_tensor, weigh
@@ -125,7 +125,7 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
 
     def _parts(self, X: Any, y: Any, weight: Any, classes: Any, again: bool) -> tuple[Part, Part | None]:
         """Training rows and held-out rows, each as (rows, y, weight), checked and still in the user's own terms."""
-        X, y = as_arrays(X, y)
+        X, y = _from_dataset(X, y)
         y = read_target(y, type(self).__name__)
         if again:
             inputs, rows = self._inputs, self._inputs.again(self, X)
@@ -137,7 +137,7 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
             self._inputs, self._target = inputs, self._read_target(part[1], classes)
         held: Part | None = None
         if isinstance(self.validation, (tuple, list)):
-            held_X, held_y = as_arrays(self.validation[0], self.validation[1])
+            held_X, held_y = _from_dataset(*self.validation[:2])
             held_weight = self.validation[2] if len(self.validation) == 3 else None
             held = weigh(inputs.again(self, held_X), read_target(held_y, "validation"), held_weight)
         elif self.validation is not None:
@@ -156,7 +156,7 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
         rows, y, weight = training
         given = resolve(self.network)
         self._inputs.fit(rows, weight, scale=given is None)
-        inputs = self._inputs.transform(tuple(p[:2] for p in rows) if isinstance(rows, tuple) else _first(rows))
+        inputs = self._inputs.transform(_first(rows))
         shapes = tuple(array.shape[1:] for array in inputs)
         if given is None:
             self.network_ = choose(shapes[0], self._target.head(), self._target.outputs)
@@ -250,7 +250,7 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
     def _outputs(self, X: Any) -> Any:
         """What the network gives for X, before its last link."""
         check_is_fitted(self, "module_")
-        X, _ = as_arrays(X, None)
+        X, _ = _from_dataset(X, None)
         inputs = self._inputs.transform(self._inputs.again(self, X))
         rows = to_batches(inputs, np.zeros(len(inputs[0]), dtype=np.int64), None, self._precision, len(inputs[0]))
         body, _ = split_heads(self.module_)
@@ -265,4 +265,9 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
 
 
 def _first(rows: Any, n: int = 2) -> Any:
-    return {name: column[:n] for name, column in rows.items()} if isinstance(rows, dict) else rows[:n]
+    return take(rows, np.arange(min(n, count(rows))))
+
+
+def _from_dataset(X: Any, y: Any) -> tuple[Any, Any]:
+    """The samples of a torch Dataset as arrays; everything else as it is."""
+    return as_arrays(X, y) if isinstance(X, torch.utils.data.Dataset) else (X, y)

@@ -54,7 +54,7 @@ class Classes:
             return cls("multilabel", [np.array([0, 1])] * y.shape[1])
         if y.ndim == 2 and y.shape[1] > 1:
             return cls("multioutput", [_at_least_two(np.unique(column), name) for column in y.T])
-        given = np.unique(np.asarray(classes)) if classes is not None else np.unique(column_or_1d(y))
+        given = np.unique(np.asarray(classes)) if classes is not None else np.unique(column_or_1d(y, warn=True))
         made = cls("multiclass", [_at_least_two(given, name)])
         made.encode(column_or_1d(y))
         return made

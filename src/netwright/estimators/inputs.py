@@ -18,10 +18,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
 from netwright.core.errors import InvalidData, problem
-from netwright.data import Table, require_finite, to_columns, to_float32
+from netwright.data import Table, is_table, require_finite, to_columns, to_float32
 from netwright.estimators.scaling import Scaler, fit_scaler
 
 Rows = Any  # an array, a tuple of arrays, or a dict of columns
@@ -43,26 +44,17 @@ class Inputs:
         self.scaler: Scaler | None = None
 
     @classmethod
-    def read(cls, estimator: Any, X: Any, y: Any, precision: str) -> tuple[Inputs, Rows, Any]:
-        """Look at the X and y of a fit: how they are to be read, the rows of X, and y as an array."""
-        if is_table(X):
+    def read(cls, estimator: Any, X: Any, precision: str) -> tuple[Inputs, Rows]:
+        """Look at the X of a fit: how it is to be read, and its rows."""
+        if is_table(X) and not issparse(X):
             validate_data(estimator, X, skip_check_array=True, reset=True)
-            return cls("table", "float64" if precision == "float64" else "float32"), to_columns(X), _target(estimator, y)
+            return cls("table", "float64" if precision == "float64" else "float32"), to_columns(X)
         if isinstance(X, tuple):
             arrays = tuple(_numbers(part, f"X[{i}]") for i, part in enumerate(X))
             estimator.n_features_in_ = arrays[0].shape[1] if arrays[0].ndim > 1 else 1
-            return cls("arrays", _dtype(arrays[0], precision)), arrays, _target(estimator, y)
-        X, y = validate_data(
-            estimator,
-            _as_numpy(X),
-            _as_numpy(y),
-            dtype=(np.float64, np.float32),
-            allow_nd=True,
-            multi_output=True,
-            ensure_all_finite=False,
-        )
-        require_finite(X, "X", getattr(estimator, "feature_names_in_", None))
-        return cls("array", _dtype(X, precision)), X, y
+            return cls("arrays", _dtype(arrays[0], precision)), arrays
+        X = _checked(estimator, X, reset=True)
+        return cls("array", _dtype(X, precision)), X
 
     def again(self, estimator: Any, X: Any) -> Rows:
         """The rows of an X that comes after fit: checked against what fit saw."""
@@ -74,16 +66,7 @@ class Inputs:
             return to_columns(X)
         if self.kind == "arrays":
             return tuple(_numbers(part, f"X[{i}]") for i, part in enumerate(X))
-        X = validate_data(
-            estimator,
-            _as_numpy(X),
-            reset=False,
-            dtype=(np.float64, np.float32),
-            allow_nd=True,
-            ensure_all_finite=False,
-        )
-        require_finite(X, "X", getattr(estimator, "feature_names_in_", None))
-        return X
+        return _checked(estimator, X, reset=False)
 
     @property
     def notes(self) -> list[str]:
@@ -150,9 +133,12 @@ def count(rows: Rows) -> int:
     return len(rows[0]) if isinstance(rows, tuple) else len(rows)
 
 
-def is_table(X: Any) -> bool:
-    """Whether X has named columns: a dict of columns, a pandas or a polars frame."""
-    return isinstance(X, dict) or (hasattr(X, "columns") and hasattr(X, "dtypes"))
+def _checked(estimator: Any, X: Any, reset: bool) -> np.ndarray:
+    """An array as scikit-learn checks it; NaN and infinity are reported with their place."""
+    kinds = (np.float64, np.float32)
+    X = validate_data(estimator, _as_numpy(X), reset=reset, dtype=kinds, allow_nd=True, ensure_all_finite=False)
+    require_finite(X, "X", getattr(estimator, "feature_names_in_", None))
+    return X
 
 
 def _dtype(array: np.ndarray, precision: str) -> str:
@@ -173,12 +159,3 @@ def _numbers(part: Any, name: str) -> np.ndarray:
     array = array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
     require_finite(array, name)
     return array
-
-
-def _target(estimator: Any, y: Any) -> Any:
-    """y alone, checked as scikit-learn does."""
-    if y is None:
-        raise InvalidData(
-            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None."
-        )
-    return np.asarray(_as_numpy(y))

@@ -6,8 +6,9 @@ from netwright.graph.expression import (
     Expression,
     Input,
     Layer,
+    Node,
     Parallel,
-    Shape,
+    Plan,
     begins_with_input,
     join,
     parallel,
@@ -16,13 +17,15 @@ from netwright.graph.expression import (
 )
 
 # the plan and what reads it
-from netwright.graph.plan import Node, Plan, plan_of
+from netwright.graph.plan import plan_of
 from netwright.graph.building import Branches, ManyInputs, build
 from netwright.graph.observer import Observer, Window
-from netwright.graph.summary import Row, Summary, analyze, summarize
+from netwright.graph.table import Row, Shape, Summary
+from netwright.graph.summary import analyze, summarize
 
 # to and from text and files
 from netwright.graph.parsing import parse, parse_value
+from netwright.graph.saving import save_network
 
 __all__ = [
     "Branches",
@@ -49,5 +52,6 @@ __all__ = [
     "plan_of",
     "refuse",
     "repeat",
+    "save_network",
     "summarize",
 ]

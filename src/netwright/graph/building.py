@@ -16,8 +16,18 @@ import torch
 
 from netwright.core.seeds import derive
 from netwright.core.validation import check, integer
-from netwright.graph.expression import Chain, Expression, Input, Layer, Parallel, begins_with_input, count_inputs
-from netwright.graph.plan import Plan, below, named, plan_of
+from netwright.graph.expression import (
+    Chain,
+    Expression,
+    Input,
+    Layer,
+    Parallel,
+    Plan,
+    ability,
+    begins_with_input,
+    count_inputs,
+)
+from netwright.graph.plan import below, named, plan_of
 
 
 class Branches(torch.nn.Module):
@@ -53,7 +63,12 @@ class Branches(torch.nn.Module):
 
 
 class ManyInputs(torch.nn.Module):
-    """The outermost module of a network with several inputs: call it with one tensor an input."""
+    """The outermost module of a network with several inputs: call it with one tensor an input.
+
+    Parameters
+    ----------
+    body : the module that takes the tuple of inputs.
+    """
 
     def __init__(self, body: torch.nn.Module) -> None:
         super().__init__()
@@ -65,8 +80,26 @@ class ManyInputs(torch.nn.Module):
         return outputs
 
 
+@ability
 def build(expression: Expression, seed: int = 0) -> torch.nn.Module:
-    """The module of a closed expression, with weights drawn from the seed."""
+    """The module of a closed expression, with weights drawn from the seed.
+
+    Parameters
+    ----------
+    expression : a network that begins with `Input`.
+    seed : integer >= 0; the same seed gives the same weights.
+
+    Raises
+    ------
+    JoinError : an open network.
+    InvalidParameter : a seed that is no integer >= 0.
+
+    Examples
+    --------
+    >>> from netwright.layers import Input, ReLU
+    >>> build(Input(4) >> ReLU(3), seed=1).relu1.linear.weight.shape
+    torch.Size([3, 4])
+    """
     check("build(seed)", seed, integer(0))
     plan = plan_of(expression)
     closed = expression if isinstance(expression, (Chain, Parallel)) else Chain((expression,))

@@ -18,22 +18,32 @@ Where this differs from others: merging is always an explicit layer (``Concat``,
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import torch
 
 from netwright.core.errors import InvalidParameter, JoinError, problem
 from netwright.core.validation import Constraint, instance, integer, tuple_of
 from netwright.core.value import value
+from netwright.graph.table import Shape, Summary
 
 if TYPE_CHECKING:
     import os
 
-    from netwright.graph.plan import Plan
-    from netwright.graph.summary import Summary
+F = TypeVar("F", bound=Callable[..., Any])
+LAYERS = 100_000  # parts of the longest chain that `repeat` makes
 
-Shape = tuple[int, ...]
+# What expressions can do is in files of their own, which are about expressions and so import this one. Each function
+# enters itself here when it is loaded, under its name; the package loads all of them.
+_ABILITIES: dict[str, Callable[..., Any]] = {}
+
+
+def ability(function: F) -> F:
+    """Enter a function that `Expression` calls by its name."""
+    _ABILITIES[function.__name__] = function
+    return function
 
 
 class Expression(ABC):  # noqa: B024
@@ -60,15 +70,13 @@ class Expression(ABC):  # noqa: B024
 
     def plan(self) -> Plan:
         """The nodes of the network in order with their observed shapes (made once, then kept)."""
-        from netwright.graph.plan import plan_of
-
-        return plan_of(self)
+        plan: Plan = _ABILITIES["plan_of"](self)
+        return plan
 
     def summary(self) -> Summary:
         """Per layer: output shape, parameters, multiply-accumulates, receptive field; print it or read `.rows`."""
-        from netwright.graph.summary import summarize
-
-        return summarize(self)
+        summary: Summary = _ABILITIES["summarize"](self)
+        return summary
 
     def build(self, seed: int = 0) -> torch.nn.Module:
         """A ``torch.nn.Module`` with fresh weights; the same seed gives the same weights.
@@ -77,15 +85,12 @@ class Expression(ABC):  # noqa: B024
         ----------
         seed : integer >= 0. Each layer draws from a stream of its own, so that a change behind it leaves it alone.
         """
-        from netwright.graph.building import build
-
-        return build(self, seed)
+        module: torch.nn.Module = _ABILITIES["build"](self, seed)
+        return module
 
     def save(self, path: str | os.PathLike[str], module: torch.nn.Module | None = None) -> None:
         """Write the expression, and the weights of `module` if given, to one file; `netwright.load` reads it."""
-        from netwright.graph.saving import save_network
-
-        save_network(self, path, module)
+        _ABILITIES["save_network"](self, path, module)
 
 
 class Layer(Expression):
@@ -104,14 +109,66 @@ class Layer(Expression):
         """
 
 
+@dataclass(frozen=True)
+class Node:
+    """One layer in its place.
+
+    Attributes
+    ----------
+    path : where its module is in the built module, ``"parallel1.branch2.conv1"``.
+    layer : the layer.
+    inputs : indices of the nodes that it reads.
+    shape : the shape that it gives for one sample.
+    """
+
+    path: str
+    layer: Layer
+    inputs: tuple[int, ...]
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All nodes of a network in the order in which they run.
+
+    Attributes
+    ----------
+    nodes : the nodes.
+    inputs, outputs : indices of the nodes that are the network's inputs, and of those whose results it gives.
+    """
+
+    nodes: tuple[Node, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+    @property
+    def input_shapes(self) -> tuple[Shape, ...]:
+        """The shape of one sample of every input."""
+        return tuple(self.nodes[i].shape for i in self.inputs)
+
+    @property
+    def output_shapes(self) -> tuple[Shape, ...]:
+        """The shape of every output for one sample."""
+        return tuple(self.nodes[i].shape for i in self.outputs)
+
+    def node(self, path: str) -> Node:
+        """The node at a path such as ``"parallel1.branch2.conv1"``."""
+        return next(node for node in self.nodes if node.path == path)
+
+    def shapes_into(self, node: Node) -> tuple[Shape, ...]:
+        """The shapes that the node reads."""
+        return tuple(self.nodes[i].shape for i in node.inputs)
+
+
 @value("network")
 class Input(Layer):
     """The entrance of a network: the shape of one sample.
 
     Parameters
     ----------
-    shape : axes of one sample without the batch axis, each >= 1: ``Input(10)`` for ten features,
+    axes : axes of one sample without the batch axis, each >= 1: ``Input(10)`` for ten features,
         ``Input(1, 28, 28)`` for (channels, height, width), ``Input(50, 8)`` for (steps, features).
+    shape : the same as one tuple, ``Input(shape=(1, 28, 28))``.
 
     Shapes
     ------
@@ -143,7 +200,12 @@ class Input(Layer):
 
 @value("network")
 class Chain(Expression):
-    """Layers one after the other; made by ``a >> b``."""
+    """Layers one after the other; made by ``a >> b``.
+
+    Parameters
+    ----------
+    parts : the layers and branches in order.
+    """
 
     parts: tuple[Expression, ...]
 
@@ -155,7 +217,12 @@ class Chain(Expression):
 
 @value("network")
 class Parallel(Expression):
-    """Branches side by side; made by ``a | b``. Its output is the tuple of the branches' outputs."""
+    """Branches side by side; made by ``a | b``. Its output is the tuple of the branches' outputs.
+
+    Parameters
+    ----------
+    branches : what stands side by side, at least two.
+    """
 
     branches: tuple[Expression, ...]
 
@@ -202,9 +269,7 @@ def join(*parts: Expression) -> Chain:
         raise InvalidParameter(problem("join()", "at least one layer", "none"))
     made = Chain(tuple(flat))
     if begins_with_input(made):
-        from netwright.graph.plan import plan_join
-
-        plan_join(made, parts[0])
+        _ABILITIES["plan_join"](made, parts[0])
     return made
 
 
@@ -254,6 +319,10 @@ def repeat(block: Expression, times: int) -> Chain:
     block : a layer or an open network.
     times : number of copies, an integer >= 1.
 
+    Raises
+    ------
+    InvalidParameter : a number of copies below 1, or a chain of more than 100,000 parts.
+
     Examples
     --------
     >>> from netwright.layers import ReLU
@@ -262,6 +331,10 @@ def repeat(block: Expression, times: int) -> Chain:
     """
     if not integer(1).accepts(times):
         raise InvalidParameter(problem("repeat(times)", "an integer >= 1", repr(times)))
+    _expect_expression(">>", block)
+    layers = times * (len(block.parts) if isinstance(block, Chain) else 1)
+    if layers > LAYERS:
+        raise InvalidParameter(problem("repeat(times)", f"a chain of at most {LAYERS} parts", str(layers)))
     return join(*[block] * times)
 
 
@@ -275,7 +348,12 @@ def count_inputs(expression: Expression) -> int:
 
 
 def begins_with_input(expression: Expression) -> bool:
-    """Whether the expression is closed: its first layer, or that of every branch, is an `Input`."""
+    """Whether the expression is closed: its first layer, or that of every branch, is an `Input`.
+
+    Parameters
+    ----------
+    expression : a layer or a network.
+    """
     if isinstance(expression, Chain):
         return begins_with_input(expression.parts[0])
     if isinstance(expression, Parallel):
@@ -284,7 +362,15 @@ def begins_with_input(expression: Expression) -> bool:
 
 
 def refuse(layer: Layer, takes: str, shapes: tuple[Shape, ...], remedy: str = "") -> JoinError:
-    """The error of a layer that cannot take the shapes that come; the plan adds where in the network that is."""
+    """The error of a layer that cannot take the shapes that come; the plan adds where in the network that is.
+
+    Parameters
+    ----------
+    layer : the layer that refuses.
+    takes : what it would take, in words.
+    shapes : what came.
+    remedy : one sentence that says what to do.
+    """
     came = shapes[0] if len(shapes) == 1 else shapes
     return JoinError(problem(repr(layer), takes, f"shape {came}", remedy))
 

@@ -32,7 +32,13 @@ aten = torch.ops.aten
 
 @dataclass(frozen=True)
 class Window:
-    """Which inputs an output depends on, per space axis; `whole` when it is all of them."""
+    """Which inputs position i of an output depends on: i stride + start ... i stride + start + size - 1.
+
+    Parameters
+    ----------
+    size, stride, start : one number for each space axis.
+    whole : it depends on all of the input; the others are empty then.
+    """
 
     size: tuple[int, ...] = ()
     stride: tuple[int, ...] = ()
@@ -105,7 +111,7 @@ class Observer(TorchDispatchMode):
         return output
 
     def _follow(self, func: Any, args: Any, kwargs: Any, output: Any) -> None:
-        sources = [t for t in _tensors((*args, *kwargs.values())) if t in self._windows]
+        sources = [t for t in tensors_in((*args, *kwargs.values())) if t in self._windows]
         if not sources:
             return
         windows = [self._windows[tensor] for tensor in sources]
@@ -116,7 +122,7 @@ class Observer(TorchDispatchMode):
             result = rule(windows, args, output)
         else:
             result = _merge(windows) if torch.Tag.pointwise in func.tags else WHOLE
-        for tensor in _tensors((output,)):
+        for tensor in tensors_in((output,)):
             self._windows[tensor] = result
 
 
@@ -137,14 +143,14 @@ def observing(module: torch.nn.Module, device: str) -> Iterator[dict[str, torch.
             part.training = training
 
 
-def _tensors(items: Sequence[Any]) -> list[torch.Tensor]:
+def tensors_in(items: Sequence[Any]) -> list[torch.Tensor]:
     """All tensors in a nest of tuples and lists."""
     found: list[torch.Tensor] = []
     for item in items:
         if isinstance(item, torch.Tensor):
             found.append(item)
         elif isinstance(item, (tuple, list)):
-            found.extend(_tensors(item))
+            found.extend(tensors_in(item))
     return found
 
 

@@ -12,12 +12,16 @@ is looked up in the registry (layers, initialisation rules), and anything else i
 from __future__ import annotations
 
 import ast
+import functools
+import operator
 from typing import Any
 
 from netwright.core import registry
-from netwright.core.errors import InvalidParameter, did_you_mean, problem
+from netwright.core.errors import InvalidParameter, did_you_mean, problem, shown
+from netwright.core.value import is_value
 from netwright.graph.expression import Expression, join, parallel, repeat
 
+LONGEST = 100_000  # characters of a text
 _FAMILIES = ("network", "layer", "init", "optimizer", "schedule", "loss", "regularizer", "user")
 _FUNCTIONS = {"join": join, "parallel": parallel, "repeat": repeat}
 
@@ -25,23 +29,42 @@ _FUNCTIONS = {"join": join, "parallel": parallel, "repeat": repeat}
 def parse(text: str) -> Expression:
     """The network that a text such as ``"Conv(32, 3) >> Flatten() >> Softmax(10)"`` describes.
 
+    Parameters
+    ----------
+    text : what the repr of a network gives.
+
     Raises
     ------
     InvalidParameter : a text that is no such expression, or an unknown name (the nearest is named).
     """
     made = parse_value(text)
     if not isinstance(made, Expression):
-        raise InvalidParameter(problem(f"network {text!r}", "layers joined by >> and |", repr(made)))
+        raise InvalidParameter(problem(f"network {shown(text)}", "layers joined by >> and |", shown(made)))
     return made
 
 
 def parse_value(text: str) -> Any:
-    """Any value written as code: a layer, a network, an optimizer such as ``"Adam(0.001)"``, a loss, a penalty."""
+    """Any value written as code: a layer, a network, an optimizer such as ``"Adam(0.001)"``, a loss, a penalty.
+
+    Parameters
+    ----------
+    text : what the repr of a value gives.
+
+    Raises
+    ------
+    InvalidParameter : a text that is no such code, an unknown name (the nearest is named), an option that cannot be.
+    """
+    if not isinstance(text, str) or len(text) > LONGEST:
+        got = f"{len(text)} characters" if isinstance(text, str) else shown(text)
+        raise InvalidParameter(problem("expression", f"a text of at most {LONGEST} characters", got))
     try:
-        tree = ast.parse(text.strip(), mode="eval")
+        return _made(ast.parse(text.strip(), mode="eval").body, text)
     except SyntaxError as error:
-        raise InvalidParameter(problem("expression", "calls joined by >> and |", repr(text), str(error.msg))) from None
-    return _made(tree.body, text)
+        got = f"{shown(text)} ({error.msg})"
+        raise InvalidParameter(problem("expression", "calls joined by >> and |", got)) from None
+    except (RecursionError, MemoryError):
+        remedy = "Name parts of it in Python and join those."
+        raise InvalidParameter(problem("expression", "fewer levels of nesting", shown(text), remedy)) from None
 
 
 def _made(node: ast.expr, text: str) -> Any:
@@ -50,27 +73,48 @@ def _made(node: ast.expr, text: str) -> Any:
     if isinstance(node, (ast.Tuple, ast.List)):
         return tuple(_made(item, text) for item in node.elts)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -_made(node.operand, text)
+        number = _made(node.operand, text)
+        if isinstance(number, (int, float)):
+            return -number
     if isinstance(node, ast.BinOp):
         return _operated(node, text)
     if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
-        name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
-        args = [_made(item, text) for item in node.args]
-        kwargs = {str(item.arg): _made(item.value, text) for item in node.keywords}
-        return _named(name, text)(*args, **kwargs)
+        return _called(node, node.func.id if isinstance(node.func, ast.Name) else node.func.attr, text)
     if isinstance(node, ast.Name):
-        return _named(node.id, text)() if node.id not in _FUNCTIONS else _FUNCTIONS[node.id]
+        named = _named(node.id, text)
+        if not isinstance(named, type) or node.id in registry.names("user"):
+            return named
+        return _called(ast.Call(func=node, args=[], keywords=[]), node.id, text)  # ReLU is short for ReLU()
     raise _unreadable(text, ast.unparse(node))
 
 
+def _called(node: ast.Call, name: str, text: str) -> Any:
+    """The call of a registered name; what it does not take is said in the house's form."""
+    args = [_made(item, text) for item in node.args]
+    kwargs = {str(item.arg): _made(item.value, text) for item in node.keywords}
+    thing = _named(name, text)
+    try:
+        return thing(*args, **kwargs)
+    except TypeError as error:
+        raise InvalidParameter(
+            problem(f"expression {shown(text)}", f"options that {name} takes", f"{ast.unparse(node)} ({error})")
+        ) from error
+
+
 def _operated(node: ast.BinOp, text: str) -> Any:
-    left, right = _made(node.left, text), _made(node.right, text)
-    if isinstance(node.op, ast.RShift):
-        return join(left, right)
-    if isinstance(node.op, ast.BitOr):
-        return parallel(left, right)
-    if isinstance(node.op, ast.Add) and hasattr(left, "family"):
-        return left + right
+    """A row of one operator, ``a >> b >> c``, is taken as a whole: a deep network is no deep nesting."""
+    kind, first = type(node.op), node.left
+    parts = [node.right]
+    while isinstance(first, ast.BinOp) and isinstance(first.op, kind):
+        parts.append(first.right)
+        first = first.left
+    made = [_made(part, text) for part in (first, *reversed(parts))]
+    if kind is ast.RShift:
+        return join(*made)
+    if kind is ast.BitOr:
+        return parallel(*made)
+    if kind is ast.Add and all(is_value(part) and hasattr(part, "__add__") for part in made):
+        return functools.reduce(operator.add, made)
     raise _unreadable(text, ast.unparse(node))
 
 
@@ -81,8 +125,9 @@ def _named(name: str, text: str) -> Any:
         if name in registry.names(family):
             return registry.look_up(family, name)
     known = [*_FUNCTIONS, *(name for family in _FAMILIES for name in registry.names(family))]
-    raise InvalidParameter(problem(f"expression {text!r}", "known names", repr(name), did_you_mean(name, known)))
+    raise InvalidParameter(problem(f"expression {shown(text)}", "known names", repr(name), did_you_mean(name, known)))
 
 
 def _unreadable(text: str, part: str) -> InvalidParameter:
-    return InvalidParameter(problem(f"expression {text!r}", "calls joined by >>, | and +, with plain numbers", part))
+    expected = "calls joined by >>, | and +, with plain numbers"
+    return InvalidParameter(problem(f"expression {shown(text)}", expected, shown(part)))

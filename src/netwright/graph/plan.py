@@ -8,58 +8,42 @@ it is. The plan of ``a >> b`` extends the plan of ``a``, so a join costs only wh
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import torch
 
 from netwright.core.errors import InvalidParameter, JoinError, problem
-from netwright.graph.expression import Chain, Expression, Input, Layer, Parallel, Shape, begins_with_input, refuse
+from netwright.graph.expression import (
+    Chain,
+    Expression,
+    Input,
+    Layer,
+    Node,
+    Parallel,
+    Plan,
+    ability,
+    begins_with_input,
+    refuse,
+)
 from netwright.graph.observer import observing
+from netwright.graph.table import Shape
 
 SAMPLES = 2  # in the meta batch
 
 
-@dataclass(frozen=True)
-class Node:
-    """One layer in its place: its path in the module, the nodes it reads from, the shape that it gives."""
-
-    path: str
-    layer: Layer
-    inputs: tuple[int, ...]
-    shape: Shape
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All nodes of a network in the order in which they run; `inputs` and `outputs` are indices of nodes."""
-
-    nodes: tuple[Node, ...]
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-
-    @property
-    def input_shapes(self) -> tuple[Shape, ...]:
-        """The shape of one sample of every input."""
-        return tuple(self.nodes[i].shape for i in self.inputs)
-
-    @property
-    def output_shapes(self) -> tuple[Shape, ...]:
-        """The shape of every output for one sample."""
-        return tuple(self.nodes[i].shape for i in self.outputs)
-
-    def node(self, path: str) -> Node:
-        """The node at a path such as ``"parallel1.branch2.conv1"``."""
-        return next(node for node in self.nodes if node.path == path)
-
-    def shapes_into(self, node: Node) -> tuple[Shape, ...]:
-        """The shapes that the node reads."""
-        return tuple(self.nodes[i].shape for i in node.inputs)
-
-
+@ability
 def plan_of(expression: Expression) -> Plan:
-    """The plan of a closed expression; it is kept on the expression."""
+    """The plan of a closed expression; it is kept on the expression.
+
+    Parameters
+    ----------
+    expression : a network that begins with `Input`.
+
+    Raises
+    ------
+    JoinError : an open network, or layers that do not fit.
+    """
     known: Plan | None = vars(expression).get("_plan")
     if known is not None:
         return known
@@ -76,6 +60,7 @@ def plan_of(expression: Expression) -> Plan:
     return _keep(expression, Plan(plan.nodes, plan.inputs, outputs))
 
 
+@ability
 def plan_join(made: Chain, left: Expression) -> Plan:
     """The plan of ``made``, a chain that begins with all parts of ``left``, from the plan that ``left`` has."""
     known = plan_of(left if isinstance(left, Chain) else Chain((left,)))  # so that branches have their paths in a chain

@@ -12,11 +12,18 @@ from netwright.core import storage
 from netwright.core.errors import CorruptFile, InvalidParameter, problem
 from netwright.core.value import from_json, to_json
 from netwright.graph.building import build
-from netwright.graph.expression import Expression
+from netwright.graph.expression import Expression, ability
 
 
+@ability
 def save_network(expression: Expression, path: str | os.PathLike[str], module: torch.nn.Module | None = None) -> None:
     """Write an expression, and the weights of a module that it built.
+
+    Parameters
+    ----------
+    expression : a network.
+    path : the file.
+    module : what the network built, with weights worth keeping; None writes the expression alone.
 
     Raises
     ------

@@ -9,81 +9,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from netwright.core.errors import InvalidParameter, problem
 from netwright.graph.building import build
-from netwright.graph.expression import Expression, Shape
-from netwright.graph.observer import Observer, Window, observing
+from netwright.graph.expression import Expression, ability
+from netwright.graph.observer import Observer, Window, observing, tensors_in
 from netwright.graph.plan import SAMPLES, plan_of
+from netwright.graph.table import Row, Shape, Summary
 
 
-@dataclass(frozen=True)
-class Row:
-    """One layer: its path, what it is, the shape it gives, its parameters and MACs, and what one output sees.
-
-    `receptive_field` is the extent per space axis on the network's input, `window` also has stride and start;
-    None where the output depends on no input.
-    """
-
-    path: str
-    layer: str
-    output_shape: Shape | None
-    parameters: int
-    trainable: int
-    macs: int
-    receptive_field: Shape | None
-    window: Window | None
-
-
-@dataclass(frozen=True)
-class Summary:
-    """The table of a network: `rows`, and the totals `parameters`, `trainable`, `macs`, `receptive_field`.
-
-    Examples
-    --------
-    >>> from netwright.layers import Input, ReLU, Softmax
-    >>> summary = (Input(4) >> ReLU(8) >> Softmax(3)).summary()
-    >>> summary.parameters, summary.macs
-    (67, 56)
-    >>> [row.output_shape for row in summary.rows]
-    [(4,), (8,), (3,)]
-    """
-
-    rows: tuple[Row, ...]
-    parameters: int
-    trainable: int
-    macs: int
-    receptive_field: Shape | None
-    device: str = "meta"
-
-    def to_frame(self) -> Any:
-        """The rows as a pandas frame (needs the extra ``netwright[frames]``)."""
-        import pandas
-
-        return pandas.DataFrame([{name: getattr(row, name) for name in _COLUMNS} for row in self.rows])
-
-    def __str__(self) -> str:
-        cells = [_HEADINGS, *(_cells(row) for row in self.rows)]
-        widths = [max(len(line[i]) for line in cells) for i in range(len(_HEADINGS))]
-        lines = [
-            "  ".join(
-                text.ljust(w) if i < 3 else text.rjust(w) for i, (text, w) in enumerate(zip(line, widths, strict=True))
-            )
-            for line in cells
-        ]
-        rule = "-" * max(map(len, lines))
-        frozen = self.parameters - self.trainable
-        totals = f"{self.parameters:,} parameters" + (f" ({frozen:,} frozen)" if frozen else "")
-        totals += f", {self.macs:,} MACs a sample"
-        return "\n".join(line.rstrip() for line in [lines[0], rule, *lines[1:], rule, totals])
-
-
+@ability
 def summarize(expression: Expression) -> Summary:
-    """The summary of a closed expression, a row a layer."""
+    """The summary of a closed expression, a row a layer.
+
+    Parameters
+    ----------
+    expression : a network that begins with `Input`.
+
+    Raises
+    ------
+    JoinError : an open network.
+    """
     plan = plan_of(expression)
     prefix = "body." if len(plan.inputs) > 1 else ""
     labels = {prefix + node.path: node for node in plan.nodes}
@@ -175,8 +125,9 @@ def _observe(
     def after(name: str, output: Any) -> None:
         record = seen[name]
         record["macs"] += observer.macs - record["enter"].pop()
-        if record["output"] is None and isinstance(output, torch.Tensor):
-            record["output"] = (tuple(output.shape[1:]), observer.window(output))
+        first = next(iter(tensors_in((output,))), None)  # a recurrent module gives its outputs and its state
+        if record["output"] is None and first is not None:
+            record["output"] = (tuple(first.shape[1:]), observer.window(first))
 
     with observing(module, device) as tensors, _hooks(watched, before, after), observer:
         for tensor in inputs:
@@ -253,16 +204,6 @@ def _inputs(size: Any, dtype: Any) -> tuple[torch.Tensor, ...]:
 
 def _label(part: torch.nn.Module) -> str:
     return f"{type(part).__name__}({part.extra_repr()})"
-
-
-_COLUMNS = ("path", "layer", "output_shape", "parameters", "macs", "receptive_field")
-_HEADINGS = ("layer", "what", "output shape", "parameters", "MACs", "receptive field")
-
-
-def _cells(row: Row) -> tuple[str, ...]:
-    field = "-" if row.receptive_field is None else " x ".join(map(str, row.receptive_field))
-    what = row.layer if len(row.layer) <= 44 else f"{row.layer[:41]}..."
-    return row.path, what, str(row.output_shape), f"{row.parameters:,}", f"{row.macs:,}", field
 
 
 def _total(rows: list[Row], macs: int, module: torch.nn.Module, device: str) -> Summary:

@@ -74,7 +74,8 @@ class Reshape(Layer):
 
     Parameters
     ----------
-    shape : the axes of a sample, each >= 1; one may be -1 and is what is left.
+    axes : the axes of a sample, each >= 1; one may be -1 and is what is left.
+    shape : the same as one tuple, ``Reshape(shape=(1, 8, 8))``.
 
     Shapes
     ------

@@ -40,7 +40,7 @@ def bounds(n: int, size: int) -> list[tuple[int, int]]:
     starts = list(range(0, n, size))
     if len(starts) > 1 and n - starts[-1] == 1:
         starts.pop()
-    return list(zip(starts, [*starts[1:], n], strict=True))
+    return list(zip(starts, [*starts[1:], n], strict=True)) if n else []
 
 
 class Batches:

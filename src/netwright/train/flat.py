@@ -75,7 +75,8 @@ class Flat:
             strides = _strides(p)
             p.data = data[start:stop].as_strided(p.shape, strides)
             p.grad = self.gradient[start:stop].as_strided(p.shape, strides)
-            self.segments.append(Segment(name, name.rpartition(".")[0] or name, start, stop))
+            layer = name.rpartition(".")[0].removesuffix(".linear") or name
+            self.segments.append(Segment(name, layer, start, stop))
             start = stop
 
     def front(self, biases: bool) -> tuple[torch.Tensor, torch.Tensor]:

@@ -146,4 +146,4 @@ def dead_units(module: torch.nn.Module, rows: Any, precision: Any) -> dict[str, 
     finally:
         for handle in handles:
             handle.remove()
-    return {name: float(share) for name, share in shares.items()}
+    return {name.removesuffix(".activation"): float(share) for name, share in shares.items()}

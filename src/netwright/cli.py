@@ -1,0 +1,323 @@
+"""The command line: ``netwright train | predict | summary | report | list | demo``.
+
+This file knows the options and nothing else, so that ``netwright --help`` loads neither torch nor NumPy; what a command
+does is in `netwright.commands`, a file each, which is loaded when it is called.
+
+============= ========================================================================
+exit status   meaning
+============= ========================================================================
+0             done
+2             the input was wrong: one line on standard error says what to do
+130           Ctrl-C; what was trained by then has been written
+============= ========================================================================
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any, NoReturn
+
+from netwright import __version__
+from netwright.core.errors import did_you_mean
+from netwright.core.validation import Constraint, integer, number
+
+FAMILIES = (
+    "layers",
+    "optimizers",
+    "losses",
+    "regularizers",
+    "schedules",
+    "init",
+    "models",
+    "plots",
+    "data",
+    "commands",
+)
+WRONG, INTERRUPTED = 2, 130
+_DATA = "digits, mnist, a table (.csv .tsv .parquet .txt), or a folder of images with one sub-folder a class"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit status.
+
+    Parameters
+    ----------
+    argv : the words after ``netwright``; None takes those of the process.
+
+    Examples
+    --------
+    >>> main(["list", "init"])  # doctest: +ELLIPSIS
+    Constant       ...
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = build_parser()
+    options, unknown = parser.parse_known_args(words)
+    if unknown:
+        _refuse_unknown(options, unknown[0])
+    if options.command is None:
+        parser.print_help()
+        return WRONG
+    options.words = words
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = _show_warning
+        return _guarded(options)
+
+
+def _guarded(options: argparse.Namespace) -> int:
+    """Call the command; what the user did wrong becomes one line, what we did wrong stays a traceback."""
+    try:
+        status = int(import_module(COMMANDS[options.command][0]).run(options))
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe has gone, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ValueError, OSError, ImportError) as error:
+        if options.debug:
+            raise
+        _say(f"error: {_one_line(error)}")
+        return WRONG
+
+
+def _say(text: str) -> None:
+    sys.stdout.flush()
+    print(f"netwright: {text}", file=sys.stderr)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _show_warning(message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
+    _say(f"warning: {_one_line(message)}")
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse's parser, whose errors are one line and say what was meant."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        before, found, rest = message.partition("invalid choice: ")
+        if found:
+            wrong, _, choices = rest.partition(" (choose from ")
+            listed = [choice.strip(" '") for choice in choices.rstrip(")").split(",")]
+            message = f"{before}expected a known name, got {wrong}. {did_you_mean(wrong.strip(chr(39)), listed)}"
+        _say(f"error: {_one_line(ValueError(message))}")
+        print(f"See {self.prog} --help", file=sys.stderr)
+        raise SystemExit(WRONG)
+
+
+def _refuse_unknown(options: argparse.Namespace, word: str) -> NoReturn:
+    """The error for an option that the command does not have."""
+    if not word.startswith("-") or options.command is None:
+        remedy = f"netwright {options.command or ''} --help lists what it takes."
+    else:
+        parser = Parser(prog=f"netwright {options.command}")
+        COMMANDS[options.command][2](parser)
+        remedy = did_you_mean(word.split("=")[0], [name for name in parser._option_string_actions if name[:2] == "--"])
+    _say(f"error: {options.command or 'netwright'}: expected its own options, got {word!r}. {remedy}")
+    raise SystemExit(WRONG)
+
+
+def _checked(convert: Callable[[str], Any], constraint: Constraint) -> Callable[[str], Any]:
+    """A type for argparse: a number that meets a constraint."""
+
+    def read(text: str) -> Any:
+        try:
+            item = convert(text)
+        except ValueError:
+            item = text
+        if not constraint.accepts(item):
+            raise argparse.ArgumentTypeError(f"expected {constraint.text}, got {text!r}.")
+        return item
+
+    return read
+
+
+_count = _checked(int, integer(1))
+_seed = _checked(int, integer(0))
+_share = _checked(float, number(0, 1, closed="neither"))
+
+
+def _image_size(text: str) -> tuple[int, int]:
+    """``64`` or ``48x64``, as (height, width)."""
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
+        raise argparse.ArgumentTypeError(f"expected PIXELS or HEIGHTxWIDTH, such as 64 or 48x64, got {text!r}.")
+    return int(sides[0]), int(sides[-1])
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    """``1,28,28`` or ``1x28x28``."""
+    axes = text.lower().strip("() ").replace("x", ",").rstrip(",").split(",")
+    if not all(axis.strip().isdecimal() and int(axis) > 0 for axis in axes):
+        raise argparse.ArgumentTypeError(f"expected axes such as 1,28,28, got {text!r}.")
+    return tuple(int(axis) for axis in axes)
+
+
+def build_parser() -> Parser:
+    """The parser of all commands."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    parser = Parser(
+        prog="netwright",
+        description="Compose, train and see neural networks.",
+        epilog="`netwright COMMAND --help` has the options and examples of a command.\n"
+        "--debug before or after a command shows where an error comes from.",
+        parents=[common],
+    )
+    parser.add_argument("--version", action="version", version=f"netwright {__version__}")
+    parser.set_defaults(command=None, debug=False)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=Parser)
+    for name, (_, summary, fill, examples) in COMMANDS.items():
+        epilog = "examples:\n" + "\n".join(f"  netwright {line}" for line in examples)
+        made = commands.add_parser(name, help=summary, description=f"{summary}.", epilog=epilog, parents=[common])
+        fill(made)
+    return parser
+
+
+def _train(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", metavar="DATA", help=_DATA)
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "--target", metavar="COL", help="column to learn (default: the one named target, label, class or y)"
+    )
+    data.add_argument(
+        "--task",
+        choices=("auto", "classify", "regress"),
+        default="auto",
+        help="auto classifies text, booleans and few integer values, and regresses other numbers (default: auto)",
+    )
+    data.add_argument(
+        "--test", metavar="SHARE", type=_share, help="share of the rows held out for testing (default: 0.2)"
+    )
+    data.add_argument(
+        "--validation",
+        metavar="SHARE",
+        type=_share,
+        help="share of the other rows that decides when to stop (default: 0.1)",
+    )
+    data.add_argument("--image-size", metavar="PIXELS", type=_image_size, help="64 or 48x64 (default: the most common)")
+    model = parser.add_argument_group("model, as code or as a name that `netwright list` shows")
+    model.add_argument("--network", metavar="EXPR", help="such as 'ReLU(64) >> Softmax(3)' (default: chosen by data)")
+    model.add_argument("--loss", metavar="EXPR", help="such as 'Huber()' (default: cross-entropy, or MSE)")
+    model.add_argument("--optimizer", metavar="EXPR", help="such as 'SGD(cosine(0.1), momentum=0.9)' (default: by data)")
+    model.add_argument("--regularizer", metavar="EXPR", help="such as 'l2(1e-4)' (default: by data)")
+    loop = parser.add_argument_group("training")
+    loop.add_argument("--epochs", metavar="N", type=_count, help="passes over the rows, at most (default: by data)")
+    loop.add_argument("--batch-size", metavar="N", type=_count, help="rows in an update (default: by data)")
+    loop.add_argument(
+        "--patience", metavar="N", type=_count, help="epochs without a better validation loss (default: by data)"
+    )
+    loop.add_argument(
+        "--precision",
+        choices=("auto", "float32", "float64", "bf16"),
+        default="float32",
+        help="number format of the computation (default: float32)",
+    )
+    loop.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda, ... (default: auto)")
+    loop.add_argument("--seed", metavar="N", type=_seed, default=0, help="of splits, weights and order (default: 0)")
+    _add_output(parser)
+    parser.add_argument("--quiet", action="store_true", help="print the folder of the run and nothing else")
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    output = parser.add_argument_group("output")
+    output.add_argument("--out", metavar="DIR", help="folder of the run (default: runs/<data name>-<number>)")
+    output.add_argument("--force", action="store_true", help="replace the model in DIR if there is one")
+    output.add_argument("--no-report", action="store_true", help="write no report.html")
+
+
+def _predict(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="a model file, or the folder of a run")
+    parser.add_argument("data", metavar="DATA", help="digits, mnist, a table, an image, or a folder of images")
+    parser.add_argument("--out", metavar="FILE", help="CSV file to write (default: standard output)")
+    parser.add_argument("--proba", action="store_true", help="add a column of probabilities for each class")
+
+
+def _summary(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("network", metavar="NETWORK|MODEL", help="a network as code, a named model, or a model file")
+    parser.add_argument("--input", metavar="SHAPE", type=_shape, help="of one sample, such as 1,28,28, if it has no Input")
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="the folder of a run")
+    parser.add_argument("--out", metavar="FILE", help="HTML file to write (default: RUN/report.html)")
+
+
+def _list(parser: argparse.ArgumentParser) -> None:
+    families = f"{', '.join(FAMILIES[:-1])} or {FAMILIES[-1]}"
+    parser.add_argument("family", metavar="FAMILY", nargs="?", choices=FAMILIES, help=f"{families} (default: all)")
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    _add_output(parser)
+    parser.set_defaults(quiet=False)
+
+
+Fill = Callable[[argparse.ArgumentParser], None]
+COMMANDS: dict[str, tuple[str, str, Fill, tuple[str, ...]]] = {
+    "train": (
+        "netwright.commands.train",
+        "train a network on data, score it on rows held out, and write a report",
+        _train,
+        (
+            "train digits --epochs 5",
+            "train mnist --out runs/mnist",
+            "train titanic.csv --target Survived",
+            "train houses.csv --target price --network 'ReLU(64) >> Dropout(0.2) >> Linear(1)' --loss 'Huber()'",
+            "train photos/ --image-size 64 --optimizer 'AdamW(cosine(0.002))' --regularizer 'l2(1e-4)'",
+        ),
+    ),
+    "predict": (
+        "netwright.commands.predict",
+        "predict with a trained model, as CSV",
+        _predict,
+        ("predict runs/titanic-1 passengers.csv --proba", "predict model.nw photos/ --out predictions.csv"),
+    ),
+    "summary": (
+        "netwright.commands.summary",
+        "show the layers of a network: shapes, parameters, multiply-accumulates, receptive field",
+        _summary,
+        (
+            "summary 'Input(1, 28, 28) >> Conv(32, 3) >> ReLU() >> Flatten() >> Softmax(10)'",
+            "summary lenet5 --input 1,28,28",
+            "summary runs/digits-1/model.nw",
+        ),
+    ),
+    "report": (
+        "netwright.commands.report",
+        "write the report of a run anew",
+        _report,
+        ("report runs/digits-1", "report runs/digits-1 --out digits.html"),
+    ),
+    "list": (
+        "netwright.commands.listing",
+        "list what there is: layers, optimizers, losses, ...",
+        _list,
+        ("list", "list layers", "list schedules"),
+    ),
+    "demo": (
+        "netwright.commands.demo",
+        "train a small convolutional network on real images of digits, in less than a minute",
+        _demo,
+        ("demo", "demo --out runs/first"),
+    ),
+}
+
+
+def command_line(words: Sequence[str]) -> str:
+    """The words as one would type them."""
+    return shlex.join(["netwright", *words])

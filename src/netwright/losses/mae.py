@@ -1,0 +1,52 @@
+"""Mean absolute error."""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from netwright.core.value import value
+from netwright.losses.base import Loss, like
+from netwright.losses.link import LINKS
+from netwright.losses.targets import check_finite, check_same_shape
+
+
+@final
+@value("loss")
+class MAE(Loss):
+    """Mean absolute error, l = mean over outputs of abs(f(z) - t); minimal at the median, so outliers weigh little.
+
+    The gradient where f(z) = t is 0.
+
+    Shapes
+    ------
+    output and target (n, outputs), (n,) or any other, the same -> scalar
+
+    Raises
+    ------
+    InvalidData : target and output differ in shape, (n,) and (n, 1) too.
+
+    Examples
+    --------
+    >>> import torch
+    >>> MAE()(torch.tensor([[1.0], [2.0]]), torch.tensor([[0.0], [4.0]]))
+    tensor(1.5000)
+
+    References
+    ----------
+    Boscovich: De litteraria expeditione per pontificiam ditionem, 1757.
+    """
+
+    scalable: ClassVar[bool] = True
+
+    def _check(self, shape: torch.Size, target: Tensor) -> None:
+        check_same_shape(self, shape, target)
+
+    def _check_values(self, shape: torch.Size, target: Tensor) -> None:
+        check_finite(self, target)
+
+    def _values(self, output: Tensor, target: Tensor, link: str, reduction: str) -> Tensor:
+        return F.l1_loss(LINKS[link](output), like(output, target), reduction=reduction)

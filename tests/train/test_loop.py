@@ -1,0 +1,262 @@
+"""The loop against the loop that one would write, and what it promises beside."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from netwright.core.errors import DivergenceWarning, InvalidParameter
+from netwright.optim import SGD, Adam, cosine, on_plateau
+from netwright.train import Batches, Flat, Precision, Run, order, train
+
+GENERATOR = torch.Generator().manual_seed(0)
+X = torch.randn(203, 6, generator=GENERATOR)
+Y = (X[:, :3].sum(1) > 0).long() + (X[:, 3] > 1).long()
+
+
+def network(seed=0, dropout=0.0):
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return torch.nn.Sequential(
+            torch.nn.Linear(6, 16), torch.nn.ReLU(), torch.nn.Dropout(dropout), torch.nn.Linear(16, 3)
+        )
+
+
+def objective(output, target, weight):
+    return torch.nn.functional.cross_entropy(output, target)
+
+
+def accuracy(output, target, weight):
+    return float((output.argmax(1) == target).double().mean())
+
+
+def make_run(rule=None, module=None, **options):
+    rule = rule or Adam(0.01)
+    module = module or network()
+    flat = Flat(module)
+    options.setdefault("batches", Batches((X,), Y, size=32, seed=options.get("seed", 0)))
+    return Run(
+        module, flat, objective, accuracy, optimizer=rule, update=rule.build([flat.theta]), precision=Precision(), **options
+    )
+
+
+def test_it_computes_what_the_loop_by_hand_computes():
+    run = train(make_run(SGD(0.05, momentum=0.9, nesterov=True), epochs=3))
+    module = network()
+    update = torch.optim.SGD(module.parameters(), 0.05, momentum=0.9, nesterov=True)
+    for epoch in range(3):
+        losses = []
+        for rows in order(0, epoch, len(X)).split(32):
+            update.zero_grad()
+            loss = torch.nn.functional.cross_entropy(module(X[rows]), Y[rows])
+            loss.backward()
+            update.step()
+            losses.append((loss.item(), len(rows)))
+        mean = sum(loss * n for loss, n in losses) / len(X)
+        assert run.history[epoch]["train_loss"] == pytest.approx(mean, rel=1e-5)
+    for a, b in zip(run.module.parameters(), module.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_same_seed_same_bits_with_dropout_and_global_states_untouched():
+    states = random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()
+    first, second, other = (
+        train(make_run(module=network(dropout=0.5), epochs=4, seed=seed)).flat.theta for seed in (7, 7, 8)
+    )
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+    assert random.getstate() == states[0]
+    assert (np.random.get_state()[1] == states[1]).all()
+    assert torch.equal(torch.get_rng_state(), states[2])
+
+
+def test_a_run_in_two_pieces_equals_a_run_in_one():
+    whole = train(make_run(module=network(dropout=0.3), epochs=6))
+    pieces = make_run(module=network(dropout=0.3), epochs=2)
+    train(pieces)
+    pieces.epochs = 6
+    train(pieces)
+    assert torch.equal(whole.flat.theta, pieces.flat.theta)
+    assert whole.history["train_loss"] == pieces.history["train_loss"]
+
+
+def test_history_has_what_it_promises():
+    held = Batches((X[:50],), Y[:50])
+    run = train(make_run(epochs=3, validation=held))
+    record = run.history[-1]
+    assert record["epoch"] == 3
+    assert set(record) == {
+        "epoch",
+        "train_loss",
+        "train_score",
+        "validation_loss",
+        "validation_score",
+        "learning_rate",
+        "update_ratio",
+        "dead_units",
+        "seconds",
+    }
+    run.module.eval()
+    with torch.no_grad():
+        output = run.module(X[:50])
+    assert record["validation_loss"] == pytest.approx(float(objective(output, Y[:50], None)), rel=1e-6)
+    assert record["validation_score"] == accuracy(output, Y[:50], None)
+    assert set(record["update_ratio"]) == {"0", "3"}
+    assert 1e-4 < record["update_ratio"]["0"] < 1e-1
+    assert set(record["dead_units"]) == {"1"}
+
+
+def test_update_ratio_of_plain_descent_is_rate_times_gradient_over_weight():
+    seen = {}
+
+    class Gradient:
+        def on_gradients(self, run):
+            first = {s.name: s for s in run.flat.segments}["0.weight"], {s.name: s for s in run.flat.segments}["0.bias"]
+            norms = [
+                sum(vector[s.start : s.stop].square().sum() for s in first).sqrt()
+                for vector in (run.flat.gradient, run.flat.theta.detach())
+            ]
+            seen["ratio"] = 0.05 * float(norms[0] / norms[1])
+
+    run = train(make_run(SGD(0.05), epochs=1, callbacks=(Gradient(),)))
+    assert run.history[0]["update_ratio"]["0"] == pytest.approx(seen["ratio"], rel=1e-4)
+
+
+def test_dead_units_are_counted():
+    module = network()
+    with torch.no_grad():
+        module[0].weight[:4].zero_()
+        module[0].bias[:4].fill_(-1.0)
+    run = train(make_run(SGD(1e-6), module, epochs=1))
+    assert run.history[0]["dead_units"]["1"] == pytest.approx(4 / 16)
+
+
+def test_patience_stops_and_puts_the_best_weights_back():
+    held = Batches((X[:60],), (Y[:60] + 1) % 3)  # labels that training makes worse
+    run = make_run(Adam(0.05), epochs=50, validation=held, patience=3)
+    seen = []
+    run.callbacks = (lambda run: seen.append(run.flat.theta.detach().clone()),)
+    train(run)
+    losses = run.history["validation_loss"]
+    best = losses.index(min(losses))
+    assert len(losses) == best + 1 + 3
+    assert run.best_epoch == best + 1
+    assert torch.equal(run.flat.theta, seen[best])
+
+
+def test_divergence_stops_keeps_the_best_weights_and_names_a_rate():
+    class Break:
+        def on_gradients(self, run):
+            if run.epoch == 2 and run.batch == 1:
+                run.flat.gradient.fill_(float("inf"))
+
+    run = make_run(SGD(0.05), epochs=10, callbacks=(Break(),))
+    with pytest.warns(DivergenceWarning, match=r"NaN one in epoch 3 at learning rate 0\.05.*epoch 2.*0\.005"):
+        train(run)
+    assert run.diverged == 3
+    assert torch.isfinite(run.flat.theta).all()
+    assert len(run.history) == 2
+    reference = train(make_run(SGD(0.05), epochs=2))
+    assert torch.equal(run.flat.theta, reference.flat.theta)
+
+
+def test_interruption_keeps_the_partial_model():
+    class Stop:
+        def on_batch_end(self, run):
+            if run.epoch == 1 and run.batch == 3:
+                raise KeyboardInterrupt
+
+    run = train(make_run(epochs=10, callbacks=(Stop(),)))
+    assert run.interrupted
+    assert len(run.history) == 1
+    assert not torch.equal(run.flat.theta, make_run().flat.theta)
+
+
+def test_running_average_is_the_recursion():
+    thetas = []
+
+    class Watch:
+        def on_batch_end(self, run):
+            thetas.append(run.flat.theta.detach().double().clone())
+
+    start = make_run().flat.theta.detach().double()
+    run = train(make_run(epochs=2, average=0.9, callbacks=(Watch(),)))
+    mean = start
+    for t, theta in enumerate(thetas, start=1):
+        decay = min(0.9, (1 + t) / (10 + t))
+        mean = decay * mean + (1 - decay) * theta
+    torch.testing.assert_close(run.flat.theta.double(), mean, rtol=1e-4, atol=1e-6)
+
+
+def test_rates_follow_the_schedule():
+    rates = []
+
+    class Watch:
+        def on_batch_end(self, run):
+            rates.append(run.learning_rate)
+
+    run = train(make_run(SGD(cosine(0.1)), epochs=4, callbacks=(Watch(),)))
+    steps = len(bounds_of(run)) * 4
+    expected = [0.05 * (1 + np.cos(np.pi * k / steps)) for k in range(steps)]
+    np.testing.assert_allclose(rates, expected, rtol=1e-9)
+
+
+def bounds_of(run):
+    return run.batches.bounds
+
+
+def test_plateau_reads_the_monitored_loss():
+    held = Batches((X[:60],), (Y[:60] + 1) % 3)
+    run = train(make_run(Adam(on_plateau(0.05, factor=0.1, patience=2)), epochs=8, validation=held))
+    assert run.history[-1]["learning_rate"] < 0.05
+
+
+def test_events_in_their_order_and_their_closed_list():
+    heard = []
+
+    class All:
+        def on_fit_start(self, run):
+            heard.append("fit_start")
+
+        def on_epoch_start(self, run):
+            heard.append("epoch_start")
+
+        def on_batch_start(self, run):
+            heard.append("batch_start")
+
+        def on_gradients(self, run):
+            heard.append("gradients")
+
+        def on_batch_end(self, run):
+            heard.append("batch_end")
+
+        def on_epoch_end(self, run):
+            heard.append("epoch_end")
+            run.stop = True
+
+        def on_fit_end(self, run):
+            heard.append("fit_end")
+
+    batches = Batches((X[:64],), Y[:64], size=32)
+    train(make_run(epochs=5, batches=batches, callbacks=(All(),)))
+    batch = ["batch_start", "gradients", "batch_end"]
+    assert heard == ["fit_start", "epoch_start", *batch, *batch, "epoch_end", "fit_end"]
+
+
+class Misspelt:
+    def on_epoch_ends(self, run):
+        pass
+
+
+class Deaf:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("callback", "message"),
+    [(Misspelt(), "Did you mean 'on_epoch_end'"), (Deaf(), "The events are"), (Deaf, "got <class")],
+)
+def test_callbacks_that_hear_nothing_are_refused(callback, message):
+    with pytest.raises(InvalidParameter, match=message):
+        train(make_run(callbacks=(callback,)))

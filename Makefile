@@ -32,7 +32,7 @@ house: env-dev
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/house src
 
 bench: env-test ## measure netwright against its peers, in ratios (minutes)
-	@$(BIN)/python -m benchmarks $(ARGS)
+	@$(BIN)/python benchmarks/run.py $(ARGS)
 
 clean: ## remove the environment, caches and built packages
 	@rm -rf .venv build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -15,6 +15,7 @@ import statistics
 import time
 from collections.abc import Callable
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class Clock:
 
     def epochs(self) -> list[float]:
         """CPU seconds of each epoch."""
-        return [after - before for before, after in zip(self.cpu, self.cpu[1:], strict=False)]
+        return [after - before for before, after in pairwise(self.cpu)]
 
 
 def serve(train: Train, variants: tuple[str, ...], packages: tuple[str, ...]) -> None:

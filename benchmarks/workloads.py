@@ -87,7 +87,7 @@ def pictures(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
     coarse = rng.normal(size=(10, 5, 5))
     patterns = np.kron(coarse, np.ones((1, 4, 4)))  # (10, 20, 20)
     y = rng.integers(0, 10, n)
-    X = 0.8 * rng.normal(size=(n, 28, 28))
+    X = 1.3 * rng.normal(size=(n, 28, 28))
     for row, label, (down, right) in zip(X, y, rng.integers(0, 9, (n, 2)), strict=True):
         row[down : down + 20, right : right + 20] += 0.7 * patterns[label]
     return X[:, None].astype(np.float32), y.astype(np.int64)  # (n, 1, 28, 28)
@@ -99,7 +99,7 @@ def waves(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
     y = rng.integers(0, 5, n)
     steps, phases = np.arange(50), rng.uniform(0, 2 * np.pi, 8)
     angle = 2 * np.pi * frequency[y][:, None] * steps + rng.uniform(0, 2 * np.pi, (n, 1))  # (n, 50)
-    X = np.sin(angle[:, :, None] + phases) + 1.0 * rng.normal(size=(n, 50, 8))  # (n, 50, 8)
+    X = np.sin(angle[:, :, None] + phases) + 2.5 * rng.normal(size=(n, 50, 8))  # (n, 50, 8)
     return X.astype(np.float32), y.astype(np.int64)
 
 

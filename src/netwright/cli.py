@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -64,6 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return WRONG
     options.words = words
+    options.commands = {name: summary for name, (_, summary, _, _) in COMMANDS.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)
         warnings.showwarning = _show_warning
@@ -224,13 +224,14 @@ def _train(parser: argparse.ArgumentParser) -> None:
     loop.add_argument(
         "--precision",
         choices=("auto", "float32", "float64", "bf16"),
-        default="float32",
-        help="number format of the computation (default: float32)",
+        default="auto",
+        help="number format of the computation (default: auto)",
     )
     loop.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda, ... (default: auto)")
     loop.add_argument("--seed", metavar="N", type=_seed, default=0, help="of splits, weights and order (default: 0)")
     _add_output(parser)
     parser.add_argument("--quiet", action="store_true", help="print the folder of the run and nothing else")
+    parser.set_defaults(name=None)
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
@@ -317,7 +318,3 @@ COMMANDS: dict[str, tuple[str, str, Fill, tuple[str, ...]]] = {
     ),
 }
 
-
-def command_line(words: Sequence[str]) -> str:
-    """The words as one would type them."""
-    return shlex.join(["netwright", *words])

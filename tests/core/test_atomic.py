@@ -1,11 +1,10 @@
-"""Files that are replaced whole or not at all: order of the calls, errors, permissions, litter, kills, other writers."""
+"""Files that are replaced whole or not at all: order of calls, errors, permissions, litter, kills, other writers."""
 
 from __future__ import annotations
 
 import errno
 import os
 import pathlib
-import resource
 import stat
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import pytest
 from netwright.core import atomic
 from netwright.core.atomic import replacing, write_all
 
+resource = pytest.importorskip("resource")
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks, links and permissions of POSIX")
 
 
@@ -128,9 +128,14 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: pathlib.Path) -> None:
 def test_an_interruption_leaves_the_old_file_and_no_litter(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "a"
     save(path, b"old")
-    with pytest.raises(KeyboardInterrupt), replacing(path) as file:
-        write_all(file, b"half")
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with replacing(path) as file:
+            write_all(file, b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["a"]
 

@@ -74,9 +74,9 @@ def test_every_unit(unit):
 
 def test_what_is_no_date():
     plan, _ = plan_date("d", moments("2024-01-01", "2024-01-08"), np.ones(2), True)
-    with pytest.raises(InvalidData, match="column 'd': expected dates as in training.* got 'soon' at row 0"):
+    with pytest.raises(InvalidData, match=r"column 'd': expected dates as in training.* got 'soon' at row 0"):
         encode_date(plan, np.array(["soon"], dtype=object))
-    with pytest.raises(InvalidData, match="column 'd': expected dates as in training.* got int64 values"):
+    with pytest.raises(InvalidData, match=r"column 'd': expected dates as in training.* got int64 values"):
         encode_date(plan, np.array([1]))
     with pytest.raises(InvalidData, match="dates of the years 1 to 9999, got the year 12000 at row 1"):
         encode_date(plan, np.array(["2024", "12000"], dtype="datetime64[Y]"))

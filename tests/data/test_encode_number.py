@@ -57,6 +57,17 @@ def test_a_small_spread_on_a_large_mean():
     np.testing.assert_allclose(out, (np.arange(4) - 1.5) / np.sqrt(1.25), rtol=1e-12)
 
 
+def test_the_middle_of_three_is_exactly_zero():
+    x = np.array([22.0, 30.0, 38.0])
+    assert standardise(x, *center_and_spread(x, np.ones(3)))[1] == 0
+
+
+def test_the_mean_of_many_rows_is_not_off_by_rounding():
+    x = 1e12 + rng.normal(size=20_000)
+    out = standardise(x, *center_and_spread(x, np.ones(x.size)))
+    assert abs(out.mean()) < 0.51 * np.spacing(1e12)  # the centre itself is rounded to float64
+
+
 @settings(derandomize=True, max_examples=200, deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=8))
 def test_scaled_training_rows_are_finite(values):
@@ -122,6 +133,7 @@ def test_infinity_text_and_dates_name_column_and_row():
         as_floats("x", np.array([1.0, np.nan, -np.inf]))
     with pytest.raises(InvalidData, match="column 'x': expected numbers as in training, got 'a' at row 1"):
         as_floats("x", np.array([None, "a"], dtype=object))
+    assert as_floats("x", np.array(["2", " -1e3", None], dtype=object))[:2].tolist() == [2, -1000]
     with pytest.raises(InvalidData, match="column 'x': expected numbers as in training, got dates"):
         as_floats("x", np.array(["2024-01-01"], dtype="datetime64[D]"))
 
@@ -130,5 +142,5 @@ def test_infinity_text_and_dates_name_column_and_row():
 @pytest.mark.parametrize("value", [1e300, -1.7e308])
 def test_beyond_float32_after_scaling(scale, value):
     plan, _ = plan_number("x", np.array([1.0, 2.0]), np.ones(2), scale)
-    with pytest.raises(InvalidData, match="column 'x' exceeds the float32 range: expected .* at row 1"):
+    with pytest.raises(InvalidData, match=r"column 'x' exceeds the float32 range: expected .* at row 1"):
         encode_number(plan, np.array([1.0, value]))

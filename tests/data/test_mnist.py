@@ -71,8 +71,10 @@ DAMAGED = {
 }
 
 
+@pytest.mark.parametrize("block", [1, 1 << 20])
 @pytest.mark.parametrize("name", DAMAGED)
-def test_damaged_files_are_refused(tmp_path, name):
+def test_damaged_files_are_refused(tmp_path, monkeypatch, name, block):
+    monkeypatch.setattr(module, "BLOCK", block)
     content, message = DAMAGED[name]
     (tmp_path / "a").write_bytes(content)
     with pytest.raises(CorruptFile, match=message):

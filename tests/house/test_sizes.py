@@ -130,9 +130,12 @@ def test_nobody_overrides_a_method_that_has_a_body(source: Any) -> None:
 
 def test_signatures_are_short(source: Any) -> None:
     for cls in own_classes(source):
-        if any(base.__module__ == "sklearn.base" for base in cls.__mro__) or issubclass(cls, BaseException):
+        if any(base.__module__ == "sklearn.base" for base in cls.__mro__):
             continue  # an estimator has one parameter for each thing that a search may vary
-        parameters = inspect.signature(cls).parameters
+        try:
+            parameters = inspect.signature(cls).parameters
+        except ValueError:
+            continue  # a built-in type's own
         assert len(parameters) <= PARAMETERS, f"{source.label}: {cls.__name__} takes {len(parameters)} parameters"
 
 

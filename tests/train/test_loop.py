@@ -8,7 +8,7 @@ import torch
 
 from netwright.core.errors import DivergenceWarning, InvalidParameter
 from netwright.optim import SGD, Adam, cosine, on_plateau
-from netwright.train import Batches, Flat, Precision, Run, order, train
+from netwright.train import Batches, Run, order, train
 
 GENERATOR = torch.Generator().manual_seed(0)
 X = torch.randn(203, 6, generator=GENERATOR)
@@ -32,17 +32,15 @@ def accuracy(output, target, weight):
 
 
 def make_run(rule=None, module=None, **options):
-    rule = rule or Adam(0.01)
-    module = module or network()
-    flat = Flat(module)
-    options.setdefault("batches", Batches((X,), Y, size=32, seed=options.get("seed", 0)))
-    return Run(
-        module, flat, objective, accuracy, optimizer=rule, update=rule.build([flat.theta]), precision=Precision(), **options
-    )
+    batches = options.pop("batches", None) or Batches((X,), Y, size=32, seed=options.get("seed", 0))
+    validation = options.pop("validation", None)
+    run = Run(module or network(), objective, rule or Adam(0.01), score=accuracy, **options)
+    run.load(batches, validation)
+    return run
 
 
 def test_it_computes_what_the_loop_by_hand_computes():
-    run = train(make_run(SGD(0.05, momentum=0.9, nesterov=True), epochs=3))
+    run = train(make_run(SGD(0.05, momentum=0.9, nesterov=True)), epochs=3)
     module = network()
     update = torch.optim.SGD(module.parameters(), 0.05, momentum=0.9, nesterov=True)
     for epoch in range(3):
@@ -62,7 +60,7 @@ def test_it_computes_what_the_loop_by_hand_computes():
 def test_same_seed_same_bits_with_dropout_and_global_states_untouched():
     states = random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()
     first, second, other = (
-        train(make_run(module=network(dropout=0.5), epochs=4, seed=seed)).flat.theta for seed in (7, 7, 8)
+        train(make_run(module=network(dropout=0.5), seed=seed), epochs=4).flat.theta for seed in (7, 7, 8)
     )
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
@@ -72,18 +70,17 @@ def test_same_seed_same_bits_with_dropout_and_global_states_untouched():
 
 
 def test_a_run_in_two_pieces_equals_a_run_in_one():
-    whole = train(make_run(module=network(dropout=0.3), epochs=6))
-    pieces = make_run(module=network(dropout=0.3), epochs=2)
-    train(pieces)
-    pieces.epochs = 6
-    train(pieces)
+    whole = train(make_run(module=network(dropout=0.3)), epochs=6)
+    pieces = make_run(module=network(dropout=0.3))
+    train(pieces, epochs=2)
+    train(pieces, epochs=4)
     assert torch.equal(whole.flat.theta, pieces.flat.theta)
     assert whole.history["train_loss"] == pieces.history["train_loss"]
 
 
 def test_history_has_what_it_promises():
     held = Batches((X[:50],), Y[:50])
-    run = train(make_run(epochs=3, validation=held))
+    run = train(make_run(validation=held), epochs=3)
     record = run.history[-1]
     assert record["epoch"] == 3
     assert set(record) == {
@@ -119,7 +116,7 @@ def test_update_ratio_of_plain_descent_is_rate_times_gradient_over_weight():
             ]
             seen["ratio"] = 0.05 * float(norms[0] / norms[1])
 
-    run = train(make_run(SGD(0.05), epochs=1, callbacks=(Gradient(),)))
+    run = train(make_run(SGD(0.05)), epochs=1, callbacks=(Gradient(),))
     assert run.history[0]["update_ratio"]["0"] == pytest.approx(seen["ratio"], rel=1e-4)
 
 
@@ -128,16 +125,14 @@ def test_dead_units_are_counted():
     with torch.no_grad():
         module[0].weight[:4].zero_()
         module[0].bias[:4].fill_(-1.0)
-    run = train(make_run(SGD(1e-6), module, epochs=1))
+    run = train(make_run(SGD(1e-6), module), epochs=1)
     assert run.history[0]["dead_units"]["1"] == pytest.approx(4 / 16)
 
 
 def test_patience_stops_and_puts_the_best_weights_back():
     held = Batches((X[:60],), (Y[:60] + 1) % 3)  # labels that training makes worse
-    run = make_run(Adam(0.05), epochs=50, validation=held, patience=3)
-    seen = []
-    run.callbacks = (lambda run: seen.append(run.flat.theta.detach().clone()),)
-    train(run)
+    run, seen = make_run(Adam(0.05), validation=held), []
+    train(run, 50, [lambda run: seen.append(run.flat.theta.detach().clone())], patience=3)
     losses = run.history["validation_loss"]
     best = losses.index(min(losses))
     assert len(losses) == best + 1 + 3
@@ -151,13 +146,13 @@ def test_divergence_stops_keeps_the_best_weights_and_names_a_rate():
             if run.epoch == 2 and run.batch == 1:
                 run.flat.gradient.fill_(float("inf"))
 
-    run = make_run(SGD(0.05), epochs=10, callbacks=(Break(),))
+    run = make_run(SGD(0.05))
     with pytest.warns(DivergenceWarning, match=r"NaN one in epoch 3 at learning rate 0\.05.*epoch 2.*0\.005"):
-        train(run)
+        train(run, epochs=10, callbacks=[Break()])
     assert run.diverged == 3
     assert torch.isfinite(run.flat.theta).all()
     assert len(run.history) == 2
-    reference = train(make_run(SGD(0.05), epochs=2))
+    reference = train(make_run(SGD(0.05)), epochs=2)
     assert torch.equal(run.flat.theta, reference.flat.theta)
 
 
@@ -167,7 +162,7 @@ def test_interruption_keeps_the_partial_model():
             if run.epoch == 1 and run.batch == 3:
                 raise KeyboardInterrupt
 
-    run = train(make_run(epochs=10, callbacks=(Stop(),)))
+    run = train(make_run(), epochs=10, callbacks=(Stop(),))
     assert run.interrupted
     assert len(run.history) == 1
     assert not torch.equal(run.flat.theta, make_run().flat.theta)
@@ -181,7 +176,7 @@ def test_running_average_is_the_recursion():
             thetas.append(run.flat.theta.detach().double().clone())
 
     start = make_run().flat.theta.detach().double()
-    run = train(make_run(epochs=2, average=0.9, callbacks=(Watch(),)))
+    run = train(make_run(average=0.9), epochs=2, callbacks=(Watch(),))
     mean = start
     for t, theta in enumerate(thetas, start=1):
         decay = min(0.9, (1 + t) / (10 + t))
@@ -196,7 +191,7 @@ def test_rates_follow_the_schedule():
         def on_batch_end(self, run):
             rates.append(run.learning_rate)
 
-    run = train(make_run(SGD(cosine(0.1)), epochs=4, callbacks=(Watch(),)))
+    run = train(make_run(SGD(cosine(0.1))), epochs=4, callbacks=(Watch(),))
     steps = len(bounds_of(run)) * 4
     expected = [0.05 * (1 + np.cos(np.pi * k / steps)) for k in range(steps)]
     np.testing.assert_allclose(rates, expected, rtol=1e-9)
@@ -208,7 +203,7 @@ def bounds_of(run):
 
 def test_plateau_reads_the_monitored_loss():
     held = Batches((X[:60],), (Y[:60] + 1) % 3)
-    run = train(make_run(Adam(on_plateau(0.05, factor=0.1, patience=2)), epochs=8, validation=held))
+    run = train(make_run(Adam(on_plateau(0.05, factor=0.1, patience=2)), validation=held), epochs=8)
     assert run.history[-1]["learning_rate"] < 0.05
 
 
@@ -239,7 +234,7 @@ def test_events_in_their_order_and_their_closed_list():
             heard.append("fit_end")
 
     batches = Batches((X[:64],), Y[:64], size=32)
-    train(make_run(epochs=5, batches=batches, callbacks=(All(),)))
+    train(make_run(batches=batches), epochs=5, callbacks=(All(),))
     batch = ["batch_start", "gradients", "batch_end"]
     assert heard == ["fit_start", "epoch_start", *batch, *batch, "epoch_end", "fit_end"]
 
@@ -259,4 +254,4 @@ class Deaf:
 )
 def test_callbacks_that_hear_nothing_are_refused(callback, message):
     with pytest.raises(InvalidParameter, match=message):
-        train(make_run(callbacks=(callback,)))
+        train(make_run(), epochs=1, callbacks=(callback,))

@@ -65,6 +65,10 @@ def as_arrays(X: Any, y: Any = None) -> tuple[NDArray[Any], NDArray[Any] | None]
 def first_nonfinite(array: NDArray[Any]) -> tuple[int, tuple[int, ...], float] | None:
     """The first NaN or infinity: its row, its place within the row, and the value; None where all are finite.
 
+    Parameters
+    ----------
+    array : the values, a row a sample; anything but floats is finite.
+
     Shapes
     ------
     array (n, ...)
@@ -122,6 +126,16 @@ def require_finite(array: NDArray[Any], name: str = "X", columns: Sequence[str] 
 
 def to_float32(array: NDArray[Any], name: str = "X", columns: Sequence[str] | None = None) -> NDArray[np.float32]:
     """The values as float32; finite ones that float32 cannot hold are refused, NaN and infinity stay.
+
+    Parameters
+    ----------
+    array : numbers of any type, a row a sample.
+    name : what the caller calls them: X, y.
+    columns : names of the columns, where they have some.
+
+    Shapes
+    ------
+    array (n, ...) -> the same
 
     Raises
     ------

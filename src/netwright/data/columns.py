@@ -25,6 +25,10 @@ _TAKEN = "numbers, booleans, texts or dates"
 def is_table(X: Any) -> bool:
     """Whether X is a table with named columns: a mapping or a data frame, and not an array.
 
+    Parameters
+    ----------
+    X : anything.
+
     Examples
     --------
     >>> is_table({"age": [1, 2]}), is_table([[1, 2]]), is_table(np.zeros((2, 2)))
@@ -77,6 +81,11 @@ def to_columns(table: Any) -> Columns:
 def split_target(table: Any, target: str) -> tuple[Columns, NDArray[Any]]:
     """A table without its target column, and the target.
 
+    Parameters
+    ----------
+    table : whatever `to_columns` takes.
+    target : the name of the target's column.
+
     Shapes
     ------
     n rows -> a dict of arrays (n,), and y (n,); text targets come as an array of str.
@@ -121,7 +130,8 @@ def settle(name: str, values: Any) -> NDArray[Any]:
     if hasattr(values, "to_numpy"):
         values = _from_frame(values)
     elif isinstance(values, np.ma.MaskedArray):
-        values = np.where(np.ma.getmaskarray(values), None, np.ma.getdata(values).astype(object))
+        masked, values = np.ma.getmaskarray(values), np.ma.getdata(values).astype(object)
+        values[masked] = None
     elif isinstance(values, Sequence) and not isinstance(values, (str, bytes)):
         values = np.fromiter(values, dtype=object, count=len(values))
     array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)

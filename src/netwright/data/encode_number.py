@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from netwright.core.errors import InvalidData, problem
 from netwright.data.column_plan import ColumnPlan, percent
+from netwright.data.infer import is_number
 
 _Float = NDArray[np.float64]
 FLOAT32 = float(np.finfo(np.float32).max)
@@ -100,7 +101,7 @@ def encode_number(plan: ColumnPlan, column: NDArray[Any]) -> NDArray[np.float32]
 
 
 def as_floats(name: str, column: NDArray[Any]) -> _Float:
-    """A settled column as float64 with NaN for missing.
+    """A settled column as float64 with NaN for missing; texts that are numbers count as numbers.
 
     Raises
     ------
@@ -115,7 +116,7 @@ def as_floats(name: str, column: NDArray[Any]) -> _Float:
     wrong = kind == "M"
     row = 0
     if kind == "O":
-        rows = [place for place, cell in enumerate(column) if isinstance(cell, str)]
+        rows = [place for place, cell in enumerate(column) if isinstance(cell, str) and not is_number(cell)]
         wrong, row = bool(rows), rows[0] if rows else 0
     if wrong:
         got = f"{column[row]!r} at row {row}" if kind == "O" else "dates"
@@ -158,7 +159,7 @@ def center_and_spread(x: _Float, weights: _Float) -> tuple[float, float, float]:
         weights = weights / weights.sum()
         u = np.ldexp(x, -exponent)
         mean = float(weights @ u)
-        mean += float(weights @ (u - mean))  # the second pass takes back the rounding of the first
+        mean += float(weights @ (u - mean))  # the sum of the weights is 1 only nearly; this takes the rest back
         spread = float(np.sqrt(weights @ (u - mean) ** 2))
     return mean, spread, float(exponent)
 

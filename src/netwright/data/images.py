@@ -49,7 +49,15 @@ def load_image_folder(
 
     Examples
     --------
-    >>> X, y, files = load_image_folder("cats_and_dogs", size=64)  # doctest: +SKIP
+    >>> import pathlib, tempfile
+    >>> from PIL import Image
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> for name in ("cat", "dog"):
+    ...     (folder / name).mkdir()
+    ...     Image.new("RGB", (8, 6), "red").save(folder / name / "1.png")
+    >>> X, y, files = load_image_folder(folder)
+    >>> X.shape, y
+    ((2, 3, 6, 8), array(['cat', 'dog'], dtype='<U3'))
     """
     where = f"load_image_folder({os.fspath(path)!r})"
     root = Path(path)
@@ -73,7 +81,13 @@ def load_image_folder(
 def load_images(
     files: Sequence[str | os.PathLike[str]], size: int | tuple[int, int] | None = None, gray: bool | None = None
 ) -> NDArray[np.float32]:
-    """Image files as one array; see `load_image_folder` for the parameters.
+    """Image files as one array.
+
+    Parameters
+    ----------
+    files : paths of images (png, jpg, bmp, gif, webp).
+    size : (height, width) in pixels, or one number for both; None takes the most common size.
+    gray : whether images have one channel or three; None takes one where every image is gray.
 
     Shapes
     ------
@@ -86,7 +100,12 @@ def load_images(
 
     Examples
     --------
-    >>> X = load_images(["cat.jpg", "dog.png"], size=(48, 64))  # doctest: +SKIP
+    >>> import pathlib, tempfile
+    >>> from PIL import Image
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "1.png"
+    >>> Image.new("L", (8, 6), 51).save(file)
+    >>> float(load_images([file], size=(2, 3)).mean())
+    0.20000000298023224
     """
     check("load_images(size)", size, integer(1) | tuple_of(integer(1), least=2) | nothing)
     check("load_images(gray)", gray, boolean | nothing)

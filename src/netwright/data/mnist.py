@@ -81,6 +81,14 @@ def load_mnist(split: str = "train") -> tuple[NDArray[np.float32], NDArray[np.in
 def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     """The array in an idx file, plain or packed by gzip.
 
+    Parameters
+    ----------
+    path : the file; whether it is packed is told from its first bytes.
+
+    Shapes
+    ------
+    the shape and the type of numbers that the file's header says
+
     Raises
     ------
     InvalidData : there is no such file.

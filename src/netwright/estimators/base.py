@@ -30,7 +30,7 @@ from netwright.estimators.saving import save_estimator
 from netwright.estimators.sklearn_callbacks import Bridge, CallbackSupport
 from netwright.graph import Expression
 from netwright.optim import Adam
-from netwright.train import Batches, Flat, Precision, Progress, Run, choose_device, forward, has_convolution, train
+from netwright.train import Batches, History, Precision, Progress, Run, choose_device, forward, has_convolution, train
 
 log = logging.getLogger("netwright")
 
@@ -116,10 +116,9 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
             if not again:
                 self._start(training)
             elif not hasattr(self, "_run"):
-                self._run = self._new_run(self.module_)
+                self._run = self._new_run(self.module_, self.history_)
             self._load(self._run, training, held)
-            self._run.epochs = self._run.epoch + epochs
-            self._train(self._run, bridge.listeners)
+            self._train(self._run, epochs, bridge.listeners)
             bridge.end()
         return self
 
@@ -158,8 +157,9 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
         self._inputs.fit(rows, weight, scale=given is None)
         inputs = self._inputs.transform(_first(rows))
         shapes = tuple(array.shape[1:] for array in inputs)
+        loss = value_of(self.loss)
         if given is None:
-            self.network_ = choose(shapes[0], self._target.head(), self._target.outputs)
+            self.network_ = choose(shapes[0], self._target.head(loss), self._target.outputs)
             self._say(f"network chosen for samples of shape {shapes[0]}: {self.network_!r}")
         else:
             self.network_ = close(given, shapes) if isinstance(given, Expression) else given
@@ -168,13 +168,14 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
         module = build_module(self.network_, derive(self.seed_, "network"))
         body, self._link = split_heads(module)
         tensors = tuple(to_tensor(array, Precision()) for array in inputs)
-        self._target.expect(output_shapes(body, tensors), self._link)
-        self.loss_function_ = value_of(self.loss) or self._target.default_loss()
+        self._output_shapes = output_shapes(body, tensors)
+        self._target.expect(self._output_shapes, self._link)
+        self.loss_function_ = loss or self._target.default_loss()
         self._target.fit(y, weight, self.loss_function_)
-        self._run = self._new_run(module)
+        self._run = self._new_run(module, History())
 
-    def _new_run(self, module: torch.nn.Module) -> Run:
-        """A run of a module at its beginning, without rows yet."""
+    def _new_run(self, module: torch.nn.Module, history: History) -> Run:
+        """A run of a module, without rows yet."""
         self._precision = Precision(
             dtype=torch.float64 if self._inputs.dtype == "float64" else torch.float32,
             device=choose_device(str(self.device)),
@@ -183,26 +184,23 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
         )
         self.module_ = self._precision.place(module)
         body, self._link = split_heads(module)
-        flat = Flat(body)
-        rule = value_of(self.optimizer) or Adam()
         return Run(
             module=body,
-            flat=flat,
             objective=self._objective(),
-            score=self._score,
-            optimizer=rule,
-            update=rule.build([flat.theta]),
+            optimizer=value_of(self.optimizer) or Adam(),
             precision=self._precision,
+            score=self._score,
             penalties=parts_of(value_of(self.regularizer)),
             average=self.average,
             seed=derive(self.seed_, "training"),
+            history=history,
         )
 
     def _load(self, run: Run, training: Part, held: Part | None) -> None:
         """Give the run its rows."""
-        run.patience = self.patience
-        run.batches = self._batches(training, self.batch_size)
-        run.validation = None if held is None else self._batches(held, self.batch_size)
+        run.load(
+            self._batches(training, self.batch_size), None if held is None else self._batches(held, self.batch_size)
+        )
         normalised = any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in run.module.modules())
         if normalised and run.batches.n < 2:
             raise InvalidData(
@@ -217,16 +215,18 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
     def _batches(self, part: Part, size: int) -> Batches:
         rows, y, weight = part
         target = self._target.encode(y)
-        self.loss_function_.check_target(target)
         seed = derive(self.seed_, "training")
-        return to_batches(self._inputs.transform(rows), target, weight, self._precision, size, seed)
+        batches = to_batches(self._inputs.transform(rows), target, weight, self._precision, size, seed)
+        targets = batches.target if isinstance(batches.target, tuple) else (batches.target,)
+        for shape, each in zip(self._output_shapes, targets, strict=True):
+            self.loss_function_.check_target(shape, each)
+        return batches
 
-    def _train(self, run: Run, listeners: tuple[Any, ...]) -> None:
-        run.callbacks = (*(self.callbacks or ()), *([Progress()] if self.verbose else []), *listeners)
-        run.stop, run.interrupted, run.diverged = False, False, None
+    def _train(self, run: Run, epochs: int, listeners: tuple[Any, ...]) -> None:
+        callbacks = (*(self.callbacks or ()), *([Progress()] if self.verbose else []), *listeners)
         self.history_ = run.history
         try:
-            train(run)
+            train(run, epochs, callbacks, self.patience)
         finally:
             run.forget_rows()
         self.n_iter_ = run.epoch

@@ -21,7 +21,6 @@ from sklearn.utils.validation import column_or_1d
 
 from netwright.core.errors import InvalidData, problem
 from netwright.graph import Expression, Shape
-from netwright.layers import Sigmoid
 from netwright.losses import BinaryCrossEntropy, CrossEntropy, apply_link
 from netwright.estimators.networks import heads_of
 
@@ -66,11 +65,11 @@ class Classes:
             return np.arange(len(self.labels))
         return self.labels[0] if self.kind == "multiclass" else self.labels
 
-    def head(self) -> Expression:
-        """The last layers of a network for this target."""
-        if self.kind == "multilabel":
-            return Sigmoid(len(self.labels))
-        return heads_of(tuple(map(len, self.labels)))
+    def head(self, loss: Any = None) -> Expression:
+        """The last layers of a network for this target and this loss (None for the default one)."""
+        usual = "sigmoid" if self.kind == "multilabel" else "softmax"
+        link = usual if loss is None or usual in loss.links else "identity"
+        return heads_of((len(self.labels),) if self.kind == "multilabel" else tuple(map(len, self.labels)), link)
 
     @property
     def outputs(self) -> int:
@@ -198,8 +197,8 @@ def _codes(y: np.ndarray, labels: np.ndarray) -> np.ndarray:
             problem(
                 "y",
                 f"labels among the classes {_some(labels)}",
-                f"{y[row]!r} in row {row}",
-                "partial_fit(..., classes=[...]) takes the full list at its first call; the rows of fit decide otherwise.",
+                f"{_some(y[row : row + 1])[1:-1]} in row {row}",
+                "Give partial_fit the full list at its first call, classes=[...]; otherwise the rows of fit decide.",
             )
         )
     return places.astype(np.int64)

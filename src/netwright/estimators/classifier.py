@@ -148,7 +148,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         if isinstance(self.class_weight, dict):
             strange = [label for label in self.class_weight if label not in labels]
             if strange:
-                raise InvalidParameter(problem("class_weight", f"labels among {list(labels)}", repr(strange[0])))
+                raise InvalidParameter(problem("class_weight", f"labels among {labels.tolist()}", repr(strange[0])))
             weights = np.array([float(self.class_weight.get(label, 1.0)) for label in labels.tolist()])
         else:
             present = np.unique(y)

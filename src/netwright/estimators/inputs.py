@@ -138,7 +138,7 @@ def _checked(estimator: Any, X: Any, reset: bool) -> np.ndarray:
     kinds = (np.float64, np.float32)
     X = validate_data(estimator, _as_numpy(X), reset=reset, dtype=kinds, allow_nd=True, ensure_all_finite=False)
     require_finite(X, "X", getattr(estimator, "feature_names_in_", None))
-    return X
+    return np.ascontiguousarray(X)
 
 
 def _dtype(array: np.ndarray, precision: str) -> str:

@@ -15,7 +15,7 @@ import torch
 
 from netwright.core.errors import InvalidData, InvalidParameter, problem
 from netwright.graph import Branches, Expression, Input, ManyInputs, Shape, begins_with_input, join, parse
-from netwright.layers import Softmax
+from netwright.layers import Linear, Sigmoid, Softmax
 from netwright.losses import split_link
 from netwright.models import choose_body
 
@@ -65,11 +65,12 @@ def choose(shape: Shape, head: Expression, outputs: int) -> Expression:
     return join(Input(*shape), *body, head)
 
 
-def heads_of(widths: tuple[int, ...]) -> Expression:
-    """The head of a classifier: one softmax, or several side by side."""
-    made: Expression = Softmax(widths[0])
+def heads_of(widths: tuple[int, ...], link: str) -> Expression:
+    """The head of a classifier: one layer, or several side by side, that end in a link."""
+    kind: Any = {"softmax": Softmax, "sigmoid": Sigmoid, "identity": Linear}[link]
+    made: Expression = kind(widths[0])
     for width in widths[1:]:
-        made = made | Softmax(width)
+        made = made | kind(width)
     return made
 
 
@@ -117,7 +118,6 @@ def split_heads(module: torch.nn.Module) -> tuple[torch.nn.Module, str]:
         return Branches([(name, body) for name, (body, _) in split.items()], module.takes), links.pop()
     if isinstance(module, torch.nn.Sequential) and len(module) and isinstance(module[-1], Branches):
         last, link = split_heads(module[-1])
-        names = list(module._modules)
-        children = [*list(module.named_children())[:-1], (names[-1], last)]
-        return torch.nn.Sequential(OrderedDict(children)), link
+        children = list(module._modules.items())  # named_children() would drop a module that is used twice
+        return torch.nn.Sequential(OrderedDict([*children[:-1], (children[-1][0], last)])), link
     return split_link(module)

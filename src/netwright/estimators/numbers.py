@@ -15,9 +15,7 @@ from netwright.core.errors import InvalidData, problem
 from netwright.estimators.scaling import Scaler, fit_scaler
 from netwright.graph import Expression, Shape
 from netwright.layers import Linear
-from netwright.losses import MAE, MSE, RMSE, Huber, apply_link
-
-_SCALED = (MSE, MAE, RMSE, Huber)  # losses of differences, which a change of scale leaves meaningful
+from netwright.losses import MSE, apply_link
 
 
 class Numbers:
@@ -32,7 +30,7 @@ class Numbers:
         self.shape = shape
         self.scaler = scaler
 
-    def head(self) -> Expression:
+    def head(self, loss: Any = None) -> Expression:
         """The last layer of a network for this target."""
         return Linear(self.outputs)
 
@@ -56,7 +54,7 @@ class Numbers:
 
     def fit(self, y: np.ndarray, weight: np.ndarray | None, loss: Any) -> None:
         """Learn the scale from the training rows, unless the loss is one of ratios or of probabilities."""
-        self.scaler = fit_scaler(y, weight) if isinstance(loss, _SCALED) else None
+        self.scaler = fit_scaler(y, weight) if loss.scalable else None
 
     def to_state(self) -> dict[str, Any]:
         """What a file needs."""

@@ -68,7 +68,8 @@ def to_batches(
 ) -> Batches:
     """Arrays as tensors on the device, weights scaled to mean 1."""
     tensors = tuple(to_tensor(array, precision) for array in inputs)
-    targets = tuple(to_tensor(t, precision) for t in target) if isinstance(target, tuple) else to_tensor(target, precision)
+    several = isinstance(target, tuple)
+    targets = tuple(to_tensor(t, precision) for t in target) if several else to_tensor(target, precision)
     weights = None if weight is None else to_tensor(weight / weight.mean(), precision)
     return Batches(tensors, targets, weights, size, seed, precision.channels_last)
 

@@ -53,6 +53,7 @@ def to_content(estimator: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         "target": estimator._target.to_state(),
         "precision": {"autocast": estimator._precision.autocast, "channels_last": estimator._precision.channels_last},
         "history": estimator.history_.records,
+        "output_shapes": estimator._output_shapes,
         "seed": estimator.seed_,
         "best_epoch": estimator.best_epoch_,
         "n_features_in": int(estimator.n_features_in_),
@@ -91,6 +92,7 @@ def restore(estimator: Any, content: dict[str, Any], tensors: dict[str, np.ndarr
     estimator.history_ = History(content["history"])
     estimator.n_iter_ = len(estimator.history_)
     estimator.loss_curve_ = estimator.history_["train_loss"]
+    estimator._output_shapes = tuple(tuple(shape) for shape in content["output_shapes"])
     estimator.seed_, estimator.best_epoch_ = content["seed"], content["best_epoch"]
     estimator.n_features_in_ = content["n_features_in"]
     if content["feature_names_in"]:
@@ -115,7 +117,7 @@ def _param(name: str, item: Any) -> Any:
 
 def _restored(item: Any) -> Any:
     if isinstance(item, dict) and "$dict" in item:
-        return {key: number for key, number in item["$dict"]}
+        return dict(item["$dict"])
     return from_json(item)
 
 

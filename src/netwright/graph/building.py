@@ -48,7 +48,8 @@ class Branches(torch.nn.Module):
     def forward(self, inputs: torch.Tensor | tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         """The outputs of all branches, nested tuples flattened."""
         outputs: list[torch.Tensor] = []
-        for branch, given in zip(self.children(), self._shares(inputs), strict=True):
+        for branch, given in zip(self._modules.values(), self._shares(inputs), strict=True):
+            assert branch is not None
             output = branch(given)
             outputs.extend(output if isinstance(output, tuple) else (output,))
         return tuple(outputs)

@@ -130,14 +130,21 @@ class Observer(TorchDispatchMode):
 def observing(module: torch.nn.Module, device: str) -> Iterator[dict[str, torch.Tensor]]:
     """Without gradients and in eval mode; gives stand-ins for the module's tensors on the device.
 
-    The module itself is left as it was: call it by ``torch.func.functional_call`` with the stand-ins.
+    The module itself is left as it was: call it by ``torch.func.functional_call`` with the stand-ins and without
+    ``tie_weights``, which does not put back a module that has two places.
     """
     flags = {part: part.training for part in module.modules()}
-    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    copies: dict[torch.Tensor, torch.Tensor] = {}
+    tensors = {}
+    for path, part in module.named_modules():  # each once, though it may have several places
+        for name, tensor in (*part.named_parameters("", False, False), *part.named_buffers("", False, False)):
+            if tensor not in copies:
+                copies[tensor] = tensor.detach().to(device, copy=True)
+            tensors[f"{path}.{name}" if path else name] = copies[tensor]
     module.eval()
     try:
         with torch.no_grad():
-            yield {name: tensor.detach().to(device, copy=True) for name, tensor in tensors.items()}
+            yield tensors
     finally:
         for part, training in flags.items():
             part.training = training

@@ -147,7 +147,9 @@ def _run(layer: Layer, shapes: tuple[Shape, ...], device: str) -> Any:
         module = layer.make(*shapes)
         batches = tuple(torch.zeros(SAMPLES, *shape) for shape in shapes)
         with observing(module, device) as tensors:
-            return torch.func.functional_call(module, tensors, (batches if layer.merges else batches[0],))
+            return torch.func.functional_call(
+                module, tensors, (batches if layer.merges else batches[0],), tie_weights=False
+            )
 
 
 def _shape_of(output: Any, layer: Layer, shapes: tuple[Shape, ...]) -> Shape:

@@ -132,7 +132,7 @@ def _observe(
     with observing(module, device) as tensors, _hooks(watched, before, after), observer:
         for tensor in inputs:
             observer.enter_input(tensor)
-        torch.func.functional_call(module, tensors, inputs)
+        torch.func.functional_call(module, tensors, inputs, tie_weights=False)
     return _rows(watched, seen, samples, space), observer.macs // samples
 
 

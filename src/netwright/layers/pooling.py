@@ -1,8 +1,9 @@
 """Pooling over windows and over all of space, in 1-D, 2-D and 3-D: the rank of the input decides.
 
 The places of windows are those of `netwright.layers.windows`. Padding never enters a maximum, nor a mean unless asked:
-a mean near the border is that of the values that are there. "same" needs no padding module: torch's own symmetric
-padding of `start`, with ``ceil_mode``, lets the last window hang over the end by the one place that may be missing.
+a mean near the border is that of the values that are there. Where "same" is uneven (end = start + 1) torch's even
+padding still does it: with a stride above 1 by `start` and ``ceil_mode``, which lets the last window hang over the end
+by the place that is missing; with stride 1 by `end`, and the first place is cropped.
 """
 
 from __future__ import annotations
@@ -96,9 +97,9 @@ class MaxPool(Layer):
 
     def make(self, *shapes: Shape) -> torch.nn.Module:
         kernel, stride, pads = _windows(self, shapes)
-        first = tuple(pair[0] for pair in pads)
+        padding, crop = _even(pads, stride)
         ceil = self.ceil or self.padding == "same"
-        return _MAX[len(kernel)](kernel, stride, first, ceil_mode=ceil)  # type: ignore[no-any-return]
+        return _cropped(_MAX[len(kernel)](kernel, stride, padding, ceil_mode=ceil), crop)
 
 
 @value("layer")
@@ -150,13 +151,14 @@ class AvgPool(Layer):
 
     def make(self, *shapes: Shape) -> torch.nn.Module:
         kernel, stride, pads = _windows(self, shapes)
-        pool, first = _AVERAGE[len(kernel)], tuple(pair[0] for pair in pads)
-        if self.padding == "same" and self.count_padding and any(one != two for one, two in pads):
+        pool = _AVERAGE[len(kernel)]
+        if self.padding == "same" and self.count_padding:
             zeros = _PADS[len(kernel)]([amount for pair in reversed(pads) for amount in pair], 0.0)
             return torch.nn.Sequential(OrderedDict(pad=zeros, pool=pool(kernel, stride)))
+        padding, crop = _even(pads, stride)
         ceil = self.ceil or self.padding == "same"
-        made = pool(kernel, stride, first, ceil_mode=ceil, count_include_pad=self.count_padding)
-        return made  # type: ignore[no-any-return]
+        made = pool(kernel, stride, padding, ceil_mode=ceil, count_include_pad=self.count_padding)
+        return _cropped(made, crop)
 
 
 @value("layer")
@@ -215,6 +217,20 @@ def _windows(layer: MaxPool | AvgPool, shapes: tuple[Shape, ...]) -> tuple[Shape
     pads = padding_of(layer, layer.padding, shapes, kernel, stride)
     expect_room(layer, shapes, kernel, pads)
     return kernel, stride, pads
+
+
+def _even(pads: Pads, stride: Shape) -> tuple[Shape, Shape]:
+    """Even padding for each axis, and how many places to crop in front, that together do what `pads` says."""
+    crop = tuple(int(first != last and step == 1) for (first, last), step in zip(pads, stride, strict=True))
+    return tuple(last if cut else first for (first, last), cut in zip(pads, crop, strict=True)), crop
+
+
+def _cropped(pool: torch.nn.Module, crop: Shape) -> torch.nn.Module:
+    """The pool, and behind it a padding by minus the places to crop."""
+    if not any(crop):
+        return pool
+    amounts = [amount for cut in reversed(crop) for amount in (-cut, 0)]
+    return torch.nn.Sequential(OrderedDict(pool=pool, crop=_PADS[len(crop)](amounts, 0.0)))
 
 
 def _expect_half(owner: str, size: PerAxis, padding: str | PerAxis) -> None:

@@ -68,7 +68,16 @@ class CrossEntropy(Loss):
     targets: ClassVar[tuple[str, ...]] = ("class", "distribution")
 
     def _check(self, shape: torch.Size, target: Tensor) -> None:
-        if target.shape == shape:
+        given = target.shape
+        if (
+            len(shape) == 2
+            and len(given) == 1
+            and given[0] == shape[0]
+            and shape[1] > 1
+            and target.dtype is torch.int64
+        ):
+            return  # the usual case, (n, classes) with (n,), first: this runs once a mini-batch
+        if given == shape:
             check_several(self, shape)
         else:
             check_classes(self, shape, target)

@@ -218,7 +218,8 @@ class maxnorm(Penalty):
             weight.clamp_(-self.limit, self.limit)
             return
         norms = torch.linalg.vector_norm(weight, dim=tuple(range(1, weight.ndim)), keepdim=True)  # (out, 1, ...)
-        weight.mul_(self.limit / norms.clamp_min(self.limit))  # exactly 1 where the norm is within the limit
+        # tensor by tensor, since number by tensor is a product with the reciprocal: the factor within the limit is 1
+        weight.mul_(torch.full_like(norms, self.limit) / norms.clamp_min(self.limit))
 
     def parts(self) -> tuple[Penalty, ...]:
         return (self,)

@@ -12,6 +12,11 @@ NARROWEST, WIDEST = 64, 512
 def hidden_width(inputs: int, outputs: int) -> int:
     """The rule of thumb 2/3 (inputs) + outputs, rounded up to 8, at least 64 and at most 512.
 
+    Parameters
+    ----------
+    inputs : number of features.
+    outputs : number of outputs.
+
     Examples
     --------
     >>> hidden_width(30, 2), hidden_width(784, 10)
@@ -27,6 +32,7 @@ def choose_body(shape: Shape, outputs: int) -> tuple[Expression, ...]:
     Parameters
     ----------
     shape : (features,), (steps or channels, length), (channels, height, width) or (channels, depth, height, width).
+    outputs : number of outputs.
     outputs : number of outputs of the head.
 
     Examples

@@ -43,7 +43,13 @@ def lenet5(classes: int = 10, filters: tuple[int, int] = (6, 16), dense: tuple[i
 
 
 def lenet5_body(filters: tuple[int, int] = (6, 16), dense: tuple[int, int] = (120, 84)) -> Expression:
-    """All of LeNet-5 but its last layer; a 28x28 image is padded to 32x32 as in the paper."""
+    """All of LeNet-5 but its last layer; a 28x28 image is padded to 32x32 as in the paper.
+
+    Parameters
+    ----------
+    filters : filters of the two convolutions.
+    dense : units of the two fully connected layers.
+    """
     return (
         Conv(filters[0], 5, padding=2)
         >> ReLU()

@@ -1,1 +1,39 @@
+"""Pictures of results: of runs, predictions, weights, networks; functions over what others made, never methods.
 
+A plot of one panel takes ``ax`` and returns the Axes; one of several panels takes ``figure`` and returns the array of
+its Axes. Pyplot is not used: ``ax.figure.savefig("plot.png")`` writes a plot, ``ax.figure`` in a notebook shows it.
+Needs the extra ``netwright[plots]``; diagrams of networks need nothing.
+"""
+
+# the course of a run
+from netwright.plots.curves import training_curves
+from netwright.plots.ratios import update_ratios
+from netwright.plots.dead import dead_units
+
+# predictions
+from netwright.plots.confusion import confusion_matrix
+from netwright.plots.regression import residuals
+from netwright.plots.images import mistakes, samples
+
+# inside a network
+from netwright.plots.filter_images import filters
+from netwright.plots.feature_maps import activations
+
+# the network itself, and pictures as text
+from netwright.plots.diagram import network_svg
+from netwright.plots.svg import Svg, to_svg
+
+__all__ = [
+    "Svg",
+    "activations",
+    "confusion_matrix",
+    "dead_units",
+    "filters",
+    "mistakes",
+    "network_svg",
+    "residuals",
+    "samples",
+    "to_svg",
+    "training_curves",
+    "update_ratios",
+]

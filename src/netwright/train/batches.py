@@ -20,6 +20,12 @@ ONCE = 16 * 2**20  # bytes up to which a whole epoch is gathered at once
 def order(seed: int, epoch: int, n: int) -> torch.Tensor:
     """The order of the n rows in an epoch: a permutation that depends on seed and epoch only.
 
+    Parameters
+    ----------
+    seed : of the run.
+    epoch : its number, from 0.
+    n : number of rows.
+
     Examples
     --------
     >>> order(0, 3, 5).equal(order(0, 3, 5)), sorted(order(0, 3, 5).tolist())
@@ -31,6 +37,11 @@ def order(seed: int, epoch: int, n: int) -> torch.Tensor:
 
 def bounds(n: int, size: int) -> list[tuple[int, int]]:
     """The batches as (start, stop) of the order; a last batch of one row is merged into the one before.
+
+    Parameters
+    ----------
+    n : number of rows.
+    size : rows in a batch, >= 1.
 
     Examples
     --------

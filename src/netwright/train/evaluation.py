@@ -1,4 +1,4 @@
-"""Evaluation: the outputs, the loss and the score of held-out rows, in large batches and without gradients."""
+"""Losses and scores: of the training batches as they pass, and of held-out rows in large batches without gradients."""
 
 from __future__ import annotations
 
@@ -8,22 +8,65 @@ import torch
 
 from netwright.train.batches import Batches
 from netwright.train.precision import Precision
-from netwright.train.run import Evaluation, Run
+from netwright.train.run import Run
 
 BYTES = 8 * 2**20  # of input in one evaluation batch: large enough to hide the calls, small enough for the cache
 ROWS = 4096
+MEMORY = 2**22  # elements of training outputs that are kept for the score
 
 
-def evaluate(run: Run, rows: Batches) -> Evaluation:
-    """Loss and score of the run's module on some rows (evaluation mode)."""
+class Collected:
+    """The losses and outputs of an epoch's batches; nothing is read back before `results`."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._losses: list[torch.Tensor] = []
+        self._outputs: list[Any] = []
+        self._targets: list[Any] = []
+        self._scored = run.score is not None
+
+    def add(self, loss: torch.Tensor, output: Any, target: Any) -> None:
+        """Take in a batch."""
+        self._losses.append(loss)
+        if self._scored:
+            self._outputs.append(_detached(output))
+            self._targets.append(target)
+            if len(self._losses) == 1:
+                self._scored = _elements(output) * len(self._run.batches) <= MEMORY
+
+    def results(self) -> dict[str, Any]:
+        """The mean loss over rows (batches differ in size by the last one), and the score of the same outputs."""
+        rows = torch.tensor([stop - start for start, stop in self._run.batches.bounds], dtype=torch.float64)
+        losses = torch.stack(self._losses).double().cpu()
+        found: dict[str, Any] = {"train_loss": float((losses * rows).sum() / rows.sum())}
+        if self._scored:
+            found["train_score"] = _score(self._run, joined(self._outputs), joined(self._targets), None)
+        return found
+
+
+def evaluate(run: Run, rows: Batches) -> dict[str, float]:
+    """Loss and score of a run's module on held-out rows, in evaluation mode.
+
+    Parameters
+    ----------
+    run : the run.
+    rows : held-out rows with their targets.
+    """
     outputs = forward(run.module, rows, run.precision)
     with torch.inference_mode():
         loss = float(run.objective(outputs, rows.target, rows.weight))
-    return Evaluation(loss, score_of(run, [outputs], [rows.target], rows.weight))
+    return {"validation_loss": loss, "validation_score": _score(run, outputs, rows.target, rows.weight)}
 
 
 def forward(module: torch.nn.Module, rows: Batches, precision: Precision) -> Any:
-    """The outputs of a module for all rows: a tensor, or a tuple of them for several outputs."""
+    """The outputs of a module for all rows: a tensor, or a tuple of them for several outputs.
+
+    Parameters
+    ----------
+    module : it is put in evaluation mode.
+    rows : their targets are not looked at.
+    precision : the number format to compute in.
+    """
     per_row = max(sum(x[:1].numel() * x.element_size() for x in rows.inputs), 1)
     module.eval()
     outputs = []
@@ -31,14 +74,6 @@ def forward(module: torch.nn.Module, rows: Batches, precision: Precision) -> Any
         for inputs, _, _ in rows.in_order(max(1, min(ROWS, BYTES // per_row))):
             outputs.append(_in_dtype(module(*inputs), precision.dtype))
     return joined(outputs)
-
-
-def score_of(run: Run, outputs: list[Any], targets: list[Any], weight: torch.Tensor | None = None) -> float:
-    """The score of whole outputs, NaN when the run has none."""
-    if run.score is None:
-        return float("nan")
-    with torch.no_grad():
-        return run.score(joined(outputs), joined(targets), weight)
 
 
 def joined(parts: list[Any]) -> Any:
@@ -50,9 +85,19 @@ def joined(parts: list[Any]) -> Any:
     return torch.cat(parts)
 
 
-def detached(output: Any) -> Any:
-    """An output without its graph."""
+def _score(run: Run, outputs: Any, targets: Any, weight: torch.Tensor | None) -> float:
+    if run.score is None:
+        return float("nan")
+    with torch.no_grad():
+        return run.score(outputs, targets, weight)
+
+
+def _detached(output: Any) -> Any:
     return tuple(part.detach() for part in output) if isinstance(output, tuple) else output.detach()
+
+
+def _elements(output: Any) -> int:
+    return sum(map(torch.numel, output)) if isinstance(output, tuple) else output.numel()
 
 
 def _in_dtype(output: Any, dtype: torch.dtype) -> Any:

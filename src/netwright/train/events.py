@@ -40,6 +40,10 @@ Hook = Callable[[Any], object]
 def listeners(callbacks: Iterable[Any]) -> dict[str, list[Hook]]:
     """The methods to call at each event, in the order of the callbacks.
 
+    Parameters
+    ----------
+    callbacks : objects with methods named after events, or functions of the run.
+
     Raises
     ------
     InvalidParameter : a callback that listens to no event, or to one that does not exist.

@@ -9,6 +9,7 @@ that a penalty on weights alone is a call on the front of the vector.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -17,7 +18,15 @@ from netwright.core.errors import InvalidParameter, problem
 
 @dataclass(frozen=True)
 class Segment:
-    """The place of one parameter in the vector."""
+    """The place of one parameter in the vector.
+
+    Parameters
+    ----------
+    name : of the parameter in its module.
+    layer : of the module that it belongs to.
+    start : its first entry in the vector.
+    stop : the entry behind its last.
+    """
 
     name: str
     layer: str
@@ -83,6 +92,12 @@ class Flat:
         """Values and gradients of the weights alone, or with the biases too."""
         stop = None if biases else self.weights
         return self.theta.data[:stop], self.gradient[:stop]
+
+    def project(self, penalty: Any) -> None:
+        """Apply a penalty's projection to every weight that it is for."""
+        for parameter in self.parameters:
+            if penalty.biases or parameter.ndim >= 2:
+                penalty.project_(parameter.data)
 
     def layer_norms(self, vector: torch.Tensor) -> dict[str, torch.Tensor]:
         """The Euclidean norm of a vector of the same layout, by layer."""

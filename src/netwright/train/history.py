@@ -24,13 +24,16 @@ import torch
 
 RECTIFIERS = (torch.nn.ReLU, torch.nn.ReLU6)
 PROBE = 128  # rows that dead units are looked for with
-MEMORY = 2**22  # elements of outputs kept for the training score
 
 
 class History:
     """The records of a run, oldest first.
 
     ``history[-1]`` is a record (a dict), ``history["train_loss"]`` a column (a list).
+
+    Parameters
+    ----------
+    records : what is known already, oldest first.
 
     Examples
     --------

@@ -2,12 +2,13 @@
 
 What it leaves out is as deliberate as what it has. Nothing is read back from a tensor inside an epoch; the order of
 the rows is a function of (seed, epoch); `flat` holds all parameters and gradients in one vector each, so zeroing is
-one memset and a step one fused kernel; callbacks that do not listen to an event cost nothing. `examples/loop_by_hand.py`
-is the same loop written out for one network, and is kept comparable line by line.
+one memset and a step one fused kernel; callbacks that do not listen to an event cost nothing.
+`examples/loop_by_hand.py` is the same loop written out for one network, kept comparable line by line.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -15,29 +16,51 @@ import torch
 from netwright.core.seeds import derive
 from netwright.optim import direct_step
 from netwright.train.averaging import Averaging
-from netwright.train.evaluation import detached, evaluate, score_of
+from netwright.train.evaluation import Collected, evaluate
 from netwright.train.events import Hook, listeners
-from netwright.train.history import MEMORY, Recorder
+from netwright.train.history import Recorder
 from netwright.train.run import Run
 from netwright.train.stopping import Keeper
 
 
-def train(run: Run) -> Run:
-    """Train until ``run.epochs`` epochs are done, or the run is stopped, diverges or is interrupted (Ctrl-C).
+def train(run: Run, epochs: int, callbacks: Iterable[Any] = (), patience: int | None = None) -> Run:
+    """Train a run for a number of epochs, or until it is stopped, diverges or is interrupted (Ctrl-C).
 
     The global random state is forked: dropout draws from a stream derived from (seed, epoch), and the state that the
     caller had is there again afterwards.
+
+    Parameters
+    ----------
+    run : the run, with its rows (``run.load(...)``).
+    epochs : how many more epochs, an integer >= 1.
+    callbacks : see `netwright.train.events`.
+    patience : epochs without a better monitored loss after which to stop and put the best weights back; None: never.
+
+    Raises
+    ------
+    InvalidParameter : a callback that listens to no event.
+
+    Examples
+    --------
+    >>> import torch, netwright as nw
+    >>> from netwright.train import Batches, Run, train
+    >>> x = torch.linspace(-1, 1, 64)[:, None]
+    >>> run = Run(torch.nn.Linear(1, 1), lambda z, t, w: (z - t).square().mean(), nw.optim.SGD(0.5))
+    >>> run.load(Batches((x,), 2 * x + 1, size=16))
+    >>> train(run, epochs=20).history[-1]["train_loss"] < 1e-4
+    True
     """
+    run.epochs, run.patience = run.epoch + epochs, patience
+    run.stop, run.interrupted, run.diverged = False, False, None
     recorder, keeper = Recorder(), Keeper(run)
-    tell = listeners([recorder, *run.callbacks])
+    tell = listeners([recorder, *callbacks])
     devices = [run.precision.device] if run.precision.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         _tell(tell["on_fit_start"], run)
         try:
             while run.epoch < run.epochs and not run.stop:
                 run.precision.seed_noise(derive(run.seed, "noise", run.epoch))
-                record = _epoch(run, tell)
-                record.update(recorder.measure(run))
+                record = _epoch(run, tell) | recorder.measure(run)
                 run.epoch += 1
                 if keeper.judge(record):
                     run.history.append(record)
@@ -51,19 +74,18 @@ def train(run: Run) -> Run:
 
 
 def _epoch(run: Run, tell: dict[str, list[Hook]]) -> dict[str, Any]:
-    """One pass over the training rows, and one over the validation rows; gives the losses and scores."""
+    """One pass over the training rows and one over the held-out rows; gives the losses and scores."""
     module, flat, objective, context = run.module, run.flat, run.objective, run.precision.context
-    step, average = direct_step(run.update), Averaging(run)
-    losses, outputs, targets = [], [], []
-    keep = run.score is not None
+    step, average, seen = direct_step(run.update), Averaging(run), Collected(run)
+    projections = [part for part in run.penalties if part.projects]
     module.train()
     _tell(tell["on_epoch_start"], run)
-    _set_rate(run, run.epoch)
-    for run.batch, (inputs, target, weight) in enumerate(run.batches(run.epoch)):
+    run.set_rate(run.epoch)
+    for run.batch, (inputs, target, weight) in enumerate(run.batches(run.epoch)):  # noqa: B020 (it counts in the run)
         for hook in tell["on_batch_start"]:
             hook(run)
         if run.optimizer.every_step:
-            _set_rate(run, run.epoch + run.batch / len(run.batches))
+            run.set_rate(run.epoch + run.batch / len(run.batches))
 
         flat.gradient.zero_()
         with context():
@@ -75,49 +97,19 @@ def _epoch(run: Run, tell: dict[str, list[Hook]]) -> dict[str, Any]:
         for hook in tell["on_gradients"]:
             hook(run)
         step()
-        for part in run.penalties:
-            if part.projects:
-                _project(run, part)
+        for part in projections:
+            flat.project(part)
         average.update()
 
         run.loss = loss.detach()
-        losses.append(run.loss)
-        if keep:
-            outputs.append(detached(output))
-            targets.append(target)
-            keep = run.batch > 0 or _elements(output) * len(run.batches) <= MEMORY
+        seen.add(run.loss, output, target)
         for hook in tell["on_batch_end"]:
             hook(run)
-    record: dict[str, Any] = {"epoch": run.epoch + 1, "train_loss": _mean(losses, run)}
-    if keep:
-        record["train_score"] = score_of(run, outputs, targets)
+    record = {"epoch": run.epoch + 1, **seen.results()}
     if run.validation is not None:
         with average.swapped_in():
-            seen = evaluate(run, run.validation)
-        record["validation_loss"], record["validation_score"] = seen.loss, seen.score
+            record |= evaluate(run, run.validation)
     return record
-
-
-def _set_rate(run: Run, epoch: float) -> None:
-    rate = run.optimizer.rate(epoch, run.epochs, run.history[run.monitored])
-    for group in run.update.param_groups:
-        group["lr"] = rate
-
-
-def _project(run: Run, part: Any) -> None:
-    for parameter in run.flat.parameters:
-        if part.biases or parameter.ndim >= 2:
-            part.project_(parameter.data)
-
-
-def _mean(losses: list[torch.Tensor], run: Run) -> float:
-    """The mean over rows: batches differ in size by the last one."""
-    rows = torch.tensor([stop - start for start, stop in run.batches.bounds], dtype=torch.float64)
-    return float((torch.stack(losses).double().cpu() * rows).sum() / rows.sum())
-
-
-def _elements(output: Any) -> int:
-    return sum(map(torch.numel, output)) if isinstance(output, tuple) else output.numel()
 
 
 def _tell(hooks: list[Hook], run: Run) -> None:

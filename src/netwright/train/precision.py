@@ -20,12 +20,23 @@ import torch
 from netwright.core.errors import InvalidParameter, problem
 
 
+CPU = torch.device("cpu")
+
+
 @dataclass(frozen=True)
 class Precision:
-    """Number format, device and memory layout of a run."""
+    """Number format, device and memory layout of a run.
+
+    Parameters
+    ----------
+    dtype : of weights and data.
+    device : where they are.
+    autocast : whether products are computed in bfloat16.
+    channels_last : whether images have that layout.
+    """
 
     dtype: torch.dtype = torch.float32
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
     autocast: bool = False
     channels_last: bool = False
 
@@ -50,6 +61,10 @@ class Precision:
 def choose_device(device: str) -> torch.device:
     """The device that a name means; "auto" takes a CUDA device where there is one, else the CPU.
 
+    Parameters
+    ----------
+    device : "auto", "cpu", "cuda", "cuda:1"...
+
     Raises
     ------
     InvalidParameter : a name that torch does not know, or a device that is not there.
@@ -68,6 +83,11 @@ def choose_device(device: str) -> torch.device:
 
 
 def has_convolution(module: torch.nn.Module) -> bool:
-    """Whether a module has a two-dimensional convolution or pooling, which gain from channels-last."""
+    """Whether a module has a two-dimensional convolution, which gains from channels-last.
+
+    Parameters
+    ----------
+    module : any torch module.
+    """
     kinds = (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
     return any(isinstance(part, kinds) for part in module.modules())

@@ -1,4 +1,4 @@
-"""A run: everything that the training loop reads and writes, in one plain object that callbacks are given."""
+"""A run: what is trained and how far it is, in one plain object that the loop works on and callbacks are given."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from netwright.train.flat import Flat
 from netwright.train.history import History
 from netwright.train.precision import Precision
 
+Objective = Callable[[Any, Any, torch.Tensor | None], torch.Tensor]
+Score = Callable[[Any, Any, torch.Tensor | None], float]
+
 
 def no_rows() -> Batches:
     """What a run has before it is given rows, and after it has forgotten them."""
@@ -20,66 +23,65 @@ def no_rows() -> Batches:
 
 
 @dataclass
-class Evaluation:
-    """What an evaluation gives: the mean loss and the score (accuracy, R^2), and how many rows it was over."""
-
-    loss: float
-    score: float
-
-
-@dataclass
 class Run:
-    """One training run.
+    """One module in training; `netwright.train.train` moves it on.
 
     Parameters
     ----------
-    module : the network without its last link; it gives what the loss takes.
-    objective : ``(output, target, weight) -> scalar tensor``.
+    module : the network without its last link; it gives what the objective takes.
+    objective : ``(output, target, weight) -> scalar tensor``, the loss of a batch.
+    optimizer : an update rule of `netwright.optim`; it is built on the flat vector.
+    precision : number format, device and layout; the module is there already.
     score : ``(output, target, weight) -> float`` of whole outputs, higher is better; None for none.
-    optimizer : a value of `netwright.optim`; `update` is what it built, on the flat vector.
-    batches : the training rows.
-    validation : held-out rows, or None.
-    epochs : the epoch at which the run ends, counted from the first of all runs of this module.
-    penalties : parts of a regularizer (see `netwright.losses.penalty`).
+    penalties : parts of a regularizer (see `netwright.losses`).
     average : decay of the running average of parameters in (0, 1), or None.
-    patience : epochs without a better monitored loss after which the run stops; None for never.
-    precision : number format and device.
-    seed : of order and of dropout.
-    callbacks : see `netwright.train.events`.
+    seed : of the noise of dropout.
+    history : records of earlier epochs, when a run goes on.
 
     Attributes
     ----------
-    epoch, batch : where the run is. stop : set it to end the run after this epoch. loss : tensor, of the last batch.
-    history : the records of all finished epochs. best_epoch : the epoch whose weights are the best so far.
-    diverged : the epoch in which the loss became infinite or NaN, or None. interrupted : stopped by Ctrl-C.
+    flat : the parameters and gradients as vectors. update : the built optimizer.
+    batches, validation : the rows. epoch, batch : where the run is. epochs : where it ends.
+    patience : epochs without a better monitored loss after which it ends, or None.
+    stop : set it to end the run after this epoch. loss : of the last batch, a tensor.
+    best_epoch : the epoch with the lowest monitored loss. diverged : the epoch whose loss was infinite or NaN, or None.
+    interrupted : whether Ctrl-C ended the run. averaged, averaged_updates : the running average and its age.
+
+    Raises
+    ------
+    InvalidParameter : a module without trainable parameters, or with several dtypes.
     """
 
     module: torch.nn.Module
-    flat: Flat
-    objective: Callable[[Any, Any, torch.Tensor | None], torch.Tensor]
-    score: Callable[[Any, Any, torch.Tensor | None], float] | None
+    objective: Objective
     optimizer: Any
-    update: torch.optim.Optimizer
-    precision: Precision
-    batches: Batches = field(default_factory=no_rows)
-    validation: Batches | None = None
-    epochs: int = 10
+    precision: Precision = field(default_factory=Precision)
+    score: Score | None = None
     penalties: tuple[Any, ...] = ()
     average: float | None = None
-    patience: int | None = None
     seed: int = 0
-    callbacks: tuple[Any, ...] = ()
     history: History = field(default_factory=History)
 
-    epoch: int = 0
-    batch: int = 0
-    stop: bool = False
-    loss: torch.Tensor | None = None
-    best_epoch: int | None = None
-    diverged: int | None = None
-    interrupted: bool = False
-    averaged: torch.Tensor | None = None
-    averaged_updates: int = 0
+    flat: Flat = field(init=False)
+    update: torch.optim.Optimizer = field(init=False)
+    batches: Batches = field(init=False, default_factory=no_rows)
+    validation: Batches | None = field(init=False, default=None)
+    epoch: int = field(init=False, default=0)
+    epochs: int = field(init=False, default=0)
+    batch: int = field(init=False, default=0)
+    patience: int | None = field(init=False, default=None)
+    stop: bool = field(init=False, default=False)
+    loss: torch.Tensor | None = field(init=False, default=None)
+    best_epoch: int | None = field(init=False, default=None)
+    diverged: int | None = field(init=False, default=None)
+    interrupted: bool = field(init=False, default=False)
+    averaged: torch.Tensor | None = field(init=False, default=None)
+    averaged_updates: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self.flat = Flat(self.module)
+        self.update = self.optimizer.build([self.flat.theta])
+        self.epoch = self.epochs = len(self.history)
 
     @property
     def learning_rate(self) -> float:
@@ -91,6 +93,16 @@ class Run:
         """The name of the loss that decides which weights are best."""
         return "train_loss" if self.validation is None else "validation_loss"
 
+    def load(self, batches: Batches, validation: Batches | None = None) -> None:
+        """Give the run its training rows and its held-out rows."""
+        self.batches, self.validation = batches, validation
+
     def forget_rows(self) -> None:
         """Let the data go; what is needed to train on stays."""
         self.batches, self.validation, self.loss = no_rows(), None, None
+
+    def set_rate(self, epoch: float) -> None:
+        """Set the learning rate of a moment; `epoch` counts from 0 and has the share of the epoch that is done."""
+        rate = self.optimizer.rate(epoch, self.epochs, self.history[self.monitored])
+        for group in self.update.param_groups:
+            group["lr"] = rate

@@ -1,0 +1,29 @@
+"""``netwright demo``: a small convolutional network on scikit-learn's images of handwritten digits."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from netwright.commands import train
+
+NETWORK = "Conv(16, 3, padding='same') >> ReLU() >> MaxPool(2) >> Conv(32, 3) >> ReLU() >> Flatten() >> ReLU(64) >> Softmax(10)"
+EPOCHS = 20
+
+
+def run(options: Namespace) -> int:
+    """Run the command: `train` with the settings above."""
+    unset = dict.fromkeys(
+        ("target", "test", "validation", "image_size", "loss", "optimizer", "regularizer", "batch_size", "patience")
+    )
+    settings = {
+        **unset,
+        "data": "digits",
+        "task": "auto",
+        "network": NETWORK,
+        "epochs": EPOCHS,
+        "precision": "auto",
+        "device": "auto",
+        "seed": 0,
+        "name": "demo",
+    }
+    return train.run(Namespace(**{**vars(options), **settings}))

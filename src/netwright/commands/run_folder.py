@@ -1,0 +1,134 @@
+"""The folder of a run: where it is, and what is written into it.
+
+=================== =====================================================================
+model.nw            the fitted estimator
+run.json            command, data, split, scores, seconds, seed, versions
+history.csv         a row an epoch
+predictions.csv     a row for each test row: true, predicted, probability
+evaluation.nw       the test rows' predictions and some samples, from which a report is made
+report.html         the report
+=================== =====================================================================
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from netwright.core.atomic import replacing, write_all
+from netwright.core.errors import InvalidData, InvalidParameter, problem
+from netwright.report import Evaluation
+from netwright.report.stored import MODEL
+from netwright.train import History
+from netwright.train.history import flatten
+
+HISTORY, PREDICTIONS, REPORT = "history.csv", "predictions.csv", "report.html"
+RUNS = "runs"
+
+
+def choose_folder(out: str | None, name: str, force: bool) -> Path:
+    """The folder that a run may write into, made if need be: `out`, or the first free runs/<name>-<number>.
+
+    Raises
+    ------
+    InvalidParameter : `out` has a model already, and `force` does not say to replace it; or it is a file.
+    """
+    if out is None:
+        number = 1
+        while True:
+            folder = Path(RUNS) / f"{name}-{number}"
+            try:
+                folder.mkdir(parents=True)
+            except FileExistsError:
+                number += 1
+                continue
+            return folder
+    require_free(out, force)
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def require_free(out: str | None, force: bool) -> None:
+    """Raise unless a run may write into the folder; for asking before the training rather than after it."""
+    if out is None:
+        return
+    folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise InvalidParameter(problem("--out", "a folder", f"the file {out!r}", "Give another name."))
+    if (folder / MODEL).exists() and not force:
+        remedy = "Choose another folder, or add --force to replace it."
+        raise InvalidParameter(problem("--out", "a folder without a model", f"{out!r}, which has {MODEL}", remedy))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    with replacing(path) as file:
+        write_all(file, text.encode())
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write plain data as JSON; numbers that JSON lacks become null."""
+    write_text(path, json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_history(path: Path, history: History) -> None:
+    """A row an epoch; update ratios and dead units are spread over columns."""
+    records = [flatten(record) for record in history]
+    names = list(dict.fromkeys(name for record in records for name in record))
+    write_text(path, to_csv(names, ([record.get(name, "") for name in names] for record in records)))
+
+
+def write_predictions(path: Path, evaluation: Evaluation, files: Sequence[str]) -> None:
+    """A row for each row of the evaluation."""
+    names = ["row", *(["file"] if files else []), "true", "predicted"]
+    columns: list[Iterable[Any]] = [evaluation.rows.tolist()]
+    if files:
+        columns.append(files)
+    if evaluation.task == "classify":
+        columns += [[evaluation.classes[code] for code in codes] for codes in (evaluation.true, evaluation.predicted)]
+    else:
+        columns += [evaluation.true.tolist(), evaluation.predicted.tolist()]
+    if evaluation.probability is not None:
+        names.append("probability")
+        columns.append(f"{p:.6g}" for p in evaluation.probability[:, 0].tolist())
+    write_text(path, to_csv(names, zip(*columns, strict=True)))
+
+
+def to_csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A table as the text of a CSV file."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def model_path(text: str) -> Path:
+    """The model file that a text names: the file itself, or model.nw of a run's folder.
+
+    Raises
+    ------
+    InvalidData : there is none.
+    """
+    path = Path(text)
+    if path.is_dir():
+        path = path / MODEL
+    if not path.is_file():
+        got = f"a folder without {MODEL}" if Path(text).is_dir() else "no such file"
+        remedy = "`netwright train` writes one."
+        raise InvalidData(problem(f"model {text!r}", "a model file or the folder of a run", got, remedy))
+    return path
+
+
+def _finite(item: Any) -> Any:
+    if isinstance(item, dict):
+        return {str(key): _finite(part) for key, part in item.items()}
+    if isinstance(item, (list, tuple)):
+        return [_finite(part) for part in item]
+    return None if isinstance(item, float) and not math.isfinite(item) else item

@@ -1,0 +1,56 @@
+"""``netwright summary NETWORK|MODEL``: the table of a network, from its text, its name, or a model file."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from netwright import layers, losses, optim
+from netwright.commands.networks import read_network
+from netwright.commands.printing import say, show
+from netwright.commands.run_folder import model_path
+from netwright.core import storage
+from netwright.core.errors import CorruptFile, InvalidParameter, problem, shown
+from netwright.core.value import from_json
+from netwright.graph import Expression, Input, begins_with_input, join
+
+KNOWN = (layers, losses, optim)  # loaded so that files may name what they hold
+
+
+def run(options: Namespace) -> int:
+    """Run the command."""
+    if Path(options.network).exists():
+        path = model_path(options.network)
+        manifest = storage.read_manifest(path)
+        network = _network_in(manifest, str(path))
+        say("file", f"{path}: a {manifest['kind']}, written by netwright {manifest['versions'].get('netwright', '?')}")
+    else:
+        network = read_network(options.network)
+    network = _closed(network, options.input)
+    say("network", repr(network))
+    show(str(network.summary()))
+    return 0
+
+
+def _network_in(manifest: dict[str, object], path: str) -> Expression:
+    content = manifest["content"]
+    held = content.get("network") if isinstance(content, dict) else None
+    network = from_json(held)
+    if not isinstance(network, Expression):
+        got = f"a file of kind {manifest['kind']!r}"
+        raise CorruptFile(problem(path, "a file with a network", got, "Give the model file of the run."))
+    return network
+
+
+def _closed(network: Expression, shape: tuple[int, ...] | None) -> Expression:
+    """The network with an `Input`."""
+    if begins_with_input(network):
+        if shape is not None and network.input_shape != shape:
+            got = f"--input {','.join(map(str, shape))}"
+            remedy = "Leave --input out."
+            raise InvalidParameter(problem("--input", f"the network's own {network.input_shape}", got, remedy))
+        return network
+    if shape is None:
+        remedy = "Add --input SHAPE, such as --input 1,28,28, or begin it with Input(...)."
+        raise InvalidParameter(problem("summary", "a network that begins with Input", shown(network), remedy))
+    return join(Input(*shape), network)

@@ -1,0 +1,62 @@
+"""What the folder of a run has for its report: the model, the evaluation, and run.json."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from netwright import __version__
+from netwright.core.errors import CorruptFile, InvalidData, problem
+from netwright.files import load
+from netwright.report.evaluation import Evaluation
+
+MODEL, RUN, EVALUATION = "model.nw", "run.json", "evaluation.nw"
+_PACKAGES = ("torch", "numpy", "scikit-learn")
+
+
+def read_run(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """The content of run.json.
+
+    Raises
+    ------
+    InvalidData : the folder is not there, or it is no run's. CorruptFile : run.json cannot be read.
+    """
+    path = Path(folder) / RUN
+    if not path.is_file():
+        got = "no such folder" if not Path(folder).is_dir() else f"a folder without {RUN}"
+        where = f"run {os.fspath(folder)!r}"
+        raise InvalidData(problem(where, "a folder that `netwright train` wrote", got, "Check the name."))
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError(f"a {type(content).__name__}, not an object")
+    except (ValueError, RecursionError) as error:
+        raise CorruptFile(problem(str(path), "JSON as `netwright train` wrote it", str(error), "Train again.")) from error
+    return content
+
+
+def open_run(folder: str | os.PathLike[str]) -> tuple[Any, Evaluation, dict[str, Any]]:
+    """The fitted estimator, the evaluation and run.json of a folder.
+
+    Raises
+    ------
+    InvalidData : something is not there. CorruptFile : something is damaged.
+    """
+    content = read_run(folder)
+    for name in (MODEL, EVALUATION):
+        if not (Path(folder) / name).is_file():
+            got = f"a folder without {name}"
+            raise InvalidData(problem(f"run {os.fspath(folder)!r}", "a run's whole folder", got, "Train again."))
+    return load(Path(folder) / MODEL), Evaluation.load(Path(folder) / EVALUATION), content
+
+
+def versions() -> dict[str, str]:
+    """The versions of what computes, of the system, and of Python."""
+    found = {"netwright": __version__}
+    for name in _PACKAGES:
+        found[name] = importlib.metadata.version(name)
+    return {**found, "python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}

@@ -1,0 +1,123 @@
+"""`write_report`: the report of a run, or of any fitted estimator, as one HTML file."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any
+
+from netwright.core.atomic import replacing, write_all
+from netwright.core.errors import InvalidParameter, problem
+from netwright.graph import Expression
+from netwright.report import sections
+from netwright.report.evaluation import Evaluation, evaluate
+from netwright.report.page import document, text
+from netwright.report.stored import open_run, versions
+from netwright.report.words import plural
+
+Path_ = str | os.PathLike[str]
+
+
+def write_report(
+    source: Any,
+    path: Path_,
+    *,
+    test: Evaluation | tuple[Any, Any] | None = None,
+    title: str | None = None,
+    run: dict[str, Any] | None = None,
+) -> None:
+    """Write the report of a training run: one HTML file that needs nothing else, no network and no script.
+
+    Parameters
+    ----------
+    source : the folder that ``netwright train`` wrote, or a fitted `Classifier` or `Regressor`.
+    path : the HTML file; an existing one is replaced.
+    test : rows that were not trained on, as (X, y) or as an `Evaluation`; by default what the folder has.
+    title : of the page; by default it says what was learned from what.
+    run : what run.json holds (command, data, scores), where there is no folder.
+
+    Raises
+    ------
+    InvalidParameter : matplotlib is not installed; an estimator whose network is a torch module.
+    InvalidData : no such folder, or one that is not whole. CorruptFile : a damaged file in it.
+
+    Examples
+    --------
+    >>> import netwright as nw, pathlib, tempfile
+    >>> X, y = nw.data.load_digits()
+    >>> clf = nw.Classifier("Flatten() >> Softmax(10)", epochs=1, random_state=0).fit(X[:1500], y[:1500])
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "report.html"
+    >>> write_report(clf, path, test=(X[1500:], y[1500:]))
+    >>> path.read_text(encoding="utf-8")[:15]
+    '<!DOCTYPE html>'
+    """
+    if importlib.util.find_spec("matplotlib") is None:
+        remedy = "Install it: pip install 'netwright[plots]'."
+        raise InvalidParameter(problem("write_report", "the package matplotlib", "an environment without it", remedy))
+    if isinstance(source, (str, os.PathLike)):
+        estimator, stored, run = open_run(source)
+        test = stored if test is None else test
+    else:
+        estimator = source
+    _require(estimator)
+    evaluation = evaluate(estimator, *test) if isinstance(test, tuple) else test
+    page = render(estimator, evaluation, run or {}, title)
+    with replacing(path) as file:
+        write_all(file, page.encode())
+
+
+def render(estimator: Any, evaluation: Evaluation | None, run: dict[str, Any], title: str | None) -> str:
+    """The page as HTML."""
+    name, kicker = _names(estimator, evaluation, run)
+    heading = title or name
+    parts = [
+        sections.heading(heading, kicker, _lead(estimator, run), sections.key_figures(estimator, evaluation, run)),
+        sections.network_section(estimator),
+        sections.training_section(estimator),
+        sections.test_section(evaluation) if evaluation else "",
+        sections.samples_section(evaluation) if evaluation else "",
+        sections.inside_section(estimator, evaluation),
+        sections.data_section(estimator, evaluation, run),
+        sections.run_section(estimator, run, versions()),
+        _footer(run),
+    ]
+    return document(heading, "\n".join(filter(None, parts)))
+
+
+def _require(estimator: Any) -> None:
+    if not hasattr(estimator, "module_"):
+        got = f"{type(estimator).__name__}"
+        raise InvalidParameter(problem("write_report(source)", "a run's folder or a fitted estimator", got))
+    if not isinstance(estimator.network_, Expression):
+        got = f"a {type(estimator.network_).__name__} module"
+        remedy = "Give the module as Module(factory)."
+        raise InvalidParameter(problem("write_report(source)", "a network made of layers", got, remedy))
+
+
+def _names(estimator: Any, evaluation: Evaluation | None, run: dict[str, Any]) -> tuple[str, str]:
+    """The title, and the line above it."""
+    task = "Regression" if sections.evaluates_numbers(estimator) else "Classification"
+    data = run.get("data") if isinstance(run.get("data"), dict) else {}
+    source = Path(str(data.get("source", ""))).stem if data.get("source") else ""
+    target = evaluation.target if evaluation is not None else ""
+    if source and target and target != "class":
+        return f"{target} from {source}", f"netwright · {task}"
+    return source or type(estimator).__name__, f"netwright · {task}"
+
+
+def _lead(estimator: Any, run: dict[str, Any]) -> str:
+    """What was trained on what, in a sentence."""
+    summary = estimator.network_.summary()
+    layers = plural(sum(row.parameters > 0 for row in summary.rows), "trainable layer")
+    data = run.get("data") if isinstance(run.get("data"), dict) else {}
+    split = data.get("split")
+    rows = split.get("training") if isinstance(split, dict) else None
+    trained = f"trained on {plural(rows, 'row')} " if isinstance(rows, int) else "trained "
+    return f"A network of {layers} and {summary.parameters:,} parameters, {trained}for {plural(len(estimator.history_), 'epoch')}."
+
+
+def _footer(run: dict[str, Any]) -> str:
+    finished = run.get("finished")
+    when = f"Finished {finished}. " if isinstance(finished, str) else ""
+    return f"<footer>{text(when)}Written by netwright {text(versions()['netwright'])}.</footer>"

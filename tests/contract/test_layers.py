@@ -1,0 +1,281 @@
+"""What every layer keeps: a new one enters by its registration and a line in EXAMPLES."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import inspect
+import json
+from typing import Any
+
+import pytest
+import torch
+
+import netwright as nw
+from netwright import layers
+from netwright.core import registry
+from netwright.core.errors import InvalidParameter
+from netwright.core.value import from_json, to_json
+from netwright.graph import Expression, Input, Layer, Shape, parallel, parse
+from netwright.layers import (
+    ELU,
+    Add,
+    AvgPool,
+    BatchNorm,
+    ColumnEmbedding,
+    Concat,
+    Conv,
+    Dropout,
+    Embedding,
+    Flatten,
+    GlobalPool,
+    HardSigmoid,
+    Identity,
+    LeakyReLU,
+    Linear,
+    Maxout,
+    MaxPool,
+    Module,
+    Orthogonal,
+    PReLU,
+    ReLU,
+    Reshape,
+    Sigmoid,
+    Softmax,
+    Softplus,
+    Tanh,
+    Uniform,
+)
+
+Case = tuple[Layer, tuple[Shape, ...]]
+
+
+@nw.register("contract_norm")
+def contract_norm() -> torch.nn.Module:
+    return torch.nn.LayerNorm(5)
+
+
+@nw.register("contract_bilinear")
+def contract_bilinear() -> torch.nn.Module:
+    return torch.nn.Bilinear(3, 2, 4)
+
+
+# One line a layer: constructions and the shapes that they take.
+EXAMPLES: dict[str, list[Case]] = {
+    "Add": [(Add(), ((3,), (3,))), (Add(), ((2, 4, 4), (2, 4, 4), (2, 4, 4)))],
+    "AvgPool": [(AvgPool(2), ((2, 7),)), (AvgPool(3, 2, "same", count_padding=True), ((2, 6, 5),))],
+    "BatchNorm": [(BatchNorm(), ((4,),)), (BatchNorm(0.2, affine=False), ((3, 4, 5),)), (BatchNorm(), ((3, 6),))],
+    "ColumnEmbedding": [(ColumnEmbedding((3, 7)), ((5,),)), (ColumnEmbedding((4,), 6), ((1,),))],
+    "Concat": [(Concat(), ((3,), (2,))), (Concat(), ((2, 4, 4), (1, 4, 4))), (Concat(-1), ((5, 2), (5, 3)))],
+    "Conv": [
+        (Conv(4, 3), ((2, 8),)),
+        (Conv(4, (3, 2), (2, 1), "same", 1, 2, bias=False), ((2, 6, 5),)),
+        (Conv(2, 2, padding=((0, 1), (1, 0), (0, 0))), ((1, 3, 4, 3),)),
+    ],
+    "Dropout": [(Dropout(0.3), ((4,),)), (Dropout(), ((2, 3, 3),))],
+    "ELU": [(ELU(), ((4,),)), (ELU(3, 0.5), ((4,),))],
+    "Embedding": [(Embedding(7, 3), ((5,),)), (Embedding(7, 2), ((3, 2),))],
+    "Flatten": [(Flatten(), ((2, 3, 4),)), (Flatten(), ((4,),))],
+    "GlobalPool": [
+        (GlobalPool(kind), ((3, *space),)) for kind, space in (("avg", (4,)), ("max", (3, 4)), ("sum", (2, 3)))
+    ],
+    "HardSigmoid": [(HardSigmoid(), ((4,),)), (HardSigmoid(3), ((5, 4),))],
+    "Identity": [(Identity(), ((4,),)), (Identity(), ((2, 3, 3),))],
+    "LeakyReLU": [(LeakyReLU(), ((4,),)), (LeakyReLU(3, 0.2), ((4,),))],
+    "Linear": [(Linear(3), ((4,),)), (Linear(3, bias=False), ((5, 4),)), (Linear(), ((4,),))],
+    "MaxPool": [
+        (MaxPool(2), ((2, 7),)),
+        (MaxPool(3, 2, "same"), ((2, 6, 5),)),
+        (MaxPool(2, ceil=True), ((1, 3, 4, 5),)),
+    ],
+    "Maxout": [(Maxout(3), ((4,),)), (Maxout(2, 3, bias=False), ((5, 4),))],
+    "Module": [(Module(contract_norm), ((5,),)), (Module(contract_bilinear, inputs=2), ((3,), (2,)))],
+    "PReLU": [(PReLU(), ((2, 3, 3),)), (PReLU(3, 0.1), ((4,),))],
+    "ReLU": [(ReLU(), ((2, 3, 3),)), (ReLU(3, weight=Orthogonal(), bias=0.5), ((4,),))],
+    "Reshape": [(Reshape(1, 2, -1), ((8,),)), (Reshape(4, 3), ((2, 6),)), (Reshape(-1), ((2, 3),))],
+    "Sigmoid": [(Sigmoid(), ((4,),)), (Sigmoid(3, bias=Uniform(-1, 1)), ((4,),))],
+    "Softmax": [(Softmax(), ((3, 2, 2),)), (Softmax(3), ((4,),)), (Softmax(3), ((5, 4),))],
+    "Softplus": [(Softplus(), ((4,),)), (Softplus(3), ((4,),))],
+    "Tanh": [(Tanh(), ((4,),)), (Tanh(3, weight=0.1), ((4,),))],
+}
+CASES = [
+    pytest.param(layer, shapes, id=f"{layer!r} on {shapes}") for cases in EXAMPLES.values() for layer, shapes in cases
+]
+each = pytest.mark.parametrize(("layer", "shapes"), CASES)
+each_class = pytest.mark.parametrize("name", sorted(EXAMPLES))
+
+
+def closed(layer: Layer, shapes: tuple[Shape, ...]) -> Expression:
+    inputs = [Input(shape) for shape in shapes]
+    return (inputs[0] if len(inputs) == 1 else parallel(*inputs)) >> layer
+
+
+def samples(layer: Layer, shapes: tuple[Shape, ...], count: int, seed: int = 0) -> tuple[torch.Tensor, ...]:
+    """Generic inputs in float64; codes where the layer looks them up."""
+    g = torch.Generator().manual_seed(seed)
+    made = [torch.randn(count, *shape, generator=g, dtype=torch.float64) for shape in shapes]
+    if isinstance(layer, Embedding):
+        made = [torch.randint(layer.entries, tuple(x.shape), generator=g).double() for x in made]
+    if isinstance(layer, ColumnEmbedding):
+        for column, k in enumerate(layer.cardinalities, start=shapes[0][0] - len(layer.cardinalities)):
+            made[0][:, column] = torch.randint(k, (count,), generator=g).double()
+    return tuple(made)
+
+
+def looks_up(layer: Layer) -> bool:
+    return isinstance(layer, (Embedding, ColumnEmbedding))
+
+
+def test_every_layer_has_an_example() -> None:
+    assert set(registry.names("layer")) == set(EXAMPLES), "add a line to EXAMPLES for each new layer"
+    assert set(registry.names("layer")) <= set(layers.__all__)
+
+
+@each
+@pytest.mark.parametrize("count", [1, 3])
+def test_planned_shape_is_the_real_shape(layer: Layer, shapes: tuple[Shape, ...], count: int) -> None:
+    network = closed(layer, shapes)
+    output = network.build().double().eval()(*samples(layer, shapes, count))
+    assert tuple(output.shape) == (count, *network.output_shape)
+
+
+@each
+def test_gradients(layer: Layer, shapes: tuple[Shape, ...]) -> None:
+    module = closed(layer, shapes).build(seed=3).double().eval()
+    inputs = samples(layer, shapes, 2, seed=1)
+    names = [name for name, _ in module.named_parameters()]
+    parameters = [p.detach().clone().requires_grad_() for p in module.parameters()]
+    fixed = inputs if looks_up(layer) else ()
+    moving = () if looks_up(layer) else tuple(x.requires_grad_() for x in inputs)
+
+    def run(*tensors: torch.Tensor) -> torch.Tensor:
+        xs, ps = (*fixed, *tensors[: len(moving)]), tensors[len(moving) :]
+        return torch.func.functional_call(module, dict(zip(names, ps, strict=True)), xs)
+
+    assert torch.autograd.gradcheck(run, (*moving, *parameters))
+
+
+@each
+def test_state_goes_into_another_build(layer: Layer, shapes: tuple[Shape, ...]) -> None:
+    network, inputs = closed(layer, shapes), samples(layer, shapes, 3)
+    one, two = (network.build(seed).double().eval() for seed in (0, 1))
+    two.load_state_dict(one.state_dict())
+    assert torch.equal(one(*inputs), two(*inputs))
+
+
+@each
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_dtypes(layer: Layer, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+    module = closed(layer, shapes).build().to(dtype).eval()
+    output = module(*(x.to(dtype) for x in samples(layer, shapes, 3)))
+    assert output.dtype == dtype
+    assert output.isfinite().all()
+
+
+@each
+def test_weights_are_a_function_of_the_seed(layer: Layer, shapes: tuple[Shape, ...]) -> None:
+    network, before = closed(layer, shapes), torch.get_rng_state()
+    one, same, other = (network.build(seed).state_dict() for seed in (5, 5, 6))
+    assert torch.equal(torch.get_rng_state(), before)
+    for name, tensor in one.items():
+        assert torch.equal(tensor, same[name])
+        if tensor.unique().numel() > 1:
+            assert not torch.equal(tensor, other[name]), name
+
+
+@each
+def test_all_weights_are_filled(layer: Layer, shapes: tuple[Shape, ...]) -> None:
+    for name, tensor in closed(layer, shapes).build().named_parameters():
+        assert tensor.isfinite().all(), name
+        assert tensor.abs().max() < 10, name
+
+
+@each
+def test_rows_of_a_batch_do_not_mix_in_eval_mode(layer: Layer, shapes: tuple[Shape, ...]) -> None:
+    module = closed(layer, shapes).build().double().eval()
+    inputs, others = samples(layer, shapes, 3, seed=1), samples(layer, shapes, 3, seed=2)
+    mixed = tuple(torch.cat([x[:1], y[1:]]) for x, y in zip(inputs, others, strict=True))
+    assert torch.allclose(module(*inputs)[0], module(*mixed)[0], rtol=1e-12, atol=1e-12)
+    assert torch.allclose(module(*inputs)[:1], module(*(x[:1] for x in inputs)), rtol=1e-12, atol=1e-12)
+
+
+@each
+def test_inputs_are_not_written(layer: Layer, shapes: tuple[Shape, ...]) -> None:
+    inputs = samples(layer, shapes, 3)
+    kept = [x.clone() for x in inputs]
+    with torch.random.fork_rng():
+        closed(layer, shapes).build().double().train()(*inputs)
+    assert all(torch.equal(x, y) for x, y in zip(inputs, kept, strict=True))
+
+
+@each
+def test_repr_is_code(layer: Layer, shapes: tuple[Shape, ...]) -> None:
+    scope = {**vars(layers), "contract_norm": contract_norm, "contract_bilinear": contract_bilinear}
+    network = closed(layer, shapes)
+    assert eval(repr(layer), scope) == layer
+    assert eval(repr(network), scope) == network
+    assert parse(repr(network)) == network
+
+
+@each
+def test_json_and_back(layer: Layer, shapes: tuple[Shape, ...]) -> None:
+    for thing in (layer, closed(layer, shapes)):
+        back = from_json(json.loads(json.dumps(to_json(thing))))
+        assert back == thing
+        assert repr(back) == repr(thing)
+
+
+@each
+def test_equality_and_hash(layer: Layer, shapes: tuple[Shape, ...]) -> None:
+    twin = copy.deepcopy(layer)
+    assert twin == layer
+    assert hash(twin) == hash(layer)
+    assert layer != Input(1)
+    others = [other for cases in EXAMPLES.values() for other, _ in cases if repr(other) != repr(layer)]
+    assert all(other != layer for other in others)
+
+
+@each
+def test_frozen(layer: Layer, shapes: tuple[Shape, ...]) -> None:
+    for field in dataclasses.fields(layer):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(layer, field.name, None)
+
+
+@each_class
+def test_unknown_options_are_named(name: str) -> None:
+    cls = registry.look_up("layer", name)
+    fields = [field.name for field in dataclasses.fields(cls)]
+    if "shape" in fields:
+        with pytest.raises(TypeError, match="shapes"):  # Reshape takes its axes one by one, so Python itself checks
+            cls(shapes=1)
+        return
+    hint = f"Did you mean '{fields[0]}'" if fields else "It takes no options"
+    unknown = f"{fields[0]}s" if fields else "units"
+    with pytest.raises(InvalidParameter, match=rf"{name}: expected one of its options, got '{unknown}'\. {hint}"):
+        cls(**{unknown: 1})
+
+
+@each_class
+def test_options_of_the_wrong_kind_are_refused(name: str) -> None:
+    cls = registry.look_up("layer", name)
+    for field in dataclasses.fields(cls):
+        with pytest.raises(InvalidParameter, match=rf"{name}\({field.name}\): expected .*, got <object"):
+            cls(**{**_needed(cls), field.name: object()})
+
+
+def _needed(cls: Any) -> dict[str, Any]:
+    layer = EXAMPLES[cls.__name__][0][0]
+    return {f.name: getattr(layer, f.name) for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING}
+
+
+@each_class
+def test_docstring_has_all_sections(name: str) -> None:
+    cls = registry.look_up("layer", name)
+    text = inspect.getdoc(cls) or ""
+    needed = ["Shapes", "Raises", "Examples", "References", *(["Parameters"] if dataclasses.fields(cls) else [])]
+    missing = [section for section in needed if f"\n{section}\n{'-' * len(section)}\n" not in text]
+    assert not missing, f"{name} lacks {missing}"
+    assert "=" in text.split("Parameters")[0].split("Shapes")[0] or name == "Reshape" or name == "Module", (
+        "the equation"
+    )

@@ -1,0 +1,51 @@
+"""What the tests of losses share: numbers from a generator of their own, and cases for every loss by its facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from netwright.core import registry
+from netwright.losses import CrossEntropy, Loss
+
+Draw = Callable[..., torch.Tensor]
+
+
+@pytest.fixture
+def draw() -> Draw:
+    """Normal numbers in float64, the same in every run."""
+    generator = torch.Generator().manual_seed(7)
+    return lambda *shape: torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
+@pytest.fixture
+def target_of(draw: Draw) -> Callable[..., torch.Tensor]:
+    """A target of one of the kinds of `Loss.targets` for outputs (n, k), (n, steps, k) or (n, k, *space)."""
+
+    def make(kind: str, shape: tuple[int, ...]) -> torch.Tensor:
+        axis = 1 if len(shape) >= 4 else len(shape) - 1
+        z = draw(*shape)
+        if kind == "class":
+            return z.argmax(axis)
+        if kind == "distribution":
+            return z.softmax(axis)
+        return (z > 0).double() if kind == "binary" else z.abs()
+
+    return make
+
+
+def losses() -> list[tuple[Any, str]]:
+    """Every registered loss with default options, once for each kind of target that it takes."""
+    assert issubclass(CrossEntropy, Loss)  # the room is loaded
+    made = [registry.look_up("loss", name)() for name in registry.names("loss")]
+    return [(loss, kind) for loss in made for kind in loss.targets]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if {"loss", "kind"} <= set(metafunc.fixturenames):
+        metafunc.parametrize(
+            ("loss", "kind"), losses(), ids=lambda item: item if isinstance(item, str) else type(item).__name__
+        )

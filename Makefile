@@ -13,7 +13,7 @@ ARGS ?=
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile
 
-demo: env-test ## train a small network on real images, print what happened, write report.html
+demo: env-test ## train a small network on real images, print what happened, write a report
 	@$(BIN)/netwright demo $(ARGS)
 
 test: env-dev lint types ## lint, types and the quick tier of the tests (ARGS="tests/graph -x" narrows it)
@@ -36,7 +36,7 @@ bench: env-test ## measure netwright against its peers, in ratios (minutes)
 
 clean: ## remove the environment, caches and built packages
 	@rm -rf .venv build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
-	@find src tests benchmarks examples docs -name __pycache__ -prune -exec rm -rf {} +
+	@find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 # The environment. Its stamps are looked at under a lock, so that two runs of make at once do not install twice.
 define LOCKED

@@ -1,7 +1,8 @@
 """The training loop of netwright, written out by hand for one network: what `nw.Classifier.fit` does, in the open.
 
-`src/netwright/train/loop.py` is the library's form of the same loop. Here nothing is hidden: the module is plain torch,
-its parameters are views into one vector, and one fused kernel updates them. Run it: ``python examples/loop_by_hand.py``.
+`src/netwright/train/loop.py` is the library's form of the same loop. Here nothing is hidden: the module is plain
+torch, its parameters are views into one vector, and one fused kernel updates them.
+Run it: ``python examples/loop_by_hand.py``.
 """
 
 import torch

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -102,11 +103,17 @@ def _show_warning(message: Any, category: type[Warning], *place: Any, **more: An
     _say(f"warning: {_one_line(message)}")
 
 
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """Help as wide as the terminal, up to 100 characters."""
+    width = min(shutil.get_terminal_size().columns, 100)
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=26, width=width)
+
+
 class Parser(argparse.ArgumentParser):
     """argparse's parser, whose errors are one line and say what was meant."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
+        super().__init__(formatter_class=_formatter, allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         before, found, rest = message.partition("invalid choice: ")
@@ -169,7 +176,7 @@ def _shape(text: str) -> tuple[int, ...]:
 
 def build_parser() -> Parser:
     """The parser of all commands."""
-    common = argparse.ArgumentParser(add_help=False)
+    common = Parser(add_help=False)
     common.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     parser = Parser(
         prog="netwright",
@@ -183,7 +190,8 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=Parser)
     for name, (_, summary, fill, examples) in COMMANDS.items():
         epilog = "examples:\n" + "\n".join(f"  netwright {line}" for line in examples)
-        made = commands.add_parser(name, help=summary, description=f"{summary}.", epilog=epilog, parents=[common])
+        description = f"{summary[0].upper()}{summary[1:]}."
+        made = commands.add_parser(name, help=summary, description=description, epilog=epilog, parents=[common])
         fill(made)
     return parser
 
@@ -213,7 +221,9 @@ def _train(parser: argparse.ArgumentParser) -> None:
     model = parser.add_argument_group("model, as code or as a name that `netwright list` shows")
     model.add_argument("--network", metavar="EXPR", help="such as 'ReLU(64) >> Softmax(3)' (default: chosen by data)")
     model.add_argument("--loss", metavar="EXPR", help="such as 'Huber()' (default: cross-entropy, or MSE)")
-    model.add_argument("--optimizer", metavar="EXPR", help="such as 'SGD(cosine(0.1), momentum=0.9)' (default: by data)")
+    model.add_argument(
+        "--optimizer", metavar="EXPR", help="such as 'SGD(cosine(0.1), momentum=0.9)' (default: by data)"
+    )
     model.add_argument("--regularizer", metavar="EXPR", help="such as 'l2(1e-4)' (default: by data)")
     loop = parser.add_argument_group("training")
     loop.add_argument("--epochs", metavar="N", type=_count, help="passes over the rows, at most (default: by data)")
@@ -250,7 +260,9 @@ def _predict(parser: argparse.ArgumentParser) -> None:
 
 def _summary(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("network", metavar="NETWORK|MODEL", help="a network as code, a named model, or a model file")
-    parser.add_argument("--input", metavar="SHAPE", type=_shape, help="of one sample, such as 1,28,28, if it has no Input")
+    parser.add_argument(
+        "--input", metavar="SHAPE", type=_shape, help="of one sample, such as 1,28,28, if it has no Input"
+    )
 
 
 def _report(parser: argparse.ArgumentParser) -> None:
@@ -306,7 +318,7 @@ COMMANDS: dict[str, tuple[str, str, Fill, tuple[str, ...]]] = {
     ),
     "list": (
         "netwright.commands.listing",
-        "list what there is: layers, optimizers, losses, ...",
+        "list what there is: layers, optimizers, losses and so on",
         _list,
         ("list", "list layers", "list schedules"),
     ),
@@ -317,4 +329,3 @@ COMMANDS: dict[str, tuple[str, str, Fill, tuple[str, ...]]] = {
         ("demo", "demo --out runs/first"),
     ),
 }
-

@@ -52,5 +52,7 @@ def load(path: str | os.PathLike[str], expected_sha256: str | None = None) -> An
     reader = importlib.import_module(KINDS[kind])
     try:
         return reader.from_content(kind, content, tensors)
-    except (KeyError, TypeError) as error:
+    except CorruptFile:
+        raise
+    except (KeyError, IndexError, AttributeError, TypeError, ValueError, RuntimeError) as error:
         raise CorruptFile(problem(f"{os.fspath(path)}", f"the fields of a {kind}", f"{error!r}")) from error

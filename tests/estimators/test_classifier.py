@@ -44,9 +44,13 @@ def test_softmax_regression_reaches_the_optimum_that_logistic_regression_finds()
     y = IRIS[1]
     n, strength = len(y), 0.01
     clf = nw.Classifier(
-        Softmax(3), optimizer=nw.optim.Adam(nw.optim.cosine(0.1)), regularizer=nw.l2(strength), epochs=1500, batch_size=150,
+        Softmax(3),
+        optimizer=nw.optim.Adam(nw.optim.cosine(0.1)),
+        regularizer=nw.l2(strength),
+        epochs=1500,
+        batch_size=150,
         random_state=0,
-    ).fit(X, y)  # fmt: skip
+    ).fit(X, y)
     oracle = LogisticRegression(C=1 / (n * strength), tol=1e-10, max_iter=10_000).fit(X, y)
     np.testing.assert_allclose(clf.predict_proba(X), oracle.predict_proba(X), atol=1e-4)
 
@@ -60,7 +64,9 @@ def test_it_learns_digits_with_a_convolutional_network():
     assert clf.network_.input_shape == (1, 8, 8)
 
 
-@pytest.mark.parametrize("network", [Tanh(8) >> Sigmoid(1), Tanh(8) >> Softmax(2), Tanh(8) >> Linear(2), Tanh(8) >> Linear(1)])
+@pytest.mark.parametrize(
+    "network", [Tanh(8) >> Sigmoid(1), Tanh(8) >> Softmax(2), Tanh(8) >> Linear(2), Tanh(8) >> Linear(1)]
+)
 def test_two_classes_in_every_form(network):
     X, y = CANCER
     labels = np.array(["malignant", "benign"])[y]
@@ -118,7 +124,9 @@ def test_several_inputs():
 def test_a_torch_module_of_ones_own():
     X, y = digits()
     with torch.random.fork_rng(devices=[]):
-        mine = torch.nn.Sequential(torch.nn.Linear(64, 32), torch.nn.ReLU(), torch.nn.Linear(32, 10), torch.nn.Softmax(1))
+        mine = torch.nn.Sequential(
+            torch.nn.Linear(64, 32), torch.nn.ReLU(), torch.nn.Linear(32, 10), torch.nn.Softmax(1)
+        )
     kept = mine[0].weight.detach().clone()
     clf = nw.Classifier(mine, epochs=5, optimizer=nw.optim.Adam(0.01), random_state=0).fit(X, y)
     assert clf.score(X, y) > 0.9
@@ -156,7 +164,9 @@ def test_frames_with_gaps_texts_and_unseen_categories(frame, tmp_path):
         odd = odd[["age", "sex", "alone"]]
     assert clf.predict(frame({"age": [30.0], "sex": ["unheard of"], "alone": [True]})).shape == (1,)
     clf.save(tmp_path / "table.nw")
-    np.testing.assert_array_equal(nw.load(tmp_path / "table.nw").predict_proba(frame(columns)), clf.predict_proba(frame(columns)))
+    np.testing.assert_array_equal(
+        nw.load(tmp_path / "table.nw").predict_proba(frame(columns)), clf.predict_proba(frame(columns))
+    )
     with pytest.raises(InvalidData, match="a table with named columns"):
         clf.predict(np.zeros((1, 3)))
 
@@ -187,7 +197,10 @@ def test_class_weights():
 def test_grid_search_pipeline_and_cross_validation():
     X, y = IRIS
     model = make_pipeline(StandardScaler(), nw.Classifier("ReLU(8) >> Softmax(3)", epochs=20, random_state=0))
-    grid = {"classifier__network": ["ReLU(8) >> Softmax(3)", ReLU(16) >> Softmax(3)], "classifier__optimizer": ["Adam(0.01)"]}
+    grid = {
+        "classifier__network": ["ReLU(8) >> Softmax(3)", ReLU(16) >> Softmax(3)],
+        "classifier__optimizer": ["Adam(0.01)"],
+    }
     search = GridSearchCV(model, grid, cv=2).fit(X, y)
     assert search.best_score_ > 0.85
     assert cross_val_score(search.best_estimator_, X, y, cv=3).mean() > 0.85
@@ -206,7 +219,9 @@ def test_predictions_do_not_depend_on_the_company_of_rows():
     net = ReLU(16) >> BatchNorm() >> Dropout(0.5) >> Softmax(10)
     clf = nw.Classifier(net, epochs=2, random_state=0).fit(X, y)
     whole = clf.predict_proba(X)
-    np.testing.assert_allclose(np.concatenate([clf.predict_proba(X[i : i + 1]) for i in range(20)]), whole[:20], atol=1e-6)
+    np.testing.assert_allclose(
+        np.concatenate([clf.predict_proba(X[i : i + 1]) for i in range(20)]), whole[:20], atol=1e-6
+    )
     np.testing.assert_allclose(clf.predict_proba(X[::-1]), whole[::-1], atol=1e-6)
 
 
@@ -228,7 +243,9 @@ def test_interruption_keeps_the_partial_model():
 
     X, y = IRIS
     clf = nw.Classifier(epochs=50, random_state=0, callbacks=[stop])
-    with pytest.warns(UserWarning, match=r"Classifier\.fit: stopped by the user in epoch 4 of 50; the partial model is kept"):
+    with pytest.warns(
+        UserWarning, match=r"Classifier\.fit: stopped by the user in epoch 4 of 50; the partial model is kept"
+    ):
         clf.fit(X, y)
     assert clf.predict(X).shape == (150,)
     assert clf.n_iter_ == 3
@@ -244,7 +261,11 @@ def test_partial_fit_takes_the_list_of_classes():
 
 
 MISFITS = [
-    (ReLU(8) >> Softmax(4), InvalidData, r"network: expected outputs of shape \(3,\) \(y has 3 classes: \[0, 1, 2\]\), got \(4,\)\. End it with Softmax\(3\)"),
+    (
+        ReLU(8) >> Softmax(4),
+        InvalidData,
+        r"network: expected outputs of shape \(3,\) \(y has 3 classes: \[0, 1, 2\]\), got \(4,\)\. End",
+    ),
     (Input(5) >> Softmax(3), InvalidData, r"X: expected samples of shape \(5,\), as Input\(5\) says, got \(4,\)"),
     (Input(1, 2, 2) >> Flatten() >> Softmax(3), InvalidData, r"Use X\.reshape\(-1, 1, 2, 2\)"),
     (Conv(4, 3) >> Flatten() >> Softmax(3), JoinError, r"conv1: Conv\(4, 3\): expected .*got shape \(4,\)"),

@@ -17,8 +17,12 @@ X = StandardScaler().fit_transform(X)
 
 def test_a_linear_network_finds_the_least_squares_solution_in_the_units_of_y():
     reg = nw.Regressor(
-        Linear(1), optimizer=nw.optim.SGD(nw.optim.polynomial_decay(0.05), momentum=0.9), epochs=3000, batch_size=1000, random_state=0
-    ).fit(X, Y * 1e6 + 1e9)  # fmt: skip
+        Linear(1),
+        optimizer=nw.optim.SGD(nw.optim.polynomial_decay(0.05), momentum=0.9),
+        epochs=3000,
+        batch_size=1000,
+        random_state=0,
+    ).fit(X, Y * 1e6 + 1e9)
     oracle = LinearRegression().fit(X, Y * 1e6 + 1e9)
     np.testing.assert_allclose(reg.predict(X), oracle.predict(X), rtol=1e-3)
 

@@ -36,7 +36,9 @@ def test_backward_accumulates_into_the_vector_and_equals_plain_autograd():
     for _ in range(2):
         flat.gradient.zero_()
         module(x).square().sum().backward()
-    assert torch.equal(dict(module.named_parameters())["0.weight"].grad, dict(plain.named_parameters())["0.weight"].grad)
+    assert torch.equal(
+        dict(module.named_parameters())["0.weight"].grad, dict(plain.named_parameters())["0.weight"].grad
+    )
     parts = [dict(plain.named_parameters())[s.name].grad.reshape(-1) for s in flat.segments]
     torch.testing.assert_close(flat.gradient, torch.cat(parts), rtol=1e-12, atol=1e-12)
 

@@ -6,7 +6,10 @@ from argparse import Namespace
 
 from netwright.commands import train
 
-NETWORK = "Conv(16, 3, padding='same') >> ReLU() >> MaxPool(2) >> Conv(32, 3) >> ReLU() >> Flatten() >> ReLU(64) >> Softmax(10)"
+NETWORK = (
+    "Conv(16, 3, padding='same') >> ReLU() >> MaxPool(2) >> Conv(32, 3) >> ReLU() >> "
+    "Flatten() >> ReLU(64) >> Softmax(10)"
+)
 EPOCHS = 20
 
 

@@ -49,9 +49,10 @@ def _registered(*families: str) -> Callable[[], dict[str, str]]:
     return lambda: {name: first_line(look_up(family, name)) for family in families for name in names(family)}
 
 
-def _public(room: Any) -> Callable[[], dict[str, str]]:
-    """The public functions and classes of a room."""
-    return lambda: {name: first_line(getattr(room, name)) for name in sorted(room.__all__, key=str.lower)}
+def _public(room: Any, *prefixes: str) -> Callable[[], dict[str, str]]:
+    """The public functions and classes of a room whose names begin so."""
+    chosen = sorted(name for name in room.__all__ if name.startswith(prefixes or ("",)))
+    return lambda: {name: first_line(getattr(room, name)) for name in chosen}
 
 
 def _layers() -> dict[str, str]:
@@ -67,6 +68,6 @@ FAMILIES: dict[str, Callable[[], dict[str, str]]] = {
     "init": _registered("init"),
     "models": lambda: {name: first_line(model) for name, model in sorted(named_models().items())},
     "plots": _public(plots),
-    "data": _public(data),
+    "data": _public(data, "load_", "read_", "Table"),
     "commands": dict,
 }

@@ -9,7 +9,6 @@ from typing import Any
 
 from netwright import models
 from netwright.core.errors import InvalidParameter, did_you_mean, problem, shown
-from netwright.core.registry import names
 from netwright.graph import Expression, parse
 
 

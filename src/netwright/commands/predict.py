@@ -45,7 +45,9 @@ def predictions(estimator: Any, data: Dataset, proba: bool) -> tuple[list[str], 
     predicted = estimator.predict(X)
     if predicted.ndim != 1:
         got = f"{predicted.shape[1]} targets a row"
-        raise InvalidData(problem("predict", "a model of one target", got, "Load it in Python: nw.load(path).predict(X)."))
+        raise InvalidData(
+            problem("predict", "a model of one target", got, "Load it in Python: nw.load(path).predict(X).")
+        )
     columns = [first, predicted.tolist()]
     if proba:
         matrix = np.asarray(estimator.predict_proba(X))

@@ -63,9 +63,9 @@ def read(data: str, image_size: tuple[int, int] | None = None) -> Dataset:
     """
     path = Path(data)
     if path.is_dir():
-        X, y, files = load_image_folder(path, size=image_size)
-        name = path.resolve().name
-        return Dataset(name, "images", X, y.astype(str), None, _relative(files, path), data, _of_files(files))
+        images, labels, files = load_image_folder(path, size=image_size)
+        name = path.resolve().name or "images"
+        return Dataset(name, "images", images, labels, None, _relative(files, path), data, _of_files(files))
     if path.is_file():
         _require_table(path)
         return _table(path, data)
@@ -121,7 +121,9 @@ def _nothing_there(path: Path, data: str) -> InvalidData:
     there = sorted(item.name for item in folder.iterdir()) if folder.is_dir() else []
     near = did_you_mean(path.name, [*BUILT_IN, *there])
     remedy = near if near.startswith("Did you mean") else f"Is the name right, from the folder {str(Path.cwd())!r}?"
-    return InvalidData(problem(f"data {data!r}", "digits, mnist, a table or a folder of images", "no such thing", remedy))
+    return InvalidData(
+        problem(f"data {data!r}", "digits, mnist, a table or a folder of images", "no such thing", remedy)
+    )
 
 
 def _images_below(folder: Path) -> list[Path]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from netwright.report import write_report
 from netwright.commands.run_folder import REPORT
+from netwright.report import write_report
 
 
 def run(options: Namespace) -> int:

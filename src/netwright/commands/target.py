@@ -36,7 +36,7 @@ def choose_target(columns: Columns, wanted: str | None) -> str:
 
 
 def split_known(columns: Columns, target: str) -> tuple[Columns, np.ndarray, np.ndarray, list[str]]:
-    """The other columns and the target, of the rows that have one; which rows these are; and what was done, in words."""
+    """The other columns and the target, of the rows that have one; which rows these are; what was left out."""
     absent = missing_rows(columns[target])
     rows = np.flatnonzero(~absent)
     notes = []
@@ -50,7 +50,7 @@ def split_known(columns: Columns, target: str) -> tuple[Columns, np.ndarray, np.
 
 
 def choose_task(y: np.ndarray, wanted: str) -> tuple[str, str]:
-    """"classify" or "regress", and why.
+    """ "classify" or "regress", and why.
 
     Examples
     --------

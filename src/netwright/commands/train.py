@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shlex
 import time
+import warnings
 from argparse import Namespace
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +26,9 @@ from netwright.core.errors import InvalidData, problem
 from netwright.core.seeds import derive
 from netwright.data import holdout
 from netwright.estimators import Classifier, Regressor
-from netwright.report import evaluate, write_report
+from netwright.report import Evaluation, evaluate, write_report
 from netwright.report.evaluation import scores_of
-from netwright.report.stored import RUN, EVALUATION, MODEL, versions
+from netwright.report.stored import EVALUATION, MODEL, RUN, versions
 from netwright.train import Progress
 
 LINES = 20  # of progress, off a terminal, for runs of many epochs
@@ -78,9 +81,14 @@ def run(options: Namespace) -> int:
     watch = Watch(estimator, options.quiet)
     progress = [] if options.quiet else [Progress(every=max(1, estimator.epochs // LINES))]
     estimator.set_params(callbacks=[watch, *progress])
-    estimator.fit(parts["training"].X, parts["training"].y)
-    seconds = time.perf_counter() - begin
     folder = run_folder.choose_folder(options.out, options.name or data.name, options.force)
+    try:
+        estimator.fit(parts["training"].X, parts["training"].y)
+    except BaseException:
+        with suppress(OSError):
+            folder.rmdir()  # it stays if there is something in it
+        raise
+    seconds = time.perf_counter() - begin
     scores = _write(folder, estimator, parts, data, target, options, seconds)
     if options.quiet:
         print(folder)
@@ -92,25 +100,23 @@ def run(options: Namespace) -> int:
 def _prepare(data: Dataset, options: Namespace) -> tuple[dict[str, Part], str, str]:
     """Rows for training, validation and testing, the name of the target, and the task; all of it said."""
     tell = (lambda *facts: None) if options.quiet else say
-    if data.kind == "images":
-        assert data.y is not None
+    if data.y is not None:
         if options.target is not None:
-            raise InvalidData(problem("--target", "none for images", repr(options.target), "Folders are the classes."))
-        whole, target, why, notes = Part(data.X, data.y, np.arange(len(data.y))), "class", "images", []
+            remedy = "Leave it out: the sub-folders are the classes."
+            raise InvalidData(problem("--target", "none for images", repr(options.target), remedy))
+        X, y, rows, target, why = data.X, data.y, np.arange(len(data.y)), "class", "images"
         task = "classify" if options.task == "auto" else options.task
-        size = " x ".join(map(str, data.X.shape[2:]))
-        tell("data", f"{data.source}: {data.rows:,} images, {data.X.shape[1]} x {size} (channels x height x width)")
+        size = " x ".join(map(str, data.X.shape[1:]))
+        tell("data", f"{data.source}: {data.rows:,} images of {size} (channels x height x width)")
     else:
         target = choose_target(data.X, options.target)
-        features, y, rows, notes = split_known(data.X, target)
+        X, y, rows, notes = split_known(data.X, target)
         task, why = choose_task(y, options.task)
-        whole = Part(features, as_task(y, task, target), rows)
-        tell("data", [f"{data.source}: {data.rows:,} rows, {len(features)} columns and the target {target!r}", *notes])
-    y = whole.y if task == "classify" else whole.y.astype(np.float64)
-    whole = Part(whole.X, y, whole.rows)
-    tell("task", _task_in_words(task, target, y, why))
+        tell("data", [f"{data.source}: {data.rows:,} rows, {len(X)} columns and the target {target!r}", *notes])
+    whole = Part(X, as_task(y, task, target), rows)
+    tell("task", _task_in_words(task, target, whole.y, why))
     parts = _split(whole, data, task == "classify", options)
-    tell("rows", f"{_sizes(parts)}; all splits by seed {options.seed}, before anything is learned")
+    tell("rows", f"{_sizes(parts)}; drawn by seed {options.seed} before anything is learned")
     return parts, target, task
 
 
@@ -169,11 +175,10 @@ def _estimator(data: Dataset, task: str, parts: Mapping[str, Part], options: Nam
 def describe(estimator: Any, run: Any) -> str:
     """The loss, rule, penalty and batches of a run in one sentence."""
     penalty = f", {estimator.regularizer}" if estimator.regularizer is not None else ""
-    patience = f", patience {estimator.patience}" if estimator.patience is not None else ""
-    return (
-        f"{estimator.loss_function_!r}, {run.optimizer!r}{penalty}, batches of {estimator.batch_size}, "
-        f"at most {estimator.epochs} epochs{patience}"
-    )
+    epochs = f"{estimator.epochs} epochs"
+    if estimator.patience is not None:
+        epochs = f"at most {epochs}, patience {estimator.patience}"
+    return f"{estimator.loss_function_!r}, {run.optimizer!r}{penalty}, batches of {estimator.batch_size}, {epochs}"
 
 
 def _write(
@@ -207,9 +212,21 @@ def _write(
         "versions": versions(),
     }
     run_folder.write_json(folder / RUN, content)
-    if not options.no_report:
-        write_report(estimator, folder / run_folder.REPORT, test=evaluation, run=content)
+    _write_report(folder / run_folder.REPORT, estimator, evaluation, content, options)
     return scores
+
+
+def _write_report(
+    path: Path, estimator: Any, evaluation: Evaluation, content: dict[str, Any], options: Namespace
+) -> None:
+    """The report, if it is wanted and can be drawn; one of an earlier run does not stay."""
+    path.unlink(missing_ok=True)
+    if options.no_report:
+        return
+    if find_spec("matplotlib") is None:
+        warnings.warn("report.html is not written: it needs matplotlib, pip install 'netwright[plots]'.", stacklevel=2)
+        return
+    write_report(estimator, path, test=evaluation, run=content)
 
 
 def _scores(estimator: Any, part: Part) -> dict[str, float]:

@@ -40,6 +40,12 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
 
     _constraints: ClassVar[Mapping[str, Constraint]] = CONSTRAINTS
 
+    network_: Any
+    module_: torch.nn.Module
+    history_: History
+    _inputs: Inputs
+    _run: Run
+
     @abstractmethod
     def _read_target(self, y: np.ndarray, classes: Any) -> Any:
         """What y is: an object with head, default_loss, expect, fit, encode and decode."""

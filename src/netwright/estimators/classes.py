@@ -20,9 +20,9 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import column_or_1d
 
 from netwright.core.errors import InvalidData, problem
+from netwright.estimators.networks import heads_of
 from netwright.graph import Expression, Shape
 from netwright.losses import BinaryCrossEntropy, CrossEntropy, apply_link
-from netwright.estimators.networks import heads_of
 
 
 class Classes:

@@ -115,7 +115,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         self.verbose = verbose
         self.warm_start = warm_start
 
-    @available_if(_has_probabilities)
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Any:
         """Probabilities of the classes, (n, k), in the order of ``classes_``; a list of them for several questions.
 

@@ -51,7 +51,10 @@ def close(network: Expression, shapes: tuple[Shape, ...]) -> Expression:
         return join(Input(*shapes[0]), network)
     wanted = network.plan().input_shapes
     if wanted != shapes:
-        got, want = (shapes[0], wanted[0]) if len(shapes) == len(wanted) == 1 else (shapes, wanted)
+        if not len(shapes) == len(wanted) == 1:
+            remedy = f"Give X as a tuple of {len(wanted)} arrays of these shapes."
+            raise InvalidData(problem("X", f"samples of shape {wanted}, as the network's inputs", f"{shapes}", remedy))
+        got, want = shapes[0], wanted[0]
         remedy = "Give X of that shape, or change Input(...)."
         if len(got) == 1 and len(want) > 1:
             remedy = f"Use X.reshape(-1, {', '.join(map(str, want))}) if the columns are such samples."

@@ -89,6 +89,7 @@ def restore(estimator: Any, content: dict[str, Any], tensors: dict[str, np.ndarr
     estimator.network_, estimator.module_ = network, module
     estimator.loss_function_ = from_json(content["loss"])
     estimator._link = split_heads(module)[1]
+    target.expect(tuple(tuple(shape) for shape in content["output_shapes"]), estimator._link)
     estimator.history_ = History(content["history"])
     estimator.n_iter_ = len(estimator.history_)
     estimator.loss_curve_ = estimator.history_["train_loss"]

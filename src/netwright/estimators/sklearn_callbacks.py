@@ -9,6 +9,8 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+__all__ = ["Bridge", "CallbackSupport"]
+
 try:
     from sklearn.callback import CallbackSupportMixin as CallbackSupport
     from sklearn.callback._callback_support import callback_management_context

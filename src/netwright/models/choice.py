@@ -48,10 +48,12 @@ def choose_body(shape: Shape, outputs: int) -> tuple[Expression, ...]:
     smallest = min(shape[1:])
     if len(shape) == 3 and 12 <= smallest <= 40:
         return (lenet5_body(filters=(16, 32)),)
-    if smallest < 12:
+    if len(shape) == 3 and smallest < 12:
         return (Conv(32, 3, padding="same"), ReLU(), Conv(64, 3, padding="same"), ReLU(), Flatten(), ReLU(128))
     blocks: list[Expression] = []
     for filters in (16, 32, 64, 64):
-        blocks += [Conv(filters, 3, padding="same"), ReLU(), MaxPool(2)] if smallest >= 2 else []
-        smallest //= 2
+        blocks += [Conv(filters, 3, padding="same"), ReLU()]
+        if smallest >= 4:
+            blocks.append(MaxPool(2))
+            smallest //= 2
     return (*blocks, GlobalPool("avg"), ReLU(NARROWEST))

@@ -19,9 +19,9 @@ from netwright.plots.images import mistakes, samples
 from netwright.plots.filter_images import filters
 from netwright.plots.feature_maps import activations
 
-# the network itself, and pictures as text
+# the network itself
 from netwright.plots.diagram import network_svg
-from netwright.plots.svg import Svg, to_svg
+from netwright.plots.svg import Svg
 
 __all__ = [
     "Svg",
@@ -33,7 +33,6 @@ __all__ = [
     "network_svg",
     "residuals",
     "samples",
-    "to_svg",
     "training_curves",
     "update_ratios",
 ]

@@ -9,7 +9,8 @@ Matplotlib is loaded when the first plot is drawn, and here only (`part`).
 
 References
 ----------
-Okabe, Ito, *Color universal design: how to make figures and presentations that are friendly to colorblind people*, 2008.
+Okabe, Ito, *Color universal design: how to make figures and presentations that are friendly to colorblind people*,
+2008.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ def axes_or_new(where: str, ax: Axes | None, size: tuple[float, float], layout: 
     if not isinstance(ax, part("axes").Axes):
         remedy = "Take one of them." if isinstance(ax, np.ndarray) else "Leave it out for a new figure."
         raise InvalidParameter(problem(f"{where}(ax)", "a matplotlib Axes or None", shown(ax), remedy))
-    return ax
+    given: Axes = ax
+    return given
 
 
 def figure_or_new(where: str, figure: Any, size: tuple[float, float]) -> Any:
@@ -190,6 +192,12 @@ def nice(number: float) -> str:
     ('0.0123', '123,000', '2', '1.5e-07')
     """
     return f"{float(f'{number:.3g}'):,.7g}" if math.isfinite(number) else str(number)
+
+
+def signed_colours(missing: str) -> Any:
+    """A scale from blue by white to vermillion, and the colour of what is not there."""
+    colours = part("colors")
+    return colours.LinearSegmentedColormap.from_list("signed", (BLUE, "#ffffff", VERMILLION)).with_extremes(bad=missing)
 
 
 def outlined(ax: Axes) -> list[Any]:

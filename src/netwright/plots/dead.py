@@ -55,7 +55,7 @@ def dead_units(history: Any, ax: Axes | None = None) -> Axes:
     by_layer = columns_by_layer("dead_units", records, "dead_units")
     many = len(by_layer) > MANY
     ax = canvas.axes_or_new("dead_units", ax, (6.8, min(2.0 + 0.14 * len(by_layer), 8.0) if many else 3.6))
-    percent = canvas.part("ticker").PercentFormatter(1.0, None, " %")
+    percent = canvas.part("ticker").PercentFormatter(1.0, 0, " %")
     highest = float(max(np.nanmax(y) for y in by_layer.values()))
     if many:
         image = layer_image(ax, epochs(records), by_layer, cmap="viridis", vmin=0.0, vmax=_top(highest))

@@ -207,7 +207,8 @@ def _box(x: float, y: float, width: float, height: float, entry: Entry) -> str:
         f"<g><title>{escaped(entry.all)}</title>"
         f'<rect x="{number(x)}" y="{number(y)}" width="{number(width)}" height="{number(height)}" '
         f'rx="{number(corner)}" fill="{fill}" stroke="{edge}" stroke-width="1.2"/>'
-        f'<text x="{middle}" y="{number(y + 19)}" font-size="{number(SIZE)}" font-weight="600">{escaped(entry.first)}</text>'
+        f'<text x="{middle}" y="{number(y + 19)}" font-size="{number(SIZE)}" font-weight="600">'
+        f"{escaped(entry.first)}</text>"
         f'<text x="{middle}" y="{number(y + 35)}" font-size="{number(SMALL)}">{escaped(entry.second)}</text></g>'
     )
 
@@ -217,7 +218,8 @@ def _exits(block: Block, names: Sequence[str]) -> list[str]:
     texts = []
     bottom = block.height + MARGIN
     for name, port in zip(names, block.ends, strict=False):
-        line = f'<path fill="none" stroke="{LINE}" stroke-width="1.5" d="M{_pair((port.x, port.y))}V{number(bottom + 6)}"/>'
+        way = f"M{_pair((port.x, port.y))}V{number(bottom + 6)}"
+        line = f'<path fill="none" stroke="{LINE}" stroke-width="1.5" d="{way}"/>'
         texts.append(f'{line}<text x="{number(port.x)}" y="{number(bottom + 19)}" text-anchor="middle">{name}</text>')
     return texts
 

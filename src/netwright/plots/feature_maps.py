@@ -163,7 +163,7 @@ def picture(output: torch.Tensor) -> Picture:
     if values.ndim >= 3:
         tiles = values.reshape(len(values), -1, values.shape[-1])[:CHANNELS]
         what += f", the first {CHANNELS} channels" if len(tiles) < len(values) else ""
-        image = mosaic(tiles, columns_for(len(tiles), *tiles.shape[1:], 7.0))
+        image = mosaic(tiles, columns_for(len(tiles), tiles.shape[1], tiles.shape[2], 7.0))
         return Picture(image, _inches(image), True, what)
     if values.ndim == 2:
         image = values if values.shape[0] <= values.shape[1] else values.T
@@ -189,9 +189,10 @@ def entrance(sample: torch.Tensor) -> Picture:
 
 
 def _inches(image: np.ndarray) -> float:
-    """The height at which a mosaic fits the width; one with a single row of pixels is no taller than it need be."""
-    tall = TALLEST if image.shape[1] > 2 * image.shape[0] else TALLEST / 2
-    return image.shape[0] * min(PIXEL, WIDTH / image.shape[1], tall / image.shape[0])
+    """The height at which an image of square pixels fits the panel; one that is not wide gets half the height."""
+    height, width = image.shape[:2]
+    tall = TALLEST if width > 2 * height else TALLEST / 2
+    return float(height * min(PIXEL, WIDTH / width, tall / height))
 
 
 def _draw(ax: Axes, shown: Picture, title: str) -> None:

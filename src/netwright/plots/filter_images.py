@@ -134,9 +134,7 @@ def _signed(ax: Axes | None, weights: np.ndarray, columns: int | None, what: str
     image = mosaic(weights, columns)
     ax = canvas.axes_or_new("filters", ax, _size(image, 1.4), "compressed")
     bound = float(np.abs(weights).max()) or 1.0
-    colours = canvas.part("colors")
-    scale = colours.LinearSegmentedColormap.from_list("signed", (canvas.BLUE, "#ffffff", canvas.VERMILLION))
-    scale.set_bad("#c4c4c4")  # between the images: white is a weight of 0
+    scale = canvas.signed_colours("#c4c4c4")  # between the images: white is a weight of 0
     drawn = ax.imshow(image, cmap=scale, vmin=-bound, vmax=bound, interpolation="nearest")
     canvas.colour_bar(ax, drawn, "weight")
     _number(ax, weights.shape, columns, what, 1 if apart else columns)
@@ -159,13 +157,13 @@ def _fitting(weights: np.ndarray, what: str, columns: int | None) -> tuple[np.nd
     """No more images than can be told apart, and the number of columns."""
     if len(weights) > TILES:
         weights, what = weights[:TILES], f"{what}, the first {TILES}"
-    return weights, what, columns or columns_for(len(weights), *weights.shape[-2:], 1.6)
+    return weights, what, columns or columns_for(len(weights), weights.shape[-2], weights.shape[-1], 1.6)
 
 
 def _size(image: np.ndarray, beside: float) -> tuple[float, float]:
-    """Inches for a mosaic: pixels as large as the screen allows, at most 0.16 inch each."""
+    """Inches for a mosaic: pixels as large as the screen allows, at most 0.2 inch each."""
     height, width = image.shape[:2]
-    pixel = min(0.16, 8.0 / width, 7.5 / height)
+    pixel = min(0.2, 8.0 / width, 7.5 / height)
     return max(3.6, width * pixel + beside), max(1.8, height * pixel + 0.6)
 
 

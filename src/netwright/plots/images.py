@@ -161,7 +161,7 @@ def _grid(
 def _mark(ax: Axes, x: float, y: float, ratio: float, text: str, wrong: bool) -> None:
     """The label above an image, and a frame round it if it is wrong: thicker, so that colour is not needed."""
     if text:
-        style = {"color": canvas.VERMILLION, "fontweight": "bold"} if wrong else {}
+        style: dict[str, Any] = {"color": canvas.VERMILLION, "fontweight": "bold"} if wrong else {}
         ax.annotate(
             text,
             (x + 0.5, y),

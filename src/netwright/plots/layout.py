@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from netwright.graph import Chain, Expression, Parallel
 from netwright.layers import Identity
@@ -59,7 +60,7 @@ class Wire:
 
 @dataclass(frozen=True)
 class Block:
-    """A part of the network in place: `axis` is the x of its main line, `tops` and `ends` are where lines come and go."""
+    """A part of the network in place: `axis` is the x of its main line; at `tops` and `ends` lines come and go."""
 
     width: float
     height: float
@@ -112,7 +113,7 @@ def in_columns(blocks: Sequence[Block]) -> Block:
         x += column.width + COLUMN_GAP
     wires = [wire for column in placed for wire in column.wires]
     left = 0.0
-    for before, after in zip(placed, placed[1:], strict=False):
+    for before, after in pairwise(placed):
         left += before.width + COLUMN_GAP
         wires += _over(before.ends, after.tops, before.height + GAP, left - COLUMN_GAP / 2)
     boxes = tuple(box for column in placed for box in column.boxes)
@@ -125,7 +126,9 @@ def stacked(blocks: Sequence[Block]) -> Block:
     """Blocks one under the other, their axes on one line."""
     left = max(block.axis for block in blocks)
     width = left + max(block.width - block.axis for block in blocks)
-    y, placed, wires = 0.0, [], []
+    y = 0.0
+    placed: list[Block] = []
+    wires: list[Wire] = []
     for block in blocks:
         if placed:
             ends = placed[-1].ends
@@ -242,7 +245,7 @@ def _shared_out(blocks: Sequence[Block], columns: int, height: float) -> list[li
 def _units(blocks: Sequence[Block]) -> list[list[Block]]:
     """Runs of blocks between which one line runs."""
     units: list[list[Block]] = [[blocks[0]]]
-    for before, block in zip(blocks, blocks[1:], strict=False):
+    for before, block in pairwise(blocks):
         if len(before.ends) == len(block.tops) == 1:
             units.append([])
         units[-1].append(block)

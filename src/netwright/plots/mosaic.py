@@ -41,7 +41,7 @@ def columns_for(count: int, height: float, width: float, aspect: float) -> int:
 
     Examples
     --------
-    >>> columns_for(16, 5, 5, 1.0), columns_for(32, 26, 26, 4.0), columns_for(36, 8, 8, 1.5), columns_for(3, 1, 9, 1.0)
+    >>> columns_for(16, 5, 5, 1.0), columns_for(32, 26, 26, 4.0), columns_for(36, 8, 8, 1.2), columns_for(3, 1, 9, 1.0)
     (4, 11, 6, 1)
     """
     ideal = max(1.0, min(float(count), math.sqrt(aspect * count * height / width)))
@@ -49,7 +49,7 @@ def columns_for(count: int, height: float, width: float, aspect: float) -> int:
 
     def cost(columns: int) -> float:
         empty = -count % columns
-        return empty / count + abs(math.log(columns / ideal))
+        return 2.0 * empty / count + abs(math.log(columns / ideal))
 
     return min(near, key=cost)
 
@@ -60,7 +60,7 @@ def opaque(rgb: np.ndarray) -> np.ndarray:
     return np.concatenate([np.nan_to_num(rgb), alpha], axis=-1)
 
 
-def images_of(where: str, X: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
+def images_of(where: str, X: Any, shape: tuple[int, ...] | None = None) -> Any:
     """Images as (n, height, width) or (n, height, width, 3), from any usual layout.
 
     Parameters

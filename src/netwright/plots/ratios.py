@@ -89,8 +89,12 @@ def _lines(ax: Axes, x: np.ndarray, positive: dict[str, np.ndarray]) -> None:
 def _image(ax: Axes, x: np.ndarray, positive: dict[str, np.ndarray]) -> None:
     """Blue below the rule of thumb, vermillion above it, gray where a layer does not move."""
     colours = canvas.part("colors")
-    scale = colours.LinearSegmentedColormap.from_list("ratio", (canvas.BLUE, "#ffffff", canvas.VERMILLION))
-    scale.set_bad(canvas.GRAY)
-    image = layer_image(ax, x, positive, cmap=scale, norm=colours.LogNorm(RULE_OF_THUMB / 100, RULE_OF_THUMB * 100))
+    image = layer_image(
+        ax,
+        x,
+        positive,
+        cmap=canvas.signed_colours(canvas.GRAY),
+        norm=colours.LogNorm(RULE_OF_THUMB / 100, RULE_OF_THUMB * 100),
+    )
     bar = canvas.colour_bar(ax, image, LABEL)
     bar.ax.minorticks_off()

@@ -117,7 +117,7 @@ def _diagonal(ax: Axes, true: np.ndarray, predicted: np.ndarray) -> None:
 
 def _quantiles(ax: Axes, predicted: np.ndarray, residual: np.ndarray) -> None:
     centres, levels = running_quantiles(predicted, residual)
-    style = {"color": canvas.VERMILLION, "path_effects": canvas.outlined(ax)}
+    style: dict[str, Any] = {"color": canvas.VERMILLION, "path_effects": canvas.outlined(ax)}
     for share, level in zip(QUANTILES, levels, strict=True):
         ax.plot(centres, level, linewidth=2.2 if share == 0.5 else 1.4, **style)
         name = f"{share:.0%}".replace("%", " %")
@@ -155,4 +155,5 @@ def _numbers(name: str, y: Any) -> np.ndarray:
     wrong = np.flatnonzero(~np.isfinite(y.astype(np.float64)))
     if wrong.size:
         raise InvalidData(problem(f"residuals({name})", "finite numbers", f"{y[wrong[0]]} in row {wrong[0]}"))
-    return y.astype(np.float64)
+    numbers: np.ndarray = y.astype(np.float64)
+    return numbers

@@ -76,8 +76,9 @@ def module_of(where: str, thing: Any) -> torch.nn.Module:
         return thing
     if hasattr(thing, "fit"):
         _expect_fitted(where, thing, "module_")
-        if isinstance(thing.module_, torch.nn.Module):
-            return thing.module_
+        module = thing.module_
+        if isinstance(module, torch.nn.Module):
+            return module
     remedy = "Build a network first: net.build(seed=0)." if hasattr(thing, "build") else ""
     raise InvalidParameter(problem(f"{where}(module)", "a torch module or a fitted estimator", shown(thing), remedy))
 

@@ -66,7 +66,7 @@ class Evaluation:
 
     @property
     def badness(self) -> np.ndarray:
-        """How wrong each row is, (n,): the absolute residual, or by how much a wrong class was preferred to the true one."""
+        """How wrong each row is, (n,): the absolute residual, or how far a wrong class was before the true one."""
         if self.task == "regress":
             return np.abs(self.predicted - self.true)
         wrong = (self.predicted != self.true).astype(np.float64)
@@ -95,14 +95,13 @@ class Evaluation:
             raise CorruptFile(problem(where, "an evaluation", f"a file of kind {kind!r}", "Is it the model file?"))
         try:
             made = cls(
-                str(content["task"]),
-                str(content["target"]),
-                tuple(map(str, content["classes"])),
-                *(arrays[name] for name in ("true", "predicted")),
-                arrays.get("probability"),
-                *(arrays[name] for name in ("rows", "shown")),
-                arrays.get("images"),
-                {str(name): [str(cell) for cell in column] for name, column in content["cells"]},
+                task=str(content["task"]),
+                target=str(content["target"]),
+                classes=tuple(map(str, content["classes"])),
+                **{name: arrays[name] for name in ("true", "predicted", "rows", "shown")},
+                probability=arrays.get("probability"),
+                images=arrays.get("images"),
+                cells={str(name): [str(cell) for cell in column] for name, column in content["cells"]},
             )
             made._check()
         except (KeyError, TypeError, ValueError, IndexError) as error:

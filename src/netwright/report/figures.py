@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 INK = "#010203"
+WIDEST = 1600  # pixels of a diagram
 _SETTINGS = {
     "svg.fonttype": "none",
     "font.size": 9.5,
@@ -34,8 +35,8 @@ _SETTINGS = {
     **dict.fromkeys(("xtick.color", "ytick.color", "xtick.labelcolor", "ytick.labelcolor"), INK),
 }
 _DROPPED = re.compile(
-    r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|<style.*?</style>| xmlns(:\w+)?=\"[^\"]*\"| version=\"[^\"]*\""
-    r"|\s*font-family: [^;\"]*;?",
+    r"<\?xml.*?\?>|<!DOCTYPE.*?>|<metadata>.*?</metadata>|<style.*?</style>| xmlns(:\w+)?=\"[^\"]*\""
+    r"| version=\"[^\"]*\"|\s*font-family: [^;\"]*;?",
     flags=re.DOTALL,
 )
 _TAG, _SPACE = re.compile(r"<[^>]*>"), re.compile(r"\s*\n\s*")
@@ -79,6 +80,28 @@ def adapt(svg: str, name: str, label: str) -> str:
     limit = f"max-width:{float(width[1]) * (4 / 3 if width[2] else 1):.0f}px" if width else ""
     head += f' role="img" aria-label="{html.escape(label)}" style="{limit}"'
     return f"{head}>{_named(_shortened(body.replace(INK, 'currentColor')), name)}"
+
+
+def trimmed(svg: str) -> str:
+    """A network's diagram without its caption and without the room that the caption takes; the page has these figures.
+
+    The sides are those of the boxes and lines, 12 pixels further out.
+    """
+    svg = re.sub(r"<text [^>]*>[^<]*multiply-accumulates a sample</text>", "", svg)
+    head, _, body = svg.partition(">")
+    spans = [
+        (float(x), float(x) + float(wide))
+        for x, wide in re.findall(r"<rect x=\"([\d.]+)\"[^>]* width=\"([\d.]+)\"", body)
+    ]
+    points = [float(x) for d in re.findall(r" d=\"([^\"]*)\"", body) for x in re.findall(r"[MLQ ]([\d.]+) [\d.]+", d)]
+    size = re.search(r"viewBox=\"0 0 [\d.]+ ([\d.]+)\" width=\"[\d.]+\" height=\"[\d.]+\"", head)
+    if not spans or size is None:
+        return svg
+    left = min(*points, *(x for x, _ in spans), spans[0][0]) - 12
+    wide = max(*points, *(x for _, x in spans), spans[0][1]) + 12 - left
+    natural = min(wide, WIDEST)
+    box = f'viewBox="{left:.1f} 0 {wide:.1f} {float(size[1]):.1f}" width="{natural:.1f}"'
+    return f"{head.replace(size[0], box)}>{body}"
 
 
 def width_of(svg: str) -> float:
@@ -125,7 +148,12 @@ def png_uri(image: np.ndarray) -> str:
     raw = b"".join(b"\0" + np.ascontiguousarray(line).tobytes() for line in np.moveaxis(image, 0, -1))
     kind = 0 if channels == 1 else 2
     header = struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)
-    pieces = [b"\x89PNG\r\n\x1a\n", _chunk(b"IHDR", header), _chunk(b"IDAT", zlib.compress(raw, 9)), _chunk(b"IEND", b"")]
+    pieces = [
+        b"\x89PNG\r\n\x1a\n",
+        _chunk(b"IHDR", header),
+        _chunk(b"IDAT", zlib.compress(raw, 9)),
+        _chunk(b"IEND", b""),
+    ]
     return f"data:image/png;base64,{base64.b64encode(b''.join(pieces)).decode()}"
 
 

@@ -1,4 +1,4 @@
-"""The sections of a report, in their order: what was reached, the network, the training, the test, the data, the run."""
+"""The sections of a report in their order: what was reached, the network, its training, the test, data and run."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 from netwright import plots
 from netwright.core.errors import InvalidData, InvalidParameter
 from netwright.report.evaluation import Evaluation
-from netwright.report.figures import adapt, inline, png_uri, sized, width_of
+from netwright.report.figures import adapt, inline, png_uri, sized, trimmed, width_of
 from netwright.report.page import beside, bullets, cards, columns, figure, section, table, text, titled
-from netwright.report.words import figures, measured, percent, plural
 from netwright.report.tables import class_table, mistake_table, network_table, settings_table
+from netwright.report.words import figures, measured, percent, plural, table_in
 
 TALL, WIDE, BROAD, FLAT = (5.2, 6.1), (5.2, 2.75), (10.2, 4.4), (8.4, 3.6)  # inches; a column of the page has 5.2
-NARROW = 500  # pixels; a diagram of that width stands beside the table
+NARROW = 420  # pixels; a diagram of that width stands beside the table
 SHOWN = 6  # layers whose activations are shown
 TILES = 16  # images that are shown at once
 LARGE = 48  # images of fewer pixels a side are enlarged without smoothing
@@ -61,7 +61,7 @@ def key_figures(estimator: Any, evaluation: Evaluation | None, run: dict[str, An
 def network_section(estimator: Any) -> str:
     """The diagram, the table, and the expression."""
     network = estimator.network_
-    svg = adapt(plots.network_svg(network), "network", "The network as a diagram")
+    svg = adapt(trimmed(plots.network_svg(network)), "network", "The network as a diagram")
     lead = "Each layer with its output shape for one sample, what it costs, and how much of the input one output sees."
     diagram, layers, code = figure(svg), network_table(network.summary()), f"<pre>{text(repr(network))}</pre>"
     narrow = width_of(svg) <= NARROW
@@ -99,7 +99,9 @@ def test_section(evaluation: Evaluation) -> str:
         svg = optional(
             "confusion",
             "Confusion matrix",
-            lambda: plots.confusion_matrix(names[true], names[predicted], names, ax=_axes(side, 0.92 * side, "compressed")),
+            lambda: plots.confusion_matrix(
+                names[true], names[predicted], names, ax=_axes(side, 0.92 * side, "compressed")
+            ),
         )
     lead = "Rows of the matrix are true classes, columns what the network said; the colour is the share of the row."
     matrix, classes = figure(svg), class_table(evaluation)
@@ -114,12 +116,16 @@ def samples_section(evaluation: Evaluation) -> str:
         if not worst.size:
             return ""
         what = "Largest residuals" if evaluation.task == "regress" else "Worst mistakes"
-        return section(what, "Test rows; the number of a row counts from 0 in the data.", mistake_table(evaluation, worst[:10]))
+        return section(
+            what, "Test rows; the number of a row counts from 0 in the data.", mistake_table(evaluation, worst[:10])
+        )
     tiles = titled("Worst mistakes, the surest first", _tiles(evaluation, worst[:TILES]))
     if not worst.size:
         tiles = '<p class="soft">No test row is wrong.</p>'
     more = titled("Others", _tiles(evaluation, others[:TILES]))
-    return section("Samples", "Below each image its true class, and what the network said with which probability.", tiles, more)
+    return section(
+        "Samples", "Below each image its true class, and what the network said with which probability.", tiles, more
+    )
 
 
 def inside_section(estimator: Any, evaluation: Evaluation | None) -> str:
@@ -153,14 +159,14 @@ def _with_channels(estimator: Any) -> list[str]:
 
 def data_section(estimator: Any, evaluation: Evaluation | None, run: dict[str, Any]) -> str:
     """Where the data came from, how they were split, what was done to which column."""
-    data = run.get("data") if isinstance(run.get("data"), dict) else {}
+    data = table_in(run, "data")
     rows: list[tuple[str, str]] = []
     for name, key in (("source", "source"), ("rows", "rows"), ("shape of a sample", "shape"), ("SHA-256", "sha256")):
         if data.get(key) not in (None, ""):
             rows.append((name, _fact(data[key])))
-    split = data.get("split")
-    if isinstance(split, dict):
-        rows.append(("split", ", ".join(f"{count:,} {name}" for name, count in split.items() if isinstance(count, int))))
+    split = [f"{count:,} {name}" for name, count in table_in(data, "split").items() if isinstance(count, int)]
+    if split:
+        rows.append(("split", ", ".join(split)))
     if evaluation is not None:
         rows.append(("target", evaluation.target))
     if isinstance(data.get("columns"), list):
@@ -172,15 +178,16 @@ def data_section(estimator: Any, evaluation: Evaluation | None, run: dict[str, A
 
 def run_section(estimator: Any, run: dict[str, Any], versions: dict[str, str]) -> str:
     """Settings, versions, and the command that does it again."""
-    stored = run.get("versions")
-    found = stored if isinstance(stored, dict) else versions
+    found = table_in(run, "versions") or versions
     body = columns(
         titled("Settings", settings_table(estimator)),
         titled("Versions", table(("package", "version"), [(name, str(number)) for name, number in found.items()])),
     )
     command = run.get("command")
     again = titled("The same run again", f"<pre>{text(command)}</pre>") if command else ""
-    return section("Run", "The same seed on the same versions, device and number of threads gives the same weights.", body, again)
+    return section(
+        "Run", "The same seed on the same versions, device and number of threads gives the same weights.", body, again
+    )
 
 
 def notes_of(estimator: Any) -> list[str]:

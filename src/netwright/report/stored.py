@@ -35,7 +35,9 @@ def read_run(folder: str | os.PathLike[str]) -> dict[str, Any]:
         if not isinstance(content, dict):
             raise ValueError(f"a {type(content).__name__}, not an object")
     except (ValueError, RecursionError) as error:
-        raise CorruptFile(problem(str(path), "JSON as `netwright train` wrote it", str(error), "Train again.")) from error
+        raise CorruptFile(
+            problem(str(path), "JSON as `netwright train` wrote it", str(error), "Train again.")
+        ) from error
     return content
 
 

@@ -54,3 +54,9 @@ def measured(content: Any, *path: str) -> float | None:
     for key in path:
         content = content.get(key) if isinstance(content, dict) else None
     return float(content) if isinstance(content, (int, float)) and not isinstance(content, bool) else None
+
+
+def table_in(content: Any, name: str) -> dict[str, Any]:
+    """An object inside of JSON; an empty one where it is not there."""
+    found = content.get(name) if isinstance(content, dict) else None
+    return found if isinstance(found, dict) else {}

@@ -14,7 +14,7 @@ from netwright.report import sections
 from netwright.report.evaluation import Evaluation, evaluate
 from netwright.report.page import document, text
 from netwright.report.stored import open_run, versions
-from netwright.report.words import plural
+from netwright.report.words import plural, table_in
 
 Path_ = str | os.PathLike[str]
 
@@ -98,7 +98,7 @@ def _require(estimator: Any) -> None:
 def _names(estimator: Any, evaluation: Evaluation | None, run: dict[str, Any]) -> tuple[str, str]:
     """The title, and the line above it."""
     task = "Regression" if sections.evaluates_numbers(estimator) else "Classification"
-    data = run.get("data") if isinstance(run.get("data"), dict) else {}
+    data = table_in(run, "data")
     source = Path(str(data.get("source", ""))).stem if data.get("source") else ""
     target = evaluation.target if evaluation is not None else ""
     if source and target and target != "class":
@@ -110,11 +110,10 @@ def _lead(estimator: Any, run: dict[str, Any]) -> str:
     """What was trained on what, in a sentence."""
     summary = estimator.network_.summary()
     layers = plural(sum(row.parameters > 0 for row in summary.rows), "trainable layer")
-    data = run.get("data") if isinstance(run.get("data"), dict) else {}
-    split = data.get("split")
-    rows = split.get("training") if isinstance(split, dict) else None
+    rows = table_in(table_in(run, "data"), "split").get("training")
     trained = f"trained on {plural(rows, 'row')} " if isinstance(rows, int) else "trained "
-    return f"A network of {layers} and {summary.parameters:,} parameters, {trained}for {plural(len(estimator.history_), 'epoch')}."
+    epochs = plural(len(estimator.history_), "epoch")
+    return f"A network of {layers} and {summary.parameters:,} parameters, {trained}for {epochs}."
 
 
 def _footer(run: dict[str, Any]) -> str:

@@ -77,6 +77,7 @@ def _epoch(run: Run, tell: dict[str, list[Hook]]) -> dict[str, Any]:
     """One pass over the training rows and one over the held-out rows; gives the losses and scores."""
     module, flat, objective, context = run.module, run.flat, run.objective, run.precision.context
     step, average, seen = direct_step(run.update), Averaging(run), Collected(run)
+    penalties = [(part, *flat.front(part.biases)) for part in run.penalties]
     projections = [part for part in run.penalties if part.projects]
     module.train()
     _tell(tell["on_epoch_start"], run)
@@ -92,8 +93,8 @@ def _epoch(run: Run, tell: dict[str, list[Hook]]) -> dict[str, Any]:
             output = module(*inputs)
             loss = objective(output, target, weight)
         loss.backward()
-        for part in run.penalties:
-            part.add_gradient_(*flat.front(part.biases))
+        for part, theta, gradient in penalties:
+            part.add_gradient_(theta, gradient)
         for hook in tell["on_gradients"]:
             hook(run)
         step()

@@ -19,7 +19,6 @@ import torch
 
 from netwright.core.errors import InvalidParameter, problem
 
-
 CPU = torch.device("cpu")
 
 

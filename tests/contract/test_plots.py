@@ -1,0 +1,207 @@
+"""What every plot keeps: a new one enters by its name in ``netwright.plots.__all__`` and a line in EXAMPLES."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+import netwright.plots as plots
+from netwright.core.errors import InvalidParameter
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.random((9, 6, 6))
+LABELS = np.array([0, 1, 2] * 3)
+PROBABILITIES = RNG.dirichlet(np.ones(3), 9)
+RECORDS = [
+    {
+        "epoch": i,
+        "train_loss": 2.0 / i,
+        "validation_loss": 1.0 + 1.0 / i,
+        "train_score": 1 - 0.5 / i,
+        "validation_score": 0.9 - 0.4 / i,
+        "learning_rate": 0.1 / i,
+        "update_ratio": {"conv1": 2e-3 / i, "softmax1": 5e-4 / i},
+        "dead_units": {"relu1": 0.05 * i, "relu2": 0.0},
+    }
+    for i in range(1, 6)
+]
+
+
+def small_network() -> torch.nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        return torch.nn.Sequential(
+            torch.nn.Conv2d(1, 5, 3), torch.nn.BatchNorm2d(5), torch.nn.Flatten(), torch.nn.Linear(80, 4)
+        )
+
+
+EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
+    "activations": lambda: {"module": small_network(), "x": IMAGES[:1].astype(np.float32)},
+    "confusion_matrix": lambda: {"y_true": LABELS, "y_pred": LABELS[::-1]},
+    "dead_units": lambda: {"history": copy.deepcopy(RECORDS)},
+    "filters": lambda: {"module": small_network()},
+    "mistakes": lambda: {"X": IMAGES, "y_true": LABELS, "probabilities": PROBABILITIES},
+    "residuals": lambda: {"y_true": LABELS * 1.0, "y_pred": LABELS * 0.9, "unit": "m"},
+    "samples": lambda: {"X": IMAGES, "y_true": LABELS, "y_pred": LABELS[::-1]},
+    "training_curves": lambda: {"history": copy.deepcopy(RECORDS)},
+    "update_ratios": lambda: {"history": copy.deepcopy(RECORDS)},
+}
+OTHERS = {"Svg", "network_svg"}  # texts, not drawn by matplotlib
+NAMES = sorted(set(plots.__all__) - OTHERS)
+LAST = {name: list(inspect.signature(getattr(plots, name)).parameters)[-1] for name in NAMES}
+ONE, MANY = [n for n in NAMES if LAST[n] == "ax"], [n for n in NAMES if LAST[n] == "figure"]
+
+
+def draw(name: str, **place: Any) -> Any:
+    return getattr(plots, name)(**EXAMPLES[name](), **place)
+
+
+def figure_of(drawn: Any) -> Figure:
+    return np.ravel(drawn)[0].get_figure(root=True)
+
+
+def pixels(figure: Figure) -> np.ndarray:
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba()).copy()
+
+
+def test_every_plot_has_an_example_and_a_place() -> None:
+    assert set(EXAMPLES) == set(NAMES)
+    assert set(LAST.values()) == {"ax", "figure"}
+    for name in NAMES:
+        parameters = inspect.signature(getattr(plots, name)).parameters
+        assert parameters[LAST[name]].default is None
+        assert len({"ax", "figure", "axes"} & set(parameters)) == 1
+
+
+@pytest.mark.parametrize("name", ONE)
+def test_one_panel_is_drawn_in_the_axes_given_and_returned(name: str) -> None:
+    first, second = Figure().subplots(1, 2)
+    assert draw(name, ax=second) is second
+    assert second.has_data()
+    assert not first.has_data()
+    assert isinstance(draw(name), Axes)
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_several_panels_are_drawn_in_the_figure_given(name: str) -> None:
+    figure = Figure(layout="constrained")
+    left, right = figure.subfigures(1, 2)
+    made = draw(name, figure=right)
+    assert isinstance(made, np.ndarray)
+    assert made.ndim == 1
+    assert all(isinstance(ax, Axes) and ax.has_data() for ax in made)
+    assert set(made) <= set(right.axes)
+    assert not left.axes
+    assert isinstance(draw(name)[0], Axes)
+
+
+@pytest.mark.parametrize("name", ONE)
+def test_something_else_than_axes_is_refused(name: str) -> None:
+    with pytest.raises(InvalidParameter, match=rf"{name}\(ax\): expected a matplotlib Axes or None, got 'here'"):
+        draw(name, ax="here")
+    with pytest.raises(InvalidParameter, match="Take one of them"):
+        draw(name, ax=Figure().subplots(1, 2))
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_something_else_than_an_empty_figure_is_refused(name: str) -> None:
+    full = Figure()
+    full.subplots()
+    with pytest.raises(InvalidParameter, match=r"expected a figure without Axes, got one with 1 Axes"):
+        draw(name, figure=full)
+    with pytest.raises(InvalidParameter, match=rf"{name}\(figure\): expected a matplotlib Figure, SubFigure or None"):
+        draw(name, figure=full.axes[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_equal_data_give_equal_pixels(name: str) -> None:
+    first = pixels(figure_of(draw(name)))
+    assert np.array_equal(first, pixels(figure_of(draw(name))))
+    assert len(np.unique(first.reshape(-1, 4), axis=0)) > 10
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_text_leaves_the_figure(name: str) -> None:
+    figure = figure_of(draw(name))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    width, height = canvas.get_width_height()
+    for text in figure.findobj(Text):
+        if text.get_visible() and text.get_text().strip() and in_limits(text):
+            box = text.get_window_extent()
+            assert box.x0 >= -1, text.get_text()
+            assert box.y0 >= -1, text.get_text()
+            assert box.x1 <= width + 1, text.get_text()
+            assert box.y1 <= height + 1, text.get_text()
+
+
+def in_limits(text: Text) -> bool:
+    """Tick labels outside of the limits of their axis are never drawn."""
+    for ax in text.get_figure(root=True).axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
+                if text in (tick.label1, tick.label2):
+                    return ax.axison and low <= tick.get_loc() <= high
+    return True
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_scale_has_a_name(name: str) -> None:
+    figure = figure_of(draw(name))
+    FigureCanvasAgg(figure).draw()
+    for ax in figure.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            ticks = [label.get_text() for label in axis.get_ticklabels() if label.get_visible()]
+            scale = [text for text in ticks if text and not text.startswith("+")]  # "+1" goes on a row's number
+            assert not ax.axison or not scale or axis.get_label_text(), (name, ticks)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_settings_and_the_data_stay_as_they_are(name: str) -> None:
+    settings = dict(matplotlib.rcParams)
+    given = EXAMPLES[name]()
+    before = copy.deepcopy(given)
+    getattr(plots, name)(**given)
+    assert dict(matplotlib.rcParams) == settings
+    for key, item in given.items():
+        if isinstance(item, torch.nn.Module):
+            assert item.training
+            state, was = item.state_dict(), before[key].state_dict()
+            assert all(torch.equal(state[k], was[k]) for k in was)
+        else:
+            np.testing.assert_equal(item, before[key])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_matplotlib_the_error_says_how_to_get_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(InvalidParameter, match=r"pip install 'netwright\[plots\]'"):
+        draw(name)
+
+
+def test_the_room_opens_without_matplotlib_and_plots_without_pyplot() -> None:
+    code = (
+        "import io, sys, netwright.plots as plots\n"
+        "assert 'matplotlib' not in sys.modules\n"
+        "plots.confusion_matrix([0, 1], [0, 1]).figure.savefig(io.BytesIO())\n"
+        "plots.training_curves([{'train_loss': 1.0}])\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr

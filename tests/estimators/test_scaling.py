@@ -1,0 +1,34 @@
+"""Scaling against scikit-learn and beyond its range."""
+
+import numpy as np
+from sklearn.preprocessing import StandardScaler
+
+from netwright.estimators.scaling import fit_scaler
+
+
+def test_it_is_the_standard_scaler_with_weights():
+    rng = np.random.default_rng(0)
+    X, weight = rng.normal(3, 7, (200, 5)), rng.uniform(0.1, 4, 200)
+    X[:, 2] = 4.0
+    for w in (None, weight):
+        oracle = StandardScaler().fit(X, sample_weight=w)
+        scaler = fit_scaler(X, w)
+        np.testing.assert_allclose(scaler.mean, oracle.mean_, rtol=1e-12)
+        np.testing.assert_allclose(scaler.scale, oracle.scale_, rtol=1e-12)
+        np.testing.assert_allclose(scaler.transform(X), oracle.transform(X), atol=1e-12)
+        np.testing.assert_allclose(scaler.inverse(scaler.transform(X)), X, atol=1e-12)
+
+
+def test_weights_are_repetitions():
+    X = np.random.default_rng(1).normal(size=(20, 3))
+    weight = np.arange(20) % 4
+    a, b = fit_scaler(X[weight > 0], weight[weight > 0].astype(float)), fit_scaler(np.repeat(X, weight, axis=0))
+    np.testing.assert_allclose(a.mean, b.mean, rtol=1e-13)
+    np.testing.assert_allclose(a.scale, b.scale, rtol=1e-13)
+
+
+def test_huge_tiny_and_constant_columns_stay_finite():
+    X = np.random.default_rng(2).normal(size=(50, 4)) * [1e300, 1e-300, 1.0, 0.0] + [0, 0, 1e8, 5.0]
+    scaled = fit_scaler(X).transform(X)
+    np.testing.assert_allclose(scaled[:, :3].std(axis=0), 1, rtol=1e-6)
+    assert (scaled[:, 3] == 0).all()

@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help()
         return WRONG
-    options.words = words
+    options.words, options.debug = words, getattr(options, "debug", False)
     options.commands = {name: summary for name, (_, summary, _, _) in COMMANDS.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)
@@ -186,7 +186,7 @@ def build_parser() -> Parser:
         parents=[common],
     )
     parser.add_argument("--version", action="version", version=f"netwright {__version__}")
-    parser.set_defaults(command=None, debug=False)
+    parser.set_defaults(command=None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=Parser)
     for name, (_, summary, fill, examples) in COMMANDS.items():
         epilog = "examples:\n" + "\n".join(f"  netwright {line}" for line in examples)
@@ -226,10 +226,18 @@ def _train(parser: argparse.ArgumentParser) -> None:
     )
     model.add_argument("--regularizer", metavar="EXPR", help="such as 'l2(1e-4)' (default: by data)")
     loop = parser.add_argument_group("training")
-    loop.add_argument("--epochs", metavar="N", type=_count, help="passes over the rows, at most (default: by data)")
-    loop.add_argument("--batch-size", metavar="N", type=_count, help="rows in an update (default: by data)")
     loop.add_argument(
-        "--patience", metavar="N", type=_count, help="epochs without a better validation loss (default: by data)"
+        "--epochs",
+        metavar="N",
+        type=_count,
+        help="passes over the rows, at most (default: 200 for tables, 30 for images, 10 for mnist)",
+    )
+    loop.add_argument("--batch-size", metavar="N", type=_count, help="rows in an update (default: 64)")
+    loop.add_argument(
+        "--patience",
+        metavar="N",
+        type=_count,
+        help="epochs without a better validation loss (default: 20 for tables, none for images)",
     )
     loop.add_argument(
         "--precision",

@@ -7,7 +7,7 @@ from argparse import Namespace
 from netwright.commands import train
 
 NETWORK = (
-    "Conv(16, 3, padding='same') >> ReLU() >> MaxPool(2) >> Conv(32, 3) >> ReLU() >> "
+    "Conv(32, 3, padding='same') >> ReLU() >> Conv(32, 3, padding='same') >> ReLU() >> MaxPool(2) >> "
     "Flatten() >> ReLU(64) >> Softmax(10)"
 )
 EPOCHS = 20

@@ -7,9 +7,13 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from netwright import models
+from netwright import losses, models, optim
 from netwright.core.errors import InvalidParameter, did_you_mean, problem, shown
-from netwright.graph import Expression, parse
+from netwright.core.registry import names
+from netwright.graph import Expression, parse, parse_value
+
+
+KNOWN = (losses, optim)  # loaded so that texts may name what they hold
 
 
 def named_models() -> dict[str, Callable[..., Expression]]:
@@ -53,6 +57,27 @@ def read_network(text: str, classes: int | None = None) -> Expression:
             raise
         text = problem(f"network {shown(text)}", "a network as code or the name of a model", repr(name), near)
         raise InvalidParameter(text) from None
+
+
+def read_value(text: str | None, family: str, option: str, default: Any = None) -> Any:
+    """The loss, update rule or penalty that an option's text describes; the default where there is none.
+
+    Raises
+    ------
+    InvalidParameter : code that cannot be read, an unknown name, a value of another family.
+
+    Examples
+    --------
+    >>> read_value("Adam(0.01)", "optimizer", "--optimizer")
+    Adam(0.01)
+    """
+    if text is None:
+        return default
+    made = parse_value(text)
+    if getattr(made, "family", None) != family:
+        known = did_you_mean(text.partition("(")[0], names(family))
+        raise InvalidParameter(problem(option, f"one of the {family}s", shown(made), known))
+    return made
 
 
 def _call(text: str) -> tuple[str | None, ast.Call | None]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from netwright.commands import run_folder
-from netwright.commands.networks import read_network
+from netwright.commands.networks import read_network, read_value
 from netwright.commands.printing import say, score_table, show
 from netwright.commands.reading import Dataset, read
 from netwright.commands.recipes import TEST, VALIDATION, recipe_for
@@ -158,9 +158,9 @@ def _estimator(data: Dataset, task: str, parts: Mapping[str, Part], options: Nam
     classes = len(np.unique(parts["training"].y)) if task == "classify" else None
     chosen = {
         "network": recipe.network if options.network is None else read_network(options.network, classes),
-        "loss": options.loss,
-        "optimizer": options.optimizer or recipe.optimizer,
-        "regularizer": options.regularizer or recipe.regularizer,
+        "loss": read_value(options.loss, "loss", "--loss"),
+        "optimizer": read_value(options.optimizer, "optimizer", "--optimizer", recipe.optimizer),
+        "regularizer": read_value(options.regularizer, "regularizer", "--regularizer", recipe.regularizer),
         "epochs": options.epochs or recipe.epochs,
         "batch_size": options.batch_size or recipe.batch_size,
         "patience": options.patience or recipe.patience,

@@ -47,8 +47,10 @@ class Inputs:
     def read(cls, estimator: Any, X: Any, precision: str) -> tuple[Inputs, Rows]:
         """Look at the X of a fit: how it is to be read, and its rows."""
         if is_table(X) and not issparse(X):
-            validate_data(estimator, X, skip_check_array=True, reset=True)
-            return cls("table", "float64" if precision == "float64" else "float32"), to_columns(X)
+            columns = to_columns(X)
+            estimator.n_features_in_ = len(columns)
+            estimator.feature_names_in_ = np.array(list(columns), dtype=object)
+            return cls("table", "float64" if precision == "float64" else "float32"), columns
         if isinstance(X, tuple):
             arrays = tuple(_numbers(part, f"X[{i}]") for i, part in enumerate(X))
             estimator.n_features_in_ = arrays[0].shape[1] if arrays[0].ndim > 1 else 1

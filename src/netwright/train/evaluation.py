@@ -29,7 +29,7 @@ class Collected:
         """Take in a batch."""
         self._losses.append(loss)
         if self._scored:
-            self._outputs.append(_detached(output))
+            self._outputs.append(_detached(output) if isinstance(output, tuple) else output.detach())
             self._targets.append(target)
             if len(self._losses) == 1:
                 self._scored = _elements(output) * len(self._run.batches) <= MEMORY
@@ -92,8 +92,8 @@ def _score(run: Run, outputs: Any, targets: Any, weight: torch.Tensor | None) ->
         return run.score(outputs, targets, weight)
 
 
-def _detached(output: Any) -> Any:
-    return tuple(part.detach() for part in output) if isinstance(output, tuple) else output.detach()
+def _detached(output: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    return tuple(part.detach() for part in output)
 
 
 def _elements(output: Any) -> int:

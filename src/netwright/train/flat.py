@@ -84,7 +84,7 @@ class Flat:
             strides = _strides(p)
             p.data = data[start:stop].as_strided(p.shape, strides)
             p.grad = self.gradient[start:stop].as_strided(p.shape, strides)
-            layer = name.rpartition(".")[0].removesuffix(".linear") or name
+            layer = plain_name(name.rpartition(".")[0]) or name
             self.segments.append(Segment(name, layer, start, stop))
             start = stop
 
@@ -106,6 +106,11 @@ class Flat:
             part = vector[segment.start : segment.stop]
             squares[segment.layer] = squares.get(segment.layer, 0) + part.dot(part)
         return {layer: square.sqrt() for layer, square in squares.items()}
+
+
+def plain_name(path: str) -> str:
+    """The layer that a module belongs to: ``relu1/linear`` and ``relu1/activation`` are parts of ``relu1``."""
+    return path.replace("/", ".").removesuffix(".linear").removesuffix(".activation")
 
 
 def _is_channels_last(p: torch.Tensor) -> bool:

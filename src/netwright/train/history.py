@@ -22,6 +22,8 @@ from typing import Any
 
 import torch
 
+from netwright.train.flat import plain_name
+
 RECTIFIERS = (torch.nn.ReLU, torch.nn.ReLU6)
 PROBE = 128  # rows that dead units are looked for with
 
@@ -149,4 +151,4 @@ def dead_units(module: torch.nn.Module, rows: Any, precision: Any) -> dict[str, 
     finally:
         for handle in handles:
             handle.remove()
-    return {name.removesuffix(".activation"): float(share) for name, share in shares.items()}
+    return {plain_name(name): float(share) for name, share in shares.items()}

@@ -12,6 +12,7 @@ from netwright.train.batches import Batches
 from netwright.train.flat import Flat
 from netwright.train.history import History
 from netwright.train.precision import Precision
+from netwright.train.straight import straight
 
 Objective = Callable[[Any, Any, torch.Tensor | None], torch.Tensor]
 Score = Callable[[Any, Any, torch.Tensor | None], float]
@@ -79,6 +80,7 @@ class Run:
     averaged_updates: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
+        self.module = straight(self.module)
         self.flat = Flat(self.module)
         self.update = self.optimizer.build([self.flat.theta])
         self.epoch = self.epochs = len(self.history)

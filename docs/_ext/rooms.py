@@ -1,0 +1,179 @@
+"""The pages of the API reference, made from the `__all__` of each room of the package.
+
+Nothing is listed by hand: a name that enters an ``__all__`` has a page when the site is built again. The groups on a
+room's page are those of its ``__init__.py``, where a comment stands above each group of imports. Short names such as
+`ReLU` or ``nw.ReLU``, in docstrings and pages, are links where they are unambiguous.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import netwright
+
+PACKAGE = Path(netwright.__file__).parent
+FIRST = ("estimators", "layers", "graph", "losses", "optim", "train", "data", "models", "plots", "report")
+CORE = {  # what an author of a layer, a loss or an update rule uses
+    "Errors": ("errors", "InvalidParameter InvalidData JoinError CorruptFile DivergenceWarning problem did_you_mean"),
+    "Values": ("value", "value is_value to_json from_json"),
+    "Names": ("registry", "register look_up names families"),
+    "Validation": (
+        "validation",
+        "Constraint integer number one_of instance satisfies tuple_of check check_all",
+    ),
+    "Seeds": ("seeds", "derive to_seed"),
+}
+
+
+@dataclass(frozen=True)
+class Room:
+    """A folder of the package whose ``__init__`` says what is public in it."""
+
+    name: str
+    groups: dict[str, list[str]]
+
+    @property
+    def module(self) -> str:
+        return f"netwright.{self.name}"
+
+    @property
+    def names(self) -> list[str]:
+        return [name for group in self.groups.values() for name in group]
+
+    @property
+    def line(self) -> str:
+        """The first line of its docstring."""
+        return (importlib.import_module(self.module).__doc__ or "").strip().splitlines()[0]
+
+
+def rooms() -> list[Room]:
+    """All rooms that have an ``__all__``, those for users first."""
+    found = {}
+    for front in sorted(PACKAGE.glob("*/__init__.py")):
+        groups = groups_of(front.read_text(encoding="utf-8"))
+        if groups:
+            found[front.parent.name] = Room(front.parent.name, groups)
+    order = [*FIRST, *(name for name in found if name not in FIRST)]
+    return [found[name] for name in order if name in found]
+
+
+def groups_of(text: str) -> dict[str, list[str]]:
+    """The public names of a room by the comment above their imports."""
+    lines = text.splitlines()
+    public: list[str] = []
+    imports: list[tuple[int, list[str]]] = []
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            public = list(ast.literal_eval(node.value))
+        elif isinstance(node, ast.ImportFrom) and node.module != "__future__":
+            imports.append((node.lineno, [alias.asname or alias.name for alias in node.names]))
+    groups: dict[str, list[str]] = {}
+    title = ""
+    for line, names in imports:
+        above = lines[line - 2].strip() if line >= 2 else ""
+        title = above.lstrip("# ") if above.startswith("#") else title
+        groups.setdefault(title, []).extend(name for name in names if name in public)
+    rest = [name for name in public if not any(name in names for names in groups.values())]
+    return {title: names for title, names in {**groups, "more": rest}.items() if names}
+
+
+def _title(text: str, line: str = "=") -> list[str]:
+    return [text, line * len(text), ""]
+
+
+def _summary(names: list[str]) -> list[str]:
+    return [".. autosummary::", "   :toctree: generated", "   :nosignatures:", "", *(f"   {n}" for n in names), ""]
+
+
+def room_page(room: Room) -> str:
+    """The page of a room."""
+    out = [*_title(room.module), f".. automodule:: {room.module}", "", f".. currentmodule:: {room.module}", ""]
+    for title, names in room.groups.items():
+        out += [*(_title(title[:1].upper() + title[1:], "-") if title else []), *_summary(names)]
+    return "\n".join(out)
+
+
+def core_page() -> str:
+    """The page of what authors of extensions use."""
+    out = [*_title("netwright.core"), "What an author of a layer, a loss or an update rule uses.", ""]
+    for title, (module, names) in CORE.items():
+        name = f"netwright.core.{module}"
+        out += [*_title(title, "-"), f".. automodule:: {name}", "", f".. currentmodule:: {name}", ""]
+        out += _summary(names.split())
+    return "\n".join(out)
+
+
+def index_page(found: list[Room]) -> str:
+    """The first page: the front door and the rooms."""
+    out = [
+        *_title("API reference"),
+        "By convention ``import netwright as nw``. The front door loads a room when it is first used; it has the rooms,",
+        "and by their short names",
+        ", ".join(f":obj:`nw.{name} <{home}.{name}>`" for name, home in sorted(netwright._NAMES.items())) + ".",
+        "",
+        ".. list-table::",
+        "   :widths: 25 75",
+        "   :class: rooms",
+        "",
+    ]
+    for room in found:
+        out += [f"   * - :doc:`{room.module} <{room.name}>`", f"     - {room.line}"]
+    out += ["   * - :doc:`netwright.core <core>`", "     - What an author of a layer, a loss or an update rule uses."]
+    names = [room.name for room in found] + ["core"]
+    out += ["", ".. toctree::", "   :hidden:", "   :maxdepth: 2", "", *(f"   {name}" for name in names), ""]
+    return "\n".join(out)
+
+
+def homes(found: list[Room]) -> dict[str, str]:
+    """The full name of each short name; of one that several rooms have, the first."""
+    known: dict[str, str] = {}
+    for room in found:
+        for name in room.names:
+            known.setdefault(name, f"{room.module}.{name}")
+    for module, names in CORE.values():
+        for name in names.split():
+            known.setdefault(name, f"netwright.core.{module}.{name}")
+    return known
+
+
+def write_pages(folder: Path) -> None:
+    """Write all pages; a page that has not changed is left alone, so that Sphinx does not read it again."""
+    found = rooms()
+    pages = {"index": index_page(found), "core": core_page(), **{room.name: room_page(room) for room in found}}
+    folder.mkdir(exist_ok=True)
+    for name, text in pages.items():
+        path = folder / f"{name}.rst"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def _resolve(app: Any, env: Any, node: Any, content: Any) -> Any:
+    """The link of a short name, such as `ReLU`, ``nw.ReLU`` or ``netwright.graph.Expression.build``."""
+    target = node.get("reftarget", "")
+    if node.get("refdomain") != "py":
+        return None
+    short = re.sub(r"^(nw|netwright)\.", "", target)
+    first, _, rest = short.partition(".")
+    full = app.netwright_homes.get(first)
+    tries = [full + (f".{rest}" if rest else "")] if full else []
+    if rest and rest in app.netwright_homes:  # optim.Adam
+        tries.append(f"netwright.{short}")
+    domain = env.get_domain("py")
+    for name in tries:
+        made = domain.resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, content)
+        if made is not None:
+            return made
+    return None
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Tell Sphinx, and write the pages before it looks for pages."""
+    app.netwright_homes = homes(rooms())
+    write_pages(Path(app.srcdir) / "api")
+    app.connect("missing-reference", _resolve)
+    return {"parallel_read_safe": True}

@@ -13,6 +13,9 @@ ratio    of that median to the mean of the raw loop's just before and just after
          its range
 first    what the first epoch took above the median (compiling, checking, building); best of the rounds
 score    share of held-out rows that are right after the last epoch: the loops do the same work when these agree
+
+Initial weights are each framework's own (HeNormal before rectifiers here, smaller ones in torch and Keras), which moves
+the scores of a and b by about a point.
 """
 
 from __future__ import annotations

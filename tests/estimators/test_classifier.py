@@ -171,6 +171,36 @@ def test_frames_with_gaps_texts_and_unseen_categories(frame, tmp_path):
         clf.predict(np.zeros((1, 3)))
 
 
+@pytest.mark.parametrize("network", [None, ReLU(8) >> Softmax(2)])
+def test_categories_as_embeddings(network, tmp_path):
+    rng = np.random.default_rng(0)
+    town = rng.choice(["Ulm", "Bonn", "Kiel", "Jena"], 300)
+    frame = pd.DataFrame({"town": town, "size": rng.normal(size=300)})
+    y = np.isin(town, ["Ulm", "Jena"]).astype(int)
+    clf = nw.Classifier(network, categories="embedding", epochs=40, optimizer="Adam(0.01)", random_state=0).fit(
+        frame, y
+    )
+    assert "ColumnEmbedding" in repr(clf.network_)
+    assert clf.score(frame, y) > 0.98
+    clf.save(tmp_path / "e.nw")
+    again = nw.load(tmp_path / "e.nw")
+    strange = pd.DataFrame({"town": ["Rom", None], "size": [0.0, np.nan]})
+    np.testing.assert_array_equal(again.predict_proba(strange), clf.predict_proba(strange))
+
+
+def test_unknown_options_and_samples_of_another_shape():
+    with pytest.raises(
+        InvalidParameter, match=r"Classifier: expected one of its options, got 'epoch'\. Did you mean 'epochs'\?"
+    ):
+        nw.Classifier(epoch=3)
+    X, y = nw.data.load_digits()
+    clf = nw.Classifier(epochs=1).fit(X[:100], y[:100])
+    with pytest.raises(InvalidData, match=r"X: expected samples of shape \(1, 8, 8\), as in fit, got \(1, 7, 8\)"):
+        clf.predict(X[:, :, 1:])
+    with pytest.raises(ValueError, match="X has 3 features, but Classifier is expecting 4 features"):
+        nw.Classifier(epochs=1).fit(*IRIS).predict(IRIS[0][:, :3])
+
+
 def test_sample_weights_count_as_rows():
     X, y = StandardScaler().fit_transform(IRIS[0]), IRIS[1]
     weight = np.random.default_rng(0).integers(0, 3, len(y))

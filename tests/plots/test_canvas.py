@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -48,7 +50,7 @@ def test_direct_labels_do_not_overlap() -> None:
     FigureCanvasAgg(ax.figure).draw()
     boxes = sorted((text.get_window_extent() for text in ax.texts), key=lambda box: box.y0)
     assert len(boxes) == 8
-    assert all(upper.y0 >= lower.y1 - 2.0 for lower, upper in zip(boxes, boxes[1:], strict=False))
+    assert all(upper.y0 >= lower.y1 - 2.0 for lower, upper in pairwise(boxes))
 
 
 def test_no_lines_no_labels() -> None:

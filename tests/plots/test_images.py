@@ -65,7 +65,7 @@ def test_mistakes_are_the_surest_wrong_ones() -> None:
     wrong = [i for i in range(12) if CLASSES[p[i].argmax()] != true[i]]
     order = sorted(wrong, key=lambda i: p[i].max(), reverse=True)[:3]
     ax = mistakes(X, true, p, CLASSES, count=3)
-    assert [np.flatnonzero((X == image.get_array()).all((1, 2))).item() for image in ax.images] == order
+    assert [np.flatnonzero((image.get_array() == X).all((1, 2))).item() for image in ax.images] == order
     expected = [f"{CLASSES[p[i].argmax()]} ({100 * p[i].max():.0f} %), is {true[i]}" for i in order]
     assert texts(ax) == expected
     assert ax.get_title(loc="left") == f"{len(wrong)} of 12 images are wrong, worst first"

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from netwright.core.errors import DivergenceWarning, InvalidParameter
+from netwright.losses import l1, l2, maxnorm
 from netwright.optim import SGD, Adam, cosine, on_plateau
 from netwright.train import Batches, Run, order, train
 
@@ -185,6 +186,39 @@ def test_running_average_is_the_recursion():
         decay = min(0.9, (1 + t) / (10 + t))
         mean = decay * mean + (1 - decay) * theta
     torch.testing.assert_close(run.flat.theta.double(), mean, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("biases", [False, True])
+def test_penalties_are_those_of_the_loss_with_the_penalty_added(biases):
+    rule = SGD(0.05, momentum=0.9)
+    penalty = l1(0.01, biases=biases) + l2(0.1, biases=biases)
+    run = train(make_run(rule, penalties=penalty.parts()), epochs=2)
+    module = network()
+    update = torch.optim.SGD(module.parameters(), 0.05, momentum=0.9)
+    counted = [p for p in module.parameters() if biases or p.ndim > 1]
+    for epoch in range(2):
+        for rows in order(0, epoch, len(X)).split(32):
+            update.zero_grad()
+            loss = torch.nn.functional.cross_entropy(module(X[rows]), Y[rows])
+            total = loss + sum(0.01 * p.abs().sum() + 0.05 * p.square().sum() for p in counted)
+            total.backward()
+            update.step()
+    for a, b in zip(run.module.parameters(), module.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+    value = sum(float(0.01 * p.detach().abs().sum() + 0.05 * p.detach().square().sum()) for p in counted)
+    assert run.history[-1]["penalty"] == pytest.approx(value, rel=1e-4)
+
+
+def test_maxnorm_holds_after_every_update():
+    norms = []
+
+    class Watch:
+        def on_batch_end(self, run):
+            norms.append(max(float(p.detach().norm(dim=1).max()) for p in run.flat.parameters if p.ndim == 2))
+
+    train(make_run(SGD(1.0), penalties=maxnorm(0.7).parts()), epochs=2, callbacks=(Watch(),))
+    assert max(norms) <= 0.7 + 1e-6
+    assert max(norms) > 0.69
 
 
 def test_rates_follow_the_schedule():

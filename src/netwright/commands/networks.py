@@ -12,7 +12,6 @@ from netwright.core.errors import InvalidParameter, did_you_mean, problem, shown
 from netwright.core.registry import names
 from netwright.graph import Expression, parse, parse_value
 
-
 KNOWN = (losses, optim)  # loaded so that texts may name what they hold
 
 

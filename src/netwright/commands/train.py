@@ -154,7 +154,7 @@ def _sizes(parts: Mapping[str, Part]) -> str:
 
 def _estimator(data: Dataset, task: str, parts: Mapping[str, Part], options: Namespace) -> Any:
     """The unfitted estimator: the user's options over the recipe for the data."""
-    recipe = recipe_for(data.name if data.source == data.name else "", data.kind, task)
+    recipe = recipe_for(data.name if data.source == data.name else "", data.kind)
     classes = len(np.unique(parts["training"].y)) if task == "classify" else None
     chosen = {
         "network": recipe.network if options.network is None else read_network(options.network, classes),
@@ -164,6 +164,7 @@ def _estimator(data: Dataset, task: str, parts: Mapping[str, Part], options: Nam
         "epochs": options.epochs or recipe.epochs,
         "batch_size": options.batch_size or recipe.batch_size,
         "patience": options.patience or recipe.patience,
+        "average": recipe.average,
         "precision": options.precision,
         "device": options.device,
         "random_state": options.seed,

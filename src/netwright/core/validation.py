@@ -14,6 +14,8 @@ netwright.core.errors.InvalidParameter: Dropout(p): expected a number in [0, 1),
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
 import numbers
 from collections.abc import Callable, Mapping
@@ -123,3 +125,31 @@ def check_all(owner: str, values: Mapping[str, Any], constraints: Mapping[str, C
 def _plain(bound: float) -> str:
     short = f"{bound:g}"
     return short if float(short) == bound else repr(bound)
+
+
+def checks_options(init: Callable[..., None]) -> Callable[..., None]:
+    """An ``__init__`` whose error for an unknown option says which one was meant.
+
+    Examples
+    --------
+    >>> class Disc:
+    ...     @checks_options
+    ...     def __init__(self, radius=1.0):
+    ...         self.radius = radius
+    >>> Disc(radus=2.0)
+    Traceback (most recent call last):
+        ...
+    netwright.core.errors.InvalidParameter: Disc: expected one of its options, got 'radus'. Did you mean 'radius'?
+    """
+    parameters = list(inspect.signature(init).parameters.values())[1:]
+    known = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+
+    @functools.wraps(init)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        unknown = [name for name in kwargs if name not in known]
+        if unknown:
+            remedy = did_you_mean(unknown[0], known) if known else "It takes no options."
+            raise InvalidParameter(problem(type(self).__name__, "one of its options", repr(unknown[0]), remedy))
+        init(self, *args, **kwargs)
+
+    return __init__

@@ -45,7 +45,7 @@ import numpy as np
 
 from netwright.core import registry
 from netwright.core.errors import CorruptFile, InvalidParameter, did_you_mean, problem, shown
-from netwright.core.validation import check_all
+from netwright.core.validation import check_all, checks_options
 
 T = TypeVar("T")
 DEPTH = 64  # the deepest nesting that to_json writes and from_json follows
@@ -71,8 +71,7 @@ def value(family: str) -> Callable[[type[T]], type[T]]:
         made = dataclasses.dataclass(frozen=True, init="__init__" not in own, repr=False)(cls)
         if "__repr__" not in own:
             made.__repr__ = _repr  # type: ignore[method-assign, assignment]
-        if "__init__" not in own:
-            made.__init__ = _helpful(made)  # type: ignore[method-assign, misc]
+        made.__init__ = checks_options(made.__init__)  # type: ignore[method-assign, misc]
         made.family = family  # type: ignore[attr-defined]
         registry.enter(family, made.__name__, made)
         return made
@@ -90,22 +89,6 @@ def _plain(item: Any) -> Any:
 def _options(cls: Any) -> list[dataclasses.Field[Any]]:
     """The fields that the constructor takes."""
     return [field for field in dataclasses.fields(cls) if field.init]
-
-
-def _helpful(cls: type) -> Callable[..., None]:
-    """The dataclass's own ``__init__``, whose error for an unknown option says which one was meant."""
-    init = cls.__init__  # type: ignore[misc]
-    known = [field.name for field in _options(cls)]
-
-    @functools.wraps(init)
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        unknown = [name for name in kwargs if name not in known]
-        if unknown:
-            remedy = did_you_mean(unknown[0], known) if known else "It takes no options."
-            raise InvalidParameter(problem(cls.__name__, "one of its options", repr(unknown[0]), remedy))
-        init(self, *args, **kwargs)
-
-    return __init__
 
 
 def _repr(self: Any) -> str:

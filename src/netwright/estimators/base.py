@@ -160,15 +160,15 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
         """Fresh weights: learn scales from the training rows, close or choose the network, build it."""
         rows, y, weight = training
         given = resolve(self.network)
-        self._inputs.fit(rows, weight, scale=given is None)
+        self._inputs.fit(rows, weight, given is None, self.categories)
         inputs = self._inputs.transform(_first(rows))
-        shapes = tuple(array.shape[1:] for array in inputs)
+        self._inputs.shapes = shapes = tuple(array.shape[1:] for array in inputs)
         loss = value_of(self.loss)
         if given is None:
-            self.network_ = choose(shapes[0], self._target.head(loss), self._target.outputs)
+            self.network_ = choose(shapes[0], self._target.head(loss), self._target.outputs, self._inputs.cardinalities)
             self._say(f"network chosen for samples of shape {shapes[0]}: {self.network_!r}")
         else:
-            self.network_ = close(given, shapes) if isinstance(given, Expression) else given
+            self.network_ = close(given, shapes, self._inputs.cardinalities) if isinstance(given, Expression) else given
         for note in self._inputs.notes:
             self._say(note)
         module = build_module(self.network_, derive(self.seed_, "network"))

@@ -12,7 +12,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 
 from netwright.core.errors import InvalidParameter, problem
-from netwright.core.validation import Constraint, instance, nothing, one_of
+from netwright.core.validation import Constraint, checks_options, instance, nothing, one_of
 from netwright.estimators.base import NetworkEstimator
 from netwright.estimators.classes import Classes
 from netwright.estimators.parameters import CONSTRAINTS
@@ -43,6 +43,8 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         and the best weights are put back; None trains all epochs and keeps the last weights.
     average : decay in (0, 1) of a running average of the weights, which is what is then kept; None for none.
     class_weight : "balanced" (each class counts alike), a dict {label: weight}, or None.
+    categories : how texts in a frame are encoded: "one_hot", or "embedding" (each text column becomes a vector that
+        is learned; the network begins with a `netwright.layers.ColumnEmbedding`).
     precision : "auto" (tables of float64 in float64, all else in float32), "float32", "float64", "bf16".
     device : "auto", "cpu", "cuda", ...
     random_state : None, an integer, a RandomState or a Generator.
@@ -78,6 +80,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         "class_weight": nothing | one_of("balanced") | instance(dict, text="a dict {label: weight}"),
     }
 
+    @checks_options
     def __init__(
         self,
         network: Any = None,
@@ -90,6 +93,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         validation: Any = None,
         patience: int | None = None,
         average: float | None = None,
+        categories: str = "one_hot",
         class_weight: Any = None,
         precision: str = "auto",
         device: str = "auto",
@@ -107,6 +111,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         self.validation = validation
         self.patience = patience
         self.average = average
+        self.categories = categories
         self.class_weight = class_weight
         self.precision = precision
         self.device = device

@@ -25,6 +25,7 @@ from netwright.core.errors import InvalidData, problem
 from netwright.data import Table, is_table, require_finite, to_columns, to_float32
 from netwright.estimators.scaling import Scaler, fit_scaler
 
+Shape = tuple[int, ...]
 Rows = Any  # an array, a tuple of arrays, or a dict of columns
 
 
@@ -33,7 +34,8 @@ class Inputs:
 
     Attributes
     ----------
-    kind : "array", "arrays" (several inputs) or "table". table : the fitted `Table`, or None.
+    kind : "array", "arrays" (several inputs) or "table". shapes : of one sample of each input, once they are known.
+    table : the fitted `Table`, or None.
     scaler : the fitted `Scaler`, or None. dtype : "float32" or "float64", what the network computes in.
     """
 
@@ -42,6 +44,7 @@ class Inputs:
         self.dtype = dtype
         self.table: Table | None = None
         self.scaler: Scaler | None = None
+        self.shapes: tuple[Shape, ...] = ()
 
     @classmethod
     def read(cls, estimator: Any, X: Any, precision: str) -> tuple[Inputs, Rows]:
@@ -75,10 +78,15 @@ class Inputs:
         """What was done to which column of a table, in sentences."""
         return [] if self.table is None else list(self.table.notes_)
 
-    def fit(self, rows: Rows, weight: np.ndarray | None, scale: bool) -> None:
+    @property
+    def cardinalities(self) -> tuple[int, ...]:
+        """How many codes each of the trailing columns of codes has; none for one-hot categories."""
+        return () if self.table is None else tuple(self.table.cardinalities_)
+
+    def fit(self, rows: Rows, weight: np.ndarray | None, scale: bool, categories: str) -> None:
         """Learn scales and categories from the training rows."""
         if self.kind == "table":
-            self.table = Table().fit(rows, sample_weight=weight)
+            self.table = Table(categories=categories).fit(rows, sample_weight=weight)
         elif self.kind == "array" and scale:
             self.scaler = fit_scaler(rows, weight)
 
@@ -88,6 +96,9 @@ class Inputs:
             assert self.table is not None
             return (self.table.transform(rows).astype(self.dtype, copy=False),)
         arrays = rows if self.kind == "arrays" else (rows,)
+        shapes = tuple(part.shape[1:] for part in arrays)
+        if self.shapes and shapes != self.shapes:
+            raise InvalidData(problem("X", f"samples of shape {_plain(self.shapes)}, as in fit", f"{_plain(shapes)}"))
         if self.scaler is not None:
             arrays = (self.scaler.transform(arrays[0]),)
         return tuple(
@@ -98,6 +109,7 @@ class Inputs:
     def to_state(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """What a file needs: JSON and arrays."""
         state: dict[str, Any] = {"kind": self.kind, "dtype": self.dtype, "table": None, "scaled": False}
+        state["shapes"] = [list(shape) for shape in self.shapes]
         arrays: dict[str, np.ndarray] = {}
         if self.table is not None:
             state["table"], parts = self.table.to_state()
@@ -111,6 +123,7 @@ class Inputs:
     def from_state(cls, state: dict[str, Any], arrays: dict[str, np.ndarray]) -> Inputs:
         """The inverse of `to_state`."""
         made = cls(state["kind"], state["dtype"])
+        made.shapes = tuple(tuple(shape) for shape in state["shapes"])
         if state["table"] is not None:
             parts = {name[6:]: array for name, array in arrays.items() if name.startswith("table.")}
             made.table = Table.from_state(state["table"], parts)
@@ -141,6 +154,10 @@ def _checked(estimator: Any, X: Any, reset: bool) -> np.ndarray:
     X = validate_data(estimator, _as_numpy(X), reset=reset, dtype=kinds, allow_nd=True, ensure_all_finite=False)
     require_finite(X, "X", getattr(estimator, "feature_names_in_", None))
     return np.ascontiguousarray(X)
+
+
+def _plain(shapes: tuple[Shape, ...]) -> Any:
+    return shapes[0] if len(shapes) == 1 else shapes
 
 
 def _dtype(array: np.ndarray, precision: str) -> str:

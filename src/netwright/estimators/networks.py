@@ -15,7 +15,7 @@ import torch
 
 from netwright.core.errors import InvalidData, InvalidParameter, problem
 from netwright.graph import Branches, Expression, Input, ManyInputs, Shape, begins_with_input, join, parse
-from netwright.layers import Linear, Sigmoid, Softmax
+from netwright.layers import ColumnEmbedding, Linear, Sigmoid, Softmax
 from netwright.losses import split_link
 from netwright.models import choose_body
 
@@ -36,8 +36,10 @@ def resolve(network: Any) -> Expression | torch.nn.Module | None:
     )
 
 
-def close(network: Expression, shapes: tuple[Shape, ...]) -> Expression:
+def close(network: Expression, shapes: tuple[Shape, ...], cardinalities: tuple[int, ...] = ()) -> Expression:
     """The network with an `Input` for data of these shapes; one that has its own must agree.
+
+    An open network for a table with columns of codes begins with their embedding.
 
     Raises
     ------
@@ -48,7 +50,7 @@ def close(network: Expression, shapes: tuple[Shape, ...]) -> Expression:
             raise InvalidParameter(
                 problem("network", f"one Input for each of the {len(shapes)} arrays of X", repr(network))
             )
-        return join(Input(*shapes[0]), network)
+        return join(Input(*shapes[0]), *_embedding(cardinalities), network)
     wanted = network.plan().input_shapes
     if wanted != shapes:
         if not len(shapes) == len(wanted) == 1:
@@ -62,10 +64,14 @@ def close(network: Expression, shapes: tuple[Shape, ...]) -> Expression:
     return network
 
 
-def choose(shape: Shape, head: Expression, outputs: int) -> Expression:
+def choose(shape: Shape, head: Expression, outputs: int, cardinalities: tuple[int, ...] = ()) -> Expression:
     """A network for samples of a shape and a head such as ``Softmax(3)``."""
     body = choose_body(shape, outputs)
-    return join(Input(*shape), *body, head)
+    return join(Input(*shape), *_embedding(cardinalities), *body, head)
+
+
+def _embedding(cardinalities: tuple[int, ...]) -> tuple[Expression, ...]:
+    return (ColumnEmbedding(cardinalities),) if cardinalities else ()
 
 
 def heads_of(widths: tuple[int, ...], link: str) -> Expression:

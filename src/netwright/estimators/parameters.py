@@ -37,6 +37,7 @@ CONSTRAINTS: Mapping[str, Constraint] = {
     | satisfies("a pair (X, y)", lambda item: isinstance(item, (tuple, list)) and len(item) in (2, 3)),
     "patience": nothing | integer(1),
     "average": nothing | number(0, 1, closed="neither"),
+    "categories": one_of("one_hot", "embedding"),
     "precision": one_of("auto", "float32", "float64", "bf16"),
     "device": instance(str, torch.device, text='"auto" or the name of a device'),
     "callbacks": nothing | instance(tuple, list, text="a list of callbacks"),

@@ -9,6 +9,7 @@ import torch
 from sklearn.base import RegressorMixin
 
 from netwright.core.errors import InvalidData, problem
+from netwright.core.validation import checks_options
 from netwright.estimators.base import NetworkEstimator
 from netwright.estimators.numbers import Numbers
 from netwright.estimators.saving import params_of, restore
@@ -33,6 +34,8 @@ class Regressor(RegressorMixin, NetworkEstimator):
     patience : epochs without a better validation loss (training loss without validation) after which training stops
         and the best weights are put back; None trains all epochs and keeps the last weights.
     average : decay in (0, 1) of a running average of the weights, which is what is then kept; None for none.
+    categories : how texts in a frame are encoded: "one_hot", or "embedding" (each text column becomes a vector that
+        is learned; the network begins with a `netwright.layers.ColumnEmbedding`).
     precision : "auto" (tables of float64 in float64, all else in float32), "float32", "float64", "bf16".
     device : "auto", "cpu", "cuda", ...
     random_state : None, an integer, a RandomState or a Generator.
@@ -62,6 +65,7 @@ class Regressor(RegressorMixin, NetworkEstimator):
     Goodfellow, Bengio, Courville, *Deep Learning*, 2016, chapters 6 to 8.
     """
 
+    @checks_options
     def __init__(
         self,
         network: Any = None,
@@ -74,6 +78,7 @@ class Regressor(RegressorMixin, NetworkEstimator):
         validation: Any = None,
         patience: int | None = None,
         average: float | None = None,
+        categories: str = "one_hot",
         precision: str = "auto",
         device: str = "auto",
         random_state: Any = None,
@@ -90,6 +95,7 @@ class Regressor(RegressorMixin, NetworkEstimator):
         self.validation = validation
         self.patience = patience
         self.average = average
+        self.categories = categories
         self.precision = precision
         self.device = device
         self.random_state = random_state

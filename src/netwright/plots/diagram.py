@@ -138,12 +138,12 @@ def text_width(text: str, size: float) -> float:
 
 def _advance(character: str) -> float:
     if unicodedata.east_asian_width(character) in "WF":
-        return 1.05
+        return 1.1
     if character in "ijl.,:;'|!()[] ·I":
-        return 0.42
+        return 0.44
     if character in "mwMW%@…×→":
-        return 0.98
-    return 0.74 if character.isupper() else 0.66
+        return 1.12
+    return 0.76 if character.isupper() else 0.7
 
 
 def _document(
@@ -216,11 +216,11 @@ def _box(x: float, y: float, width: float, height: float, entry: Entry) -> str:
 def _exits(block: Block, names: Sequence[str]) -> list[str]:
     """Under each of several outputs a line and its name."""
     texts = []
-    bottom = block.height + MARGIN
+    bottom = max(port.y for port in block.ends)
     for name, port in zip(names, block.ends, strict=False):
-        way = f"M{_pair((port.x, port.y))}V{number(bottom + 6)}"
+        way = f"M{_pair((port.x, port.y))}V{number(bottom + 8)}"
         line = f'<path fill="none" stroke="{LINE}" stroke-width="1.5" d="{way}"/>'
-        texts.append(f'{line}<text x="{number(port.x)}" y="{number(bottom + 19)}" text-anchor="middle">{name}</text>')
+        texts.append(f'{line}<text x="{number(port.x)}" y="{number(bottom + 20)}" text-anchor="middle">{name}</text>')
     return texts
 
 

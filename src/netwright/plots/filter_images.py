@@ -2,7 +2,8 @@
 
 A filter with one input channel is drawn from blue (negative) by white (0) to vermillion (positive); with three input
 channels it is drawn in colour, gray being 0; with any other number each channel has an image of its own, a row a
-filter. A filter of a convolution over sequences is a strip of its length, a channel a line.
+filter. A filter over sequences is an image of steps (across) and channels (down); one over volumes has its slices as
+channels.
 """
 
 from __future__ import annotations
@@ -68,13 +69,14 @@ def filters(
     network = module_of("filters", module)
     name, chosen = _choose(network, layer)
     weights, what = _weights(module, name, chosen, shape)  # (n, channels, height, width)
-    if weights.shape[1] == 3:
+    volumes = isinstance(chosen, torch.nn.Conv3d)
+    if weights.shape[1] == 3 and not volumes:
         return _coloured(ax, weights, columns, what)
     if weights.shape[1] == 1:
         return _signed(ax, weights[:, 0], columns, what)
-    weights, columns, what = _channels(weights, what)
+    weights, columns, what = _channels(weights, what, "slices" if volumes else "channels")
     ax = _signed(ax, weights[:, 0], columns, what, apart=True)
-    ax.set_xlabel("input channel")
+    ax.set_xlabel("slice of an input channel" if volumes else "input channel")
     return ax
 
 
@@ -119,10 +121,10 @@ def _dense(thing: Any, name: str, w: np.ndarray, shape: Any) -> tuple[np.ndarray
     return images, f"Weights of {len(w)} units on {' x '.join(map(str, shape[-2:]))} inputs"
 
 
-def _channels(weights: np.ndarray, what: str) -> tuple[np.ndarray, int, str]:
-    """An image for each channel of each filter, a row a filter; the first ones of many."""
+def _channels(weights: np.ndarray, what: str, name: str) -> tuple[np.ndarray, int, str]:
+    """An image for each channel (or slice) of each filter, a row a filter; the first ones of many."""
     n, channels = min(len(weights), ROWS), min(weights.shape[1], CHANNELS)
-    what += f" on {weights.shape[1]} channels"
+    what += f" on {weights.shape[1]} {name}"
     if n < len(weights) or channels < weights.shape[1]:
         what += f", the first {n} and {channels} of them"
     return weights[:n, :channels].reshape(n * channels, 1, *weights.shape[2:]), channels, what

@@ -108,7 +108,7 @@ def mistakes(
     ['0 (80 %), is 1', '0 (60 %), is 1']
     """
     images = images_of("mistakes", X, _checked(count, columns, shape))
-    true = _labels("mistakes", "y_true", y_true, len(images))
+    true = _labels("mistakes", "y_true", () if y_true is None else y_true, len(images)) or []
     p = probabilities.detach().cpu().numpy() if hasattr(probabilities, "detach") else np.asarray(probabilities)
     if p.ndim != 2 or len(p) != len(images) or p.dtype.kind != "f":
         expected = f"probabilities ({len(images)}, classes)"
@@ -118,7 +118,6 @@ def mistakes(
     known = list(range(p.shape[1])) if classes is None else np.asarray(classes).tolist()
     if len(known) != p.shape[1]:
         raise InvalidParameter(problem("mistakes(classes)", f"{p.shape[1]} labels", f"{len(known)}: {shown(known)}"))
-    assert true is not None
     said = [known[i] for i in p.argmax(axis=1)]
     wrong = [i for i in range(len(images)) if said[i] != true[i]]
     worst = sorted(wrong, key=lambda i: -float(p[i].max()))[:count]

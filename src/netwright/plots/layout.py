@@ -227,7 +227,7 @@ def _straightened(points: tuple[Point, ...]) -> tuple[Point, ...]:
 
 
 def _shared_out(blocks: Sequence[Block], columns: int, height: float) -> list[list[Block]]:
-    """Blocks in order, in at most so many groups of about equal height; no break where several lines run."""
+    """Blocks in order, in at most so many groups of about equal height; no break where several lines join."""
     groups: list[list[Block]] = [[]]
     filled, left = 0.0, height
     for unit in _units(blocks):
@@ -243,10 +243,10 @@ def _shared_out(blocks: Sequence[Block], columns: int, height: float) -> list[li
 
 
 def _units(blocks: Sequence[Block]) -> list[list[Block]]:
-    """Runs of blocks between which one line runs."""
+    """Runs of blocks between which the lines begin at one place."""
     units: list[list[Block]] = [[blocks[0]]]
     for before, block in pairwise(blocks):
-        if len(before.ends) == len(block.tops) == 1:
+        if len(before.ends) == 1:
             units.append([])
         units[-1].append(block)
     return units

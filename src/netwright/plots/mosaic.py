@@ -49,7 +49,7 @@ def columns_for(count: int, height: float, width: float, aspect: float) -> int:
 
     def cost(columns: int) -> float:
         empty = -count % columns
-        return 2.0 * empty / count + abs(math.log(columns / ideal))
+        return (0.15 if empty else 0.0) + empty / count + abs(math.log(columns / ideal))
 
     return min(near, key=cost)
 

@@ -1,0 +1,71 @@
+"""
+Seven update rules on one network
+=================================
+
+The same network, the same start, the same order of the rows; only the rule differs. Each has a learning rate of its
+own at which it is best, and that matters more than the choice of the rule.
+"""
+
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+import netwright as nw
+from netwright.core.errors import DivergenceWarning
+from netwright.layers import Flatten, ReLU, Softmax
+
+X, y = nw.data.load_digits()
+net = Flatten() >> ReLU(64) >> Softmax(10)
+
+rules = {
+    "SGD": lambda rate: nw.optim.SGD(rate),
+    "SGD, Nesterov": lambda rate: nw.optim.SGD(rate, momentum=0.9, nesterov=True),
+    "Adagrad": lambda rate: nw.optim.Adagrad(rate),
+    "Adadelta": lambda rate: nw.optim.Adadelta(rate),
+    "RMSprop": lambda rate: nw.optim.RMSprop(rate),
+    "Adam": lambda rate: nw.optim.Adam(rate),
+    "Adamax": lambda rate: nw.optim.Adamax(rate),
+}
+
+
+def losses(rule: nw.optim.Optimizer, epochs: int) -> np.ndarray:
+    """The training loss of each epoch; infinite from the epoch on in which the run diverged."""
+    clf = nw.Classifier(net, optimizer=rule, epochs=epochs, batch_size=64, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DivergenceWarning)  # a part of the experiment
+        clf.fit(X, y)
+    return np.array(clf.loss_curve_ + [np.inf] * (epochs - len(clf.loss_curve_)))
+
+
+# %%
+# First the learning rate: for each rule and ten rates over four decades, the training loss in the sixth epoch.
+
+rates = np.logspace(-3.5, 1, 10)
+sweep = {name: np.array([losses(rule(rate), 6)[-1] for rate in rates]) for name, rule in rules.items()}
+
+_, ax = plt.subplots(figsize=(7.6, 4.4), layout="constrained")
+for name, loss in sweep.items():
+    ax.plot(rates, np.minimum(loss, 3), ".-", label=name)
+ax.set(xscale="log", yscale="log", xlabel="learning rate", ylabel="training loss in epoch 6 (3: worse, or diverged)")
+ax.legend(frameon=False, ncols=2)
+plt.show()
+
+# %%
+# Every rule has its valley, one to two decades wide. Those of Adam, Adamax and RMSprop lie near 0.01, those of plain SGD
+# and Adadelta near 1, momentum of 0.9 moves SGD's by a factor of ten. Right of the valley the loss rises steeply: a
+# rate that is too high is worse than one that is too low by as much.
+#
+# Then the course of the training, each rule at its own best rate.
+
+_, ax = plt.subplots(figsize=(7.6, 4.4), layout="constrained")
+for name, rule in rules.items():
+    best = rates[sweep[name].argmin()]
+    ax.plot(range(1, 21), losses(rule(best), 20), label=f"{name}({best:.2g})")
+ax.set(yscale="log", xlabel="epoch", ylabel="training loss", xticks=range(2, 21, 2))
+ax.legend(frameon=False, ncols=2)
+plt.show()
+
+# %%
+# At their best rates the rules lie close together: the differences that are left are smaller than those between two
+# neighbouring rates above.

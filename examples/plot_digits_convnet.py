@@ -60,7 +60,8 @@ print(f"test accuracy {clf.score(X_test, y_test):.4f}")
 
 # %%
 # Both losses fall together and the validation loss stays flat at the end: the network has not begun to learn the
-# training images by heart. The training score is the lower one at first, because dropout is active while it is taken.
+# training images by heart. The training score is the lower one at first: it is taken while the weights still change,
+# and with dropout active.
 
 nw.plots.training_curves(clf, figure=plt.figure(figsize=(7, 6.5), layout="constrained"))
 plt.show()
@@ -82,8 +83,8 @@ nw.plots.mistakes(X_test, y_test, clf.predict_proba(X_test), clf.classes_, count
 plt.show()
 
 # %%
-# The filters of the first layer: blue weights are negative, red ones positive. Several are edges of one direction (one
-# side blue, the other red), others respond to a stroke or to a corner.
+# The filters of the first layer: blue weights are negative, red ones positive. Where one side is blue and the other
+# red, the filter answers to an edge of that direction; a red bar between blue ones answers to a stroke.
 
 _, ax = plt.subplots(figsize=(7, 2.4), layout="compressed")
 nw.plots.filters(clf, columns=16, ax=ax)

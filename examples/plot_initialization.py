@@ -57,5 +57,7 @@ for name, rule in rules.items():
     axes[1].plot(depth, backward, ".-")
 axes[0].set(yscale="log", xlabel="layer", ylabel="standard deviation", title="signals on their way forward")
 axes[1].set(xlabel="layer", title="gradients on their way back (read from right to left)")
+axes[0].set_xticks(range(2, DEPTH + 1, 2))
+axes[1].set_xticks(range(2, DEPTH + 1, 2))
 axes[0].legend(frameon=False)
 plt.show()

@@ -56,6 +56,6 @@ ax.legend(frameon=False, ncols=2, loc="upper right")
 plt.show()
 
 # %%
-# With both halves nearly all images are right. One half alone, which the network has never seen in training, leaves
-# some of it: the two answers differ in how well they do, since guessing is right in a tenth of the cases for one and in
-# half of them for the other.
+# With both halves nearly all images are right. With one half alone, which the network has never seen in training, a
+# third to a half of the digits are still recognised, where guessing would give a tenth. The lower half tells more than
+# the upper one, and about odd and even in particular: 1, 7 and 9 end in a stem, 3 and 5 in the same bow.

@@ -61,7 +61,7 @@ def seen_by(path: str) -> np.ndarray:
 
 rows = {row.path: row for row in net.summary().rows}
 paths = ("conv1", "add1", "add2", "conv2")
-fig, axes = plt.subplots(1, len(paths), figsize=(8.4, 2.7), layout="constrained")
+fig, axes = plt.subplots(1, len(paths), figsize=(8.4, 2.5), layout="constrained")
 for ax, path in zip(axes, paths, strict=True):
     gradient = seen_by(path)
     ax.imshow(np.log10(np.maximum(gradient, gradient.max() * 1e-6)), cmap="Blues")
@@ -75,7 +75,6 @@ for ax, path in zip(axes, paths, strict=True):
     ax.set_title(f"{path}: {size}", fontsize="medium")
     ax.set_axis_off()
     assert (np.ptp(y) + 1, np.ptp(x) + 1) == rows[path].receptive_field
-fig.suptitle("Where the gradient of one number is not zero (colour: its logarithm); above: what the summary says")
 plt.show()
 
 # %%

@@ -27,7 +27,7 @@ runs = {
     "l1(0.001)": (plain, {"regularizer": nw.l1(0.001)}),
     "maxnorm(1)": (plain, {"regularizer": nw.maxnorm(1)}),
     "Dropout(0.5)": (dropped, {}),
-    "early stopping": (plain, {"validation": 0.3, "patience": 15}),
+    "early stopping": (plain, {"validation": 0.25, "patience": 40}),
 }
 
 # %%

@@ -38,7 +38,7 @@ def style(gallery_conf: Any, filename: str) -> None:
             "axes.spines.right": False,
             "axes.titlesize": "medium",
             "axes.titlelocation": "left",
-            "savefig.dpi": 100,
+            "savefig.bbox": "tight",
         }
     )
 

@@ -16,8 +16,8 @@ from packaging.utils import canonicalize_name
 
 import netwright as nw
 
-DIRECT = {"torch", "numpy", "scipy", "scikit-learn", "numba", "safetensors"}
-EXTRAS = {"plots", "frames", "images", "search", "onnx", "tensorboard", "test", "dev"}
+DIRECT = {"torch", "numpy", "scipy", "scikit-learn", "numba", "safetensors"}  # at most
+EXTRAS = {"plots", "frames", "images", "search", "onnx", "tensorboard", "download", "test", "dev"}
 
 
 @pytest.fixture(scope="module")

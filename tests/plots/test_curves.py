@@ -102,5 +102,7 @@ def test_dots_vanish_from_long_lines() -> None:
 def test_nothing_to_draw() -> None:
     with pytest.raises(InvalidData, match=r"training_curves\(history\): expected at least one epoch, got none"):
         training_curves(History())
+    with pytest.raises(InvalidData, match=r"expected records with train_loss or validation_loss, got only \['epoch'\]"):
+        training_curves([{"epoch": 1}])
     with pytest.raises(InvalidParameter, match=r"expected a History or a fitted estimator, got 5"):
         training_curves(5)

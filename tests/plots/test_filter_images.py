@@ -107,6 +107,13 @@ def test_zero_weights_can_be_drawn() -> None:
     ax.figure.canvas.draw()
 
 
+def test_lost_weights_do_not_hide_the_others() -> None:
+    layer = torch.nn.Conv2d(1, 2, 1)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([float("nan"), -2.0]).reshape(2, 1, 1, 1))
+    assert filters(layer).images[0].get_clim() == (-2.0, 2.0)
+
+
 def test_very_many_filters_are_cut_and_that_is_said() -> None:
     ax = filters(torch.nn.Conv2d(1, 1100, 1))
     assert ax.get_title(loc="left") == "1100 filters of 1 x 1, the first 1024"

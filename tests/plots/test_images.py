@@ -72,7 +72,7 @@ def test_mistakes_are_the_surest_wrong_ones() -> None:
 
 
 def test_no_mistakes_are_said() -> None:
-    ax = mistakes(X[:2], [0, 1], np.eye(2))
+    ax = mistakes(X[:2], [0, 1], np.eye(2, dtype=int))
     assert ax.get_title(loc="left") == "0 of 2 images are wrong"
     assert not ax.images
     ax.figure.canvas.draw()

@@ -77,6 +77,12 @@ def test_no_dead_units_look_like_none() -> None:
     assert dead_units([{"dead_units": {"relu1": 0.0}}]).get_ylim()[1] == pytest.approx(0.1)
 
 
+def test_shares_that_are_missing_leave_gaps() -> None:
+    ax = dead_units([{"dead_units": {"relu1": float("nan")}}, {"dead_units": {"relu1": 0.5}}])
+    np.testing.assert_equal(ax.get_lines()[0].get_ydata(), [np.nan, 0.5])
+    assert not dead_units([{"dead_units": {"relu1": float("nan")}}]).texts
+
+
 def test_dead_units_of_many_layers_are_an_image() -> None:
     ax = dead_units([{"dead_units": {f"r{i}": i / 40 for i in range(MANY + 9)}}] * 2)
     assert ax.images[0].get_array().shape == (MANY + 9, 2)

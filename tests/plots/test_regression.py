@@ -79,6 +79,11 @@ def test_the_unit_is_on_every_axis_and_no_formula() -> None:
     axes[0].figure.canvas.draw()
 
 
+def test_numbers_near_the_end_of_the_scale() -> None:
+    left, _ = residuals([1e300, 2e300], [1e300, 1e300])
+    assert left.get_title(loc="left") == "2 rows"
+
+
 @pytest.mark.parametrize("y", [[5.0, 5.0], [5.0]])
 def test_a_constant_target_has_no_r2(y: list[float]) -> None:
     left, _ = residuals(y, y)

@@ -36,7 +36,6 @@ each with ``object.__setattr__(self, name, item)`` and ends with ``self.__post_i
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 from collections.abc import Callable
 from typing import Any, TypeVar, dataclass_transform
@@ -44,7 +43,7 @@ from typing import Any, TypeVar, dataclass_transform
 import numpy as np
 
 from netwright.core import registry
-from netwright.core.errors import CorruptFile, InvalidParameter, did_you_mean, problem, shown
+from netwright.core.errors import CorruptFile, InvalidParameter, problem, shown
 from netwright.core.validation import check_all, checks_options
 
 T = TypeVar("T")

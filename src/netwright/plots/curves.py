@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import is_classifier, is_regressor
 
+from netwright.core.errors import InvalidData, problem
 from netwright.plots import canvas
 from netwright.plots.subjects import column, epochs, history_of
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DECADES = 100.0  # greatest over least loss beyond which the scale is logarithmic
-LINES = (("train", "training", canvas.BLUE, "-"), ("validation", "validation", canvas.VERMILLION, "-"))
+LINES = (("train", "training", canvas.BLUE), ("validation", "validation", canvas.VERMILLION))
 
 
 def training_curves(history: Any, figure: Any = None) -> np.ndarray:
@@ -37,7 +38,7 @@ def training_curves(history: Any, figure: Any = None) -> np.ndarray:
 
     Raises
     ------
-    InvalidData : no epoch.
+    InvalidData : no epoch, or no loss in the records.
     InvalidParameter : neither a history nor an estimator.
 
     Examples
@@ -49,6 +50,9 @@ def training_curves(history: Any, figure: Any = None) -> np.ndarray:
     (['mean loss of a row'], 'Lowest validation loss 0.4 in epoch 5 of 5')
     """
     records = history_of("training_curves", history)
+    if not any(f"{name}_loss" in records for name, *_ in LINES):
+        expected = "records with train_loss or validation_loss"
+        raise InvalidData(problem("training_curves(history)", expected, f"only {sorted(records[-1])}"))
     rate = column(records, "learning_rate")
     scored = [name for name, *_ in LINES if np.isfinite(column(records, f"{name}_score")).any()]
     changes = np.unique(rate[np.isfinite(rate)]).size > 1
@@ -76,13 +80,13 @@ def training_curves(history: Any, figure: Any = None) -> np.ndarray:
 def _lines(ax: Axes, records: Any, what: str, label: str, best: int | None) -> None:
     """The lines of training and validation in one panel, named at their ends."""
     x, ends, seen = epochs(records), [], []
-    for name, text, colour, style in LINES:
+    for name, text, colour in LINES:
         y = column(records, f"{name}_{what}")
         there = np.flatnonzero(np.isfinite(y))
         if not there.size:
             continue
         dots = canvas.marker(len(x)) or ("." if there.size == 1 else "")
-        ax.plot(x, y, style, color=colour, marker=dots, linewidth=1.6, label=text)
+        ax.plot(x, y, color=colour, marker=dots, linewidth=1.6, label=text)
         if best is not None and np.isfinite(y[best]):
             ax.plot(x[best], y[best], "o", color=colour, markersize=6, markerfacecolor="none")
         ends.append((float(x[there[-1]]), float(y[there[-1]]), text, colour))

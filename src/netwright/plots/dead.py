@@ -56,7 +56,7 @@ def dead_units(history: Any, ax: Axes | None = None) -> Axes:
     many = len(by_layer) > MANY
     ax = canvas.axes_or_new("dead_units", ax, (6.8, min(2.0 + 0.14 * len(by_layer), 8.0) if many else 3.6))
     percent = canvas.part("ticker").PercentFormatter(1.0, 0, " %")
-    highest = float(max(np.nanmax(y) for y in by_layer.values()))
+    highest = float(np.nan_to_num(np.stack(list(by_layer.values()))).max())
     if many:
         image = layer_image(ax, epochs(records), by_layer, cmap="viridis", vmin=0.0, vmax=_top(highest))
         canvas.colour_bar(ax, image, LABEL).ax.yaxis.set_major_formatter(percent)

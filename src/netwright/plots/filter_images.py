@@ -135,7 +135,7 @@ def _signed(ax: Axes | None, weights: np.ndarray, columns: int | None, what: str
     weights, what, columns = _fitting(weights, what, columns)
     image = mosaic(weights, columns)
     ax = canvas.axes_or_new("filters", ax, _size(image, 1.4), "compressed")
-    bound = float(np.abs(weights).max()) or 1.0
+    bound = _bound(weights)
     scale = canvas.signed_colours("#c4c4c4")  # between the images: white is a weight of 0
     drawn = ax.imshow(image, cmap=scale, vmin=-bound, vmax=bound, interpolation="nearest")
     canvas.colour_bar(ax, drawn, "weight")
@@ -146,13 +146,18 @@ def _signed(ax: Axes | None, weights: np.ndarray, columns: int | None, what: str
 def _coloured(ax: Axes | None, weights: np.ndarray, columns: int | None, what: str) -> Axes:
     """Filters on three channels (n, 3, height, width) as colours, gray being 0."""
     weights, what, columns = _fitting(weights, what, columns)
-    bound = float(np.abs(weights).max()) or 1.0
+    bound = _bound(weights)
     image = opaque(mosaic(np.moveaxis(0.5 + weights / (2 * bound), 1, -1), columns))
     ax = canvas.axes_or_new("filters", ax, _size(image, 0.7), "compressed")
     ax.imshow(image, interpolation="nearest")
     what += f": gray is 0, full colour ±{canvas.nice(bound)}"
     _number(ax, (len(weights), *weights.shape[2:]), columns, what, columns)
     return ax
+
+
+def _bound(weights: np.ndarray) -> float:
+    """The largest size of a weight, of those that are finite; 1 where all are 0."""
+    return float(np.abs(weights[np.isfinite(weights)]).max(initial=0.0)) or 1.0
 
 
 def _fitting(weights: np.ndarray, what: str, columns: int | None) -> tuple[np.ndarray, str, int]:

@@ -110,7 +110,7 @@ def mistakes(
     images = images_of("mistakes", X, _checked(count, columns, shape))
     true = _labels("mistakes", "y_true", () if y_true is None else y_true, len(images)) or []
     p = probabilities.detach().cpu().numpy() if hasattr(probabilities, "detach") else np.asarray(probabilities)
-    if p.ndim != 2 or len(p) != len(images) or p.dtype.kind != "f":
+    if p.ndim != 2 or len(p) != len(images) or p.dtype.kind not in "fiu":
         expected = f"probabilities ({len(images)}, classes)"
         raise InvalidData(
             problem("mistakes(probabilities)", expected, f"an array of shape {p.shape} and type {p.dtype}")

@@ -133,9 +133,10 @@ def _quantiles(ax: Axes, predicted: np.ndarray, residual: np.ndarray) -> None:
 
 
 def _titles(axes: np.ndarray, true: np.ndarray, residual: np.ndarray) -> None:
-    spread = float(((true - true.mean()) ** 2).sum())
-    square = float((residual**2).sum())
-    r2 = f"R² {1.0 - square / spread:.3f}, " if spread > 0.0 else ""
+    with np.errstate(over="ignore"):
+        spread = float(((true - true.mean()) ** 2).sum())
+        square = float((residual**2).sum())
+    r2 = f"R² {1.0 - square / spread:.3f}, " if 0.0 < spread < np.inf else ""
     axes[0].set_title(f"{r2}{len(true):,} rows", loc="left", fontsize="medium")
     rmse, mae = canvas.nice((square / len(true)) ** 0.5), canvas.nice(float(np.abs(residual).mean()))
     axes[1].set_title(f"RMSE {rmse}, MAE {mae}", loc="left", fontsize="medium")

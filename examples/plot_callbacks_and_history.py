@@ -33,7 +33,7 @@ class Album:
 
 def good_enough(run):
     """A plain function is called after each epoch; it may end the run."""
-    if run.history[-1]["validation_score"] >= 0.95:
+    if run.history[-1]["validation_score"] >= 0.94:
         run.stop = True
 
 
@@ -57,13 +57,12 @@ print(f"stopped after {clf.n_iter_} epochs, validation accuracy {clf.history_[-1
 fig, axes = plt.subplots(len(album.pages), 10, figsize=(9, 1.0 * len(album.pages) + 0.4), layout="compressed")
 for row, (epoch, page) in zip(axes, album.pages.items(), strict=True):
     bound = np.abs(page).max()
-    for digit, (ax, image) in enumerate(zip(row, page, strict=True)):
+    for ax, image in zip(row, page, strict=True):
         ax.imshow(image, cmap="RdBu_r", vmin=-bound, vmax=bound)
-        ax.set_xticks([])
-        ax.set_yticks([])
-        if row is axes[0]:
-            ax.set_title(digit, loc="center")
+        ax.set(xticks=[], yticks=[])
     row[0].set_ylabel(f"epoch {epoch}", rotation=0, ha="right", va="center")
+for digit, ax in enumerate(axes[0]):
+    ax.set_title(digit, loc="center")
 plt.show()
 
 # %%
@@ -84,8 +83,8 @@ print(runs[2e-3].history_.to_frame().iloc[-1].round(4).to_string())
 
 # %%
 # At 0.0001 all layers crawl below the shaded band, at 0.002 they move within it, and at 0.1 they stay far above it.
-# There, nearly nine of ten units of the first hidden layer are dead after one epoch, half of those of the second
-# follow, and none of them comes back: the network that is left is small.
+# There, nearly nine of ten units of the first hidden layer and half of those of the second are dead after a single
+# epoch, and hardly one comes back: the network that is left is small.
 
 fig, axes = plt.subplots(2, 3, figsize=(10.5, 6.6), sharex=True, sharey="row", layout="constrained")
 for (rate, fit), column in zip(runs.items(), axes.T, strict=True):

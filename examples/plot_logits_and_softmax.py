@@ -15,8 +15,8 @@ from netwright.losses import CrossEntropy
 
 # %%
 # Two classes, one logit z, the other 0, and class 0 is right. The cross-entropy is log(1 + exp(-z)). Computed from a
-# softmax in single precision it ends at z = -104, where the probability rounds to zero: the loss is infinite and the
-# gradient is NaN. From the logits it is exact for any z.
+# softmax in single precision it ends at z = -104, where the probability rounds to zero and the loss becomes infinite;
+# its gradient has been NaN from z = -89 on. From the logits both are exact for any z.
 
 z = torch.linspace(-200, 50, 1001, requires_grad=True)
 logits = torch.stack([z, torch.zeros_like(z)], dim=1)
@@ -27,10 +27,10 @@ exact = CrossEntropy().terms(logits, target, link="softmax")
 gradients = [torch.autograd.grad(loss.sum(), z, retain_graph=True)[0] for loss in (naive, exact)]
 
 fig, axes = plt.subplots(1, 2, figsize=(9.2, 3.4), layout="constrained")
-for ax, pair, label in ((axes[0], (naive, exact), "loss"), (axes[1], gradients, "its gradient")):
+for ax, pair, label, end in ((axes[0], (naive, exact), "loss", -104), (axes[1], gradients, "its gradient", -89)):
     ax.plot(z.detach(), pair[1].detach(), linewidth=4, alpha=0.45, label="from logits")
     ax.plot(z.detach(), pair[0].detach(), label="log of a softmax")
-    ax.axvline(-104, color="gray", linewidth=0.8, linestyle="--")
+    ax.axvline(end, color="gray", linewidth=0.8, linestyle="--")
     ax.set(xlabel="logit z of the right class", ylabel=label)
 axes[0].legend(frameon=False)
 plt.show()

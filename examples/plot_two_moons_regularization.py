@@ -13,10 +13,11 @@ import netwright as nw
 from netwright.layers import Dropout, ReLU, Softmax
 
 # %%
-# Two interleaved half circles with noise: 80 points to learn from, 2,000 to test with. The network has more than four
+# Two interleaved half circles with noise: 80 points to learn from and 2,000 to test with. The network has more than four
 # thousand parameters, enough to go round every single point.
 
 X, y = make_moons(80, noise=0.3, random_state=0)
+X_watch, y_watch = make_moons(200, noise=0.3, random_state=2)  # for early stopping alone
 X_test, y_test = make_moons(2000, noise=0.3, random_state=1)
 
 plain = ReLU(64) >> ReLU(64) >> Softmax(2)
@@ -27,7 +28,7 @@ runs = {
     "l1(0.001)": (plain, {"regularizer": nw.l1(0.001)}),
     "maxnorm(1)": (plain, {"regularizer": nw.maxnorm(1)}),
     "Dropout(0.5)": (dropped, {}),
-    "early stopping": (plain, {"validation": 0.25, "patience": 40}),
+    "early stopping": (plain, {"validation": (X_watch, y_watch), "patience": 20}),
 }
 
 # %%
@@ -42,7 +43,8 @@ fits = {
 # The colour is the probability of a class. Without regularization it jumps from 0 to 1 and the border bends round
 # single points: the training points are right, and more of the new ones are wrong. ``l2`` makes the border smooth and
 # the network less sure of itself; ``l1`` sets weights to zero, and the border has few corners; ``maxnorm`` limits how
-# steep a unit may be; dropout averages over many thinned networks; early stopping ends before the bends appear.
+# steep a unit may be; dropout averages over many thinned networks; early stopping, which is
+# given further points to watch, ends before the bends appear.
 
 side = np.linspace(-2.2, 3.2, 220), np.linspace(-1.7, 2.2, 180)
 grid = np.stack(np.meshgrid(*side), axis=-1).reshape(-1, 2)
@@ -53,8 +55,7 @@ for ax, (name, clf) in zip(axes.flat, fits.items(), strict=True):
     ax.contour(*side, probability, levels=[0.5], colors="k", linewidths=1)
     ax.scatter(*X.T, c=y, cmap="RdBu_r", s=14, edgecolors="white", linewidths=0.5)
     ax.set_title(f"{name}\ntraining {clf.score(X, y):.3f}, test {clf.score(X_test, y_test):.3f}", fontsize="medium")
-    ax.set_xticks([])
-    ax.set_yticks([])
+    ax.set(xticks=[], yticks=[])
 plt.show()
 
 # %%

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import shutil
@@ -17,15 +16,10 @@ import pytest
 from sklearn import metrics
 
 import netwright as nw
-from netwright.core import storage
-from netwright.core.errors import CorruptFile, InvalidData, InvalidParameter
+from netwright.core.errors import InvalidData, InvalidParameter
 from netwright.layers import Conv, Flatten, Linear, MaxPool, ReLU, Softmax, Tanh
 from netwright.report import Evaluation, evaluate, write_report
-from netwright.report.evaluation import scores_of
-from netwright.report.figures import adapt, inline, png_uri, sized, trimmed
-from netwright.report.page import table
 from netwright.report.stored import open_run
-from netwright.report.tables import class_table
 from netwright.report.words import figures, percent
 
 HOSTILE = ["<script>alert(1)</script>", "\"&amp;'", "$x_{", "</section><img src=x>", "a\nb"]
@@ -119,228 +113,6 @@ def require_self_contained(text: str, page: Page) -> None:
     assert not re.search(r"url\((?!#)", text)
     assert "@import" not in text
     assert len(text.encode()) < 1_000_000
-
-
-# the figures
-
-
-def test_scores_are_those_of_scikit_learn() -> None:
-    rng = np.random.default_rng(1)
-    true, value = rng.normal(size=50), rng.normal(size=50)
-    scores = scores_of("regress", true, value)
-    assert scores["rmse"] == pytest.approx(metrics.root_mean_squared_error(true, value))
-    assert scores["mae"] == pytest.approx(metrics.mean_absolute_error(true, value))
-    assert scores["r2"] == pytest.approx(metrics.r2_score(true, value))
-    codes, matrix = rng.integers(0, 3, 50), rng.dirichlet(np.ones(3), 50)
-    predicted = matrix.argmax(1)
-    pair = np.stack([matrix.max(1), matrix[np.arange(50), codes]], axis=1)
-    scores = scores_of("classify", codes, predicted, pair)
-    assert scores["accuracy"] == pytest.approx(metrics.accuracy_score(codes, predicted))
-    assert scores["error"] == pytest.approx(1 - scores["accuracy"])
-    assert scores["log_loss"] == pytest.approx(metrics.log_loss(codes, matrix, labels=[0, 1, 2]))
-    assert np.isnan(scores_of("regress", np.ones(3), np.ones(3))["r2"])
-
-
-def test_an_evaluation_says_what_the_estimator_says(classifier: Any, digits: Any, evaluation: Evaluation) -> None:
-    X, y = digits[0][350:], digits[1][350:]
-    assert evaluation.scores["accuracy"] == pytest.approx(classifier.score(X, y))
-    assert [int(evaluation.classes[code]) for code in evaluation.predicted] == classifier.predict(X).tolist()
-    assert [int(evaluation.classes[code]) for code in evaluation.true] == y.tolist()
-    probabilities = classifier.predict_proba(X)
-    assert evaluation.probability is not None
-    np.testing.assert_allclose(evaluation.probability[:, 0], probabilities.max(1), rtol=1e-6)
-    np.testing.assert_allclose(evaluation.probability[:, 1], probabilities[np.arange(len(y)), y], rtol=1e-6)
-    assert evaluation.images is not None
-    np.testing.assert_array_equal(evaluation.images[0] / 255.0, np.round(X[evaluation.shown[0]] * 255) / 255)
-
-
-def test_the_worst_mistakes_come_first(evaluation: Evaluation) -> None:
-    badness = evaluation.badness
-    assert (badness[evaluation.true == evaluation.predicted] == 0).all()
-    assert (badness[evaluation.true != evaluation.predicted] >= 1).all()
-    worst = badness[evaluation.shown][badness[evaluation.shown] > 0]
-    assert len(worst) == min(16, (badness > 0).sum())
-    np.testing.assert_array_equal(worst, np.sort(badness)[::-1][: len(worst)])
-    assert len(set(evaluation.shown.tolist())) == len(evaluation.shown)
-
-
-def test_residuals_and_cells_of_a_table() -> None:
-    rng = np.random.default_rng(0)
-    towns = np.array(["Ulm", None, "a very long name of a town " * 4] * 20, dtype=object)
-    columns = {"size": rng.normal(size=60), "town": towns}
-    y = columns["size"] * 2
-    model = nw.Regressor(epochs=1, random_state=0).fit(to_frame(columns), y)
-    made = evaluate(model, columns if accepts_dicts(model, columns) else to_frame(columns), y)
-    np.testing.assert_allclose(made.badness, np.abs(made.predicted - y))
-    assert made.scores["rmse"] == pytest.approx(float(np.sqrt(np.mean((model.predict(to_frame(columns)) - y) ** 2))))
-
-
-def to_frame(columns: dict[str, np.ndarray]) -> Any:
-    return pytest.importorskip("pandas").DataFrame(columns)
-
-
-def accepts_dicts(model: Any, columns: dict[str, np.ndarray]) -> bool:
-    model.predict(columns)
-    return True
-
-
-def test_an_evaluation_goes_to_a_file_and_back(evaluation: Evaluation, tmp_path: Path) -> None:
-    evaluation.save(tmp_path / "evaluation.nw")
-    read = Evaluation.load(tmp_path / "evaluation.nw")
-    for name in ("true", "predicted", "probability", "rows", "shown", "images"):
-        np.testing.assert_array_equal(getattr(read, name), getattr(evaluation, name))
-    assert (read.task, read.target, read.classes) == (evaluation.task, evaluation.target, evaluation.classes)
-    cells = {"z": ["1", "2"], "a": ["x", ""]}
-    ordered = Evaluation("regress", "y", (), np.zeros(2), np.ones(2), None, np.arange(2), np.arange(2), None, cells)
-    ordered.save(tmp_path / "cells.nw")
-    assert list(Evaluation.load(tmp_path / "cells.nw").cells.items()) == list(cells.items())
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda content, arrays: content.pop("classes"),
-        lambda content, arrays: content.update(task="guess"),
-        lambda content, arrays: content.update(cells=[["a", ["1"]]]),
-        lambda content, arrays: content.update(cells=3),
-        lambda content, arrays: content.update(classes=["0"]),
-        lambda content, arrays: arrays.pop("true"),
-        lambda content, arrays: arrays.update(rows=np.arange(3)),
-        lambda content, arrays: arrays.update(shown=np.full(24, 10**6)),
-        lambda content, arrays: arrays.update(true=arrays["true"].astype(float)),
-    ],
-)
-def test_a_file_that_is_no_evaluation(
-    change: Callable[[dict[str, Any], dict[str, Any]], object], evaluation: Evaluation, tmp_path: Path
-) -> None:
-    path = tmp_path / "evaluation.nw"
-    evaluation.save(path)
-    kind, content, arrays = storage.read(path)
-    change(content, arrays)
-    storage.write(path, kind, content, arrays)
-    with pytest.raises(CorruptFile, match="expected the fields of an evaluation, got"):
-        Evaluation.load(path)
-
-
-def test_labels_that_the_model_does_not_know(classifier: Any, digits: Any) -> None:
-    with pytest.raises(InvalidData, match="labels that the model was trained on, got 77 in row 2"):
-        evaluate(classifier, digits[0][:3], np.array([1, 2, 77]))
-
-
-def test_the_table_of_classes_is_that_of_scikit_learn() -> None:
-    rng = np.random.default_rng(0)
-    true, predicted = rng.integers(0, 4, 80), rng.integers(0, 4, 80)
-    made = Evaluation("classify", "y", tuple("abcd"), true, predicted, None, np.arange(80), np.arange(0))
-    cells = re.findall(r"<td[^>]*>([^<]*)</td>", class_table(made))
-    expected = metrics.precision_recall_fscore_support(true, predicted)
-    for place, label in enumerate("abcd"):
-        name, *shares, rows = cells[5 * place : 5 * place + 5]
-        assert (name, int(rows)) == (label, expected[3][place])
-        got = [float(share.removesuffix(" %")) / 100 for share in shares]
-        np.testing.assert_allclose(got, [part[place] for part in expected[:3]], atol=6e-4)
-
-
-def test_of_many_classes_the_worst_are_listed() -> None:
-    true = np.repeat(np.arange(40), 2)
-    predicted = true.copy()
-    predicted[60] = 0
-    made = Evaluation("classify", "y", tuple(map(str, range(41))), true, predicted, None, np.arange(80), np.arange(0))
-    text = class_table(made)
-    assert "the 30 of 41 with the lowest recall" in text
-    assert ">30</td>" in text
-    assert ">40</td>" not in text
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [
-        (0.0, "0.000"),
-        (1e-9, "1.000e-09"),
-        (123456.7, "123,457"),
-        (1e13, "1.000e+13"),
-        (float("inf"), "inf"),
-        (-2.5, "-2.500"),
-    ],
-)
-def test_numbers_are_written_to_be_read(number: float, text: str) -> None:
-    assert figures(number) == text
-
-
-def test_shares_are_whole_only_when_they_are() -> None:
-    assert [percent(share) for share in (0.0, 1e-9, 0.5, 1 - 1e-9, 1.0)] == [
-        "0 %",
-        "<0.01 %",
-        "50.00 %",
-        ">99.99 %",
-        "100 %",
-    ]
-
-
-# pictures
-
-
-def test_a_plot_becomes_an_element_of_the_page() -> None:
-    matplotlib = pytest.importorskip("matplotlib")
-    before = dict(matplotlib.rcParams)
-
-    def draw() -> Any:
-        ax = sized(3, 2).add_subplot()
-        ax.plot([1, 2], [3, 4], marker="o")
-        ax.set_title("1.23456 <b> & \n", parse_math=False)
-        ax.imshow([[1, 2], [3, 4]])
-        return ax
-
-    first, again, other = (
-        inline("one", "What is seen", draw),
-        inline("one", "What is seen", draw),
-        inline("two", "", draw),
-    )
-    assert first == again
-    assert dict(matplotlib.rcParams) == before
-    page = Page(first + other)
-    require_self_contained(first, page)
-    names = [value for name, value in page.attributes if name == "id"]
-    assert len(set(names)) == len(names)
-    assert names
-    targets = re.findall(r"url\(#([^)]+)\)", first + other) + re.findall(r"href=\"#([^\"]+)\"", first + other)
-    assert set(targets) == set(names)
-    assert 'role="img" aria-label="What is seen"' in first
-    assert "currentColor" in first
-    assert "#010203" not in first
-    assert "1.23456 &lt;b&gt; &amp;" in first
-    assert not re.search(r"\d\.\d{3,}", re.sub(r"base64,[^\"]*|>[^<]*<", "", first))
-
-
-def test_pictures_keep_their_pixels() -> None:
-    image = pytest.importorskip("PIL.Image")
-    import base64
-
-    for shape in ((1, 5, 7), (3, 5, 7)):
-        pixels = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
-        address = png_uri(pixels)
-        read = np.asarray(image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))))
-        np.testing.assert_array_equal(
-            read if shape[0] == 1 else np.moveaxis(read, -1, 0), pixels[0] if shape[0] == 1 else pixels
-        )
-
-
-def test_the_diagram_is_cut_to_its_boxes() -> None:
-    whole = nw.plots.network_svg(nw.Input(4) >> ReLU(2))
-    cut = trimmed(whole)
-    assert "multiply-accumulates a sample</text>" not in cut
-    width = [float(re.search(r'width="([\d.]+)"', text)[1]) for text in (whole, cut)]  # type: ignore[index]
-    boxes = [float(number) for number in re.findall(r'<rect[^>]* width="([\d.]+)"', cut)]
-    assert max(boxes) < width[1] <= width[0]
-    assert trimmed("<svg></svg>") == "<svg></svg>"
-    assert adapt(cut, "net", "a & b").startswith('<svg viewBox="')
-
-
-def test_a_table_has_its_columns_at_the_right_side() -> None:
-    text = table(("a<", "b"), [("1", "2")], numeric=(1,), foot=("x", "y"))
-    assert "<th>a&lt;</th>" in text
-    assert '<td class="n">2</td>' in text
-    assert "<tfoot>" in text
-    assert "<thead>" not in table(("", ""), [("1", "2")])
 
 
 # the page
@@ -456,13 +228,14 @@ def test_what_cannot_be_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     path = tmp_path / "report.html"
     with pytest.raises(InvalidParameter, match="expected a run's folder or a fitted estimator, got Classifier"):
         write_report(nw.Classifier(), path)
-    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+    with torch.random.fork_rng(devices=[]):
+        module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
     model = nw.Classifier(module, epochs=1, random_state=0).fit(*digits)
     with pytest.raises(InvalidParameter, match="expected a network made of layers, got a Sequential module"):
         write_report(model, path)
     with pytest.raises(InvalidData, match="a folder that `netwright train` wrote, got no such folder"):
         write_report(tmp_path / "nothing", path)
-    with pytest.raises(InvalidData, match="got a folder without run.json"):
+    with pytest.raises(InvalidData, match=r"got a folder without run\.json"):
         open_run(tmp_path)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(InvalidParameter, match=r"the package matplotlib, .* pip install 'netwright\[plots\]'"):

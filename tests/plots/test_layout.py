@@ -70,6 +70,7 @@ def check_layout(network: Expression) -> None:
     edges = sorted((source, target) for target, node in enumerate(plan.nodes) for source in node.inputs)
     assert sorted((wire.source, wire.target) for wire in block.wires) == edges
     for wire in block.wires:
+        assert all(0.0 <= x <= block.width and 0.0 <= y <= block.height for x, y in wire.points)
         for a, b in zip(wire.points, wire.points[1:], strict=False):
             assert a[0] == pytest.approx(b[0]) or a[1] == pytest.approx(b[1])
             assert not any(crosses(a, b, box) for box in block.boxes)

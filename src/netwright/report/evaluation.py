@@ -24,6 +24,7 @@ import numpy as np
 
 from netwright.core import storage
 from netwright.core.errors import CorruptFile, InvalidData, problem, shown
+from netwright.data import is_table, to_columns
 
 KIND = "evaluation"
 WORST, TYPICAL = 16, 8  # samples that are kept to be shown
@@ -162,7 +163,7 @@ def evaluate(
     Parameters
     ----------
     estimator : a fitted `Classifier` of one question, or a fitted `Regressor` of one number.
-    X : the rows: an array, or a dict of columns.
+    X : the rows: an array, a frame, or a dict of columns.
     y : their labels or numbers, (n,).
     target : what is predicted, for tables and titles.
     rows : the numbers of these rows in the data; 0 to n - 1 by default.
@@ -221,19 +222,20 @@ def _codes(labels: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _worth_showing(evaluation: Evaluation) -> np.ndarray:
-    """The worst rows, worst first, and then some that are spread evenly over all others."""
+    """The worst rows, worst first, and then some that are right (for numbers: some others), spread evenly."""
     badness = evaluation.badness
     order = np.argsort(-badness, kind="stable")[:WORST]
     worst = order[badness[order] > 0]
     others = np.setdiff1d(np.arange(len(badness)), worst)
+    others = others[badness[others] == 0] if evaluation.task == "classify" else others
     typical = others[np.linspace(0, len(others) - 1, min(TYPICAL, len(others))).astype(int)] if len(others) else others
     return np.concatenate([worst, typical]).astype(np.int64)
 
 
 def _samples(X: Any, shown: np.ndarray, files: tuple[str, ...]) -> tuple[np.ndarray | None, dict[str, list[str]]]:
     """The samples as images, or as texts by column."""
-    if isinstance(X, dict):
-        return None, {name: [_text(cell) for cell in np.asarray(column)[shown].tolist()] for name, column in X.items()}
+    if is_table(X):
+        return None, {name: list(map(_text, column[shown].tolist())) for name, column in to_columns(X).items()}
     X = np.asarray(X)
     cells = {"file": [files[row] for row in shown]} if files else {}
     if X.ndim != 4 or X.shape[1] not in (1, 3):

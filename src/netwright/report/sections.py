@@ -9,7 +9,7 @@ import numpy as np
 
 from netwright import plots
 from netwright.core.errors import InvalidData, InvalidParameter
-from netwright.report.evaluation import Evaluation
+from netwright.report.evaluation import WORST, Evaluation
 from netwright.report.figures import adapt, inline, png_uri, sized, trimmed, width_of
 from netwright.report.page import beside, bullets, cards, columns, figure, section, table, text, titled
 from netwright.report.tables import class_table, mistake_table, network_table, settings_table
@@ -19,7 +19,6 @@ from netwright.train import History
 TALL, WIDE, BROAD, FLAT = (5.2, 6.1), (5.2, 2.75), (10.2, 4.4), (8.4, 3.6)  # inches; a column of the page has 5.2
 NARROW = 420  # pixels; a diagram of that width stands beside the table
 SHOWN = 6  # layers whose activations are shown
-TILES = 16  # images that are shown at once
 LARGE = 48  # images of fewer pixels a side are enlarged without smoothing
 CONFUSED = 60  # classes beyond which a matrix cannot be read
 
@@ -124,19 +123,20 @@ def test_section(evaluation: Evaluation) -> str:
 
 def samples_section(evaluation: Evaluation) -> str:
     """The worst mistakes, and some rows that are no mistakes."""
-    badness = evaluation.badness[evaluation.shown]
-    worst, others = np.flatnonzero(badness > 0), np.flatnonzero(badness == 0)
+    count = min(WORST, int((evaluation.badness[evaluation.shown] > 0).sum()))
+    worst, others = np.arange(count), np.arange(count, len(evaluation.shown))
+    numbers = evaluation.task == "regress"
     if evaluation.images is None:
         if not worst.size:
             return ""
-        what = "Largest residuals" if evaluation.task == "regress" else "Worst mistakes"
+        what = "Largest residuals" if numbers else "Worst mistakes"
         return section(
             what, "Test rows; the number of a row counts from 0 in the data.", mistake_table(evaluation, worst[:10])
         )
-    tiles = titled("Worst mistakes, the surest first", _tiles(evaluation, worst[:TILES]))
+    tiles = titled("Largest residuals" if numbers else "Worst mistakes, the surest first", _tiles(evaluation, worst))
     if not worst.size:
         tiles = '<p class="soft">No test row is wrong.</p>'
-    more = titled("Others", _tiles(evaluation, others[:TILES]))
+    more = titled("Some others" if numbers else "Some that are right", _tiles(evaluation, others))
     return section(
         "Samples", "Below each image its true class, and what the network said with which probability.", tiles, more
     )

@@ -58,11 +58,15 @@ def budget(trained: Trained) -> dict[str, Any]:
 
 def rivals(used: dict[str, Any], seed: int) -> dict[str, tuple[MLPRegressor, bool]]:
     """The regressors, and whether their target is standardised."""
-    same = {"batch_size": used["batch_size"], "learning_rate_init": used["rate"], "random_state": seed}
-    stopped = MLPRegressor(
-        used["widths"], max_iter=used["epochs"], early_stopping=True, n_iter_no_change=used["patience"], tol=0.0, **same
-    )
-    whole = MLPRegressor(used["widths"], max_iter=used["trained"], n_iter_no_change=used["trained"], tol=0.0, **same)
+    same = {
+        "hidden_layer_sizes": used["widths"],
+        "batch_size": used["batch_size"],
+        "learning_rate_init": used["rate"],
+        "tol": 0.0,
+        "random_state": seed,
+    }
+    stopped = MLPRegressor(max_iter=used["epochs"], early_stopping=True, n_iter_no_change=used["patience"], **same)
+    whole = MLPRegressor(max_iter=used["trained"], n_iter_no_change=used["trained"], **same)
     return {
         "same budget": (stopped, True),
         "same epochs, all rows": (whole, True),

@@ -2,7 +2,8 @@
 
     python benchmarks/ours.py c [--variant float32|bf16]
 
-The network and the rule of every workload are those of `raw.py`; the same `nw.Classifier` trains all four.
+The network and the rule of every workload are those of `raw.py`, and weights are drawn from the law that torch's layers
+draw theirs from, so that the final scores can be compared; the same `nw.Classifier` trains all four.
 """
 
 from __future__ import annotations
@@ -16,17 +17,21 @@ from raw import LastState
 from workloads import HIDDEN, Workload, settings
 
 import netwright as nw
-from netwright.layers import Conv, Flatten, Input, MaxPool, Module, ReLU, Softmax
+from netwright.layers import Conv, Flatten, HeUniform, Input, MaxPool, Module, ReLU, Softmax
+
+START = HeUniform(3**-0.5)  # U(-b, b) with b = sqrt(1 / fan_in), as torch.nn.Linear and Conv2d start
 
 
 def network(work: Workload) -> Any:
     """The network of a workload as an expression."""
     if work.name in "ab":
-        return Input(64) >> ReLU(HIDDEN[0]) >> ReLU(HIDDEN[1]) >> Softmax(work.classes)
+        body = ReLU(HIDDEN[0], weight=START) >> ReLU(HIDDEN[1], weight=START)
+        return Input(64) >> body >> Softmax(work.classes, weight=START)
     if work.name == "c":
-        body = Conv(32, 3) >> ReLU() >> MaxPool(2) >> Conv(64, 3) >> ReLU() >> MaxPool(2)
-        return Input(1, 28, 28) >> body >> Flatten() >> ReLU(128) >> Softmax(work.classes)
-    return Input(50, 8) >> Module(LastState) >> Softmax(work.classes)
+        body = Conv(32, 3, weight=START) >> ReLU() >> MaxPool(2) >> Conv(64, 3, weight=START) >> ReLU() >> MaxPool(2)
+        head = Flatten() >> ReLU(128, weight=START) >> Softmax(work.classes, weight=START)
+        return Input(1, 28, 28) >> body >> head
+    return Input(50, 8) >> Module(LastState) >> Softmax(work.classes, weight=START)
 
 
 def rule(work: Workload) -> Any:

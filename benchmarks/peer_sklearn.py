@@ -19,7 +19,7 @@ def train(work: Workload, variant: str, clock: Clock) -> float:
         raise SystemExit("scikit-learn has dense networks only")
     how = settings(work)
     model = MLPClassifier(
-        HIDDEN,
+        hidden_layer_sizes=HIDDEN,
         alpha=0.0,
         batch_size=work.batch_size,
         learning_rate_init=how["lr"],

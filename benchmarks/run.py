@@ -14,8 +14,7 @@ ratio    of that median to the mean of the raw loop's just before and just after
 first    what the first epoch took above the median (compiling, checking, building); best of the rounds
 score    share of held-out rows that are right after the last epoch: the loops do the same work when these agree
 
-Initial weights are each framework's own (HeNormal before rectifiers here, smaller ones in torch and Keras), which moves
-the scores of a and b by about a point.
+Keras and scikit-learn start from weights of their own; all others from the law of torch's layers.
 """
 
 from __future__ import annotations

@@ -23,7 +23,6 @@ version = release = netwright.__version__
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
     "sphinx_design",
@@ -36,7 +35,6 @@ extensions = [
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 exclude_patterns = ["_build", "_executed", "**/GALLERY_HEADER.rst"]
-templates_path = ["_templates"]
 default_role = "py:obj"
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline", "fieldlist"]
 myst_heading_anchors = 3
@@ -45,8 +43,6 @@ suppress_warnings = ["config.cache"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 autodoc_inherit_docstrings = False
-autosummary_generate = True
-autosummary_generate_overwrite = True
 html_math_renderer = "mathml"
 sphinx_gallery_conf = gallery_settings(Path(__file__).parent)
 

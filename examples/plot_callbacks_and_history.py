@@ -6,6 +6,7 @@ A callback is any object with methods named after moments of the run. One here k
 form, another ends the run; the history of the same run tells whether the learning rate was right.
 """
 
+# sphinx_gallery_thumbnail_number = 2
 import matplotlib.pyplot as plt
 import numpy as np
 

@@ -6,6 +6,7 @@ From images to a trained network: what the data look like, how the training went
 which, and what the first layer looks for.
 """
 
+# sphinx_gallery_thumbnail_number = 5
 import matplotlib.pyplot as plt
 from sklearn.model_selection import train_test_split
 

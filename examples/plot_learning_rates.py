@@ -6,6 +6,7 @@ A schedule stands where the learning rate would. It is a pure function of the ep
 is used.
 """
 
+# sphinx_gallery_thumbnail_number = 2
 import matplotlib.pyplot as plt
 import numpy as np
 

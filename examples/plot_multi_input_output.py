@@ -6,6 +6,7 @@ A network may have several inputs and several outputs. Here it is given the uppe
 entrances, and answers which digit it is and whether it is odd.
 """
 
+# sphinx_gallery_thumbnail_number = 2
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.model_selection import train_test_split

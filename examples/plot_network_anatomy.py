@@ -6,6 +6,7 @@ What a network has in each layer, what it costs, and how much of the image one n
 follows from the expression, before any weight exists.
 """
 
+# sphinx_gallery_thumbnail_number = 2
 import matplotlib.pyplot as plt
 import numpy as np
 import torch

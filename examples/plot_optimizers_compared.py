@@ -6,6 +6,7 @@ The same network, the same start, the same order of the rows; only the rule diff
 own at which it is best, and that matters more than the choice of the rule.
 """
 
+# sphinx_gallery_thumbnail_number = 1
 import warnings
 
 import matplotlib.pyplot as plt

@@ -6,6 +6,7 @@ A network with early stopping on a small medical table, beside ridge regression.
 of them knows.
 """
 
+# sphinx_gallery_thumbnail_number = 2
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import RidgeCV

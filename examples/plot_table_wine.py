@@ -6,6 +6,7 @@ A data frame and an array of the same numbers train differently, because a frame
 array is taken as it is. The pictures show what that is worth.
 """
 
+# sphinx_gallery_thumbnail_number = 2
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_wine
 from sklearn.model_selection import train_test_split

@@ -13,8 +13,8 @@ import netwright as nw
 from netwright.layers import Dropout, ReLU, Softmax
 
 # %%
-# Two interleaved half circles with noise: 80 points to learn from and 2,000 to test with. The network has more than four
-# thousand parameters, enough to go round every single point.
+# Two interleaved half circles with noise: 80 points to learn from and 2,000 to test with. The network has more than
+# four thousand parameters, enough to go round every single point.
 
 X, y = make_moons(80, noise=0.3, random_state=0)
 X_watch, y_watch = make_moons(200, noise=0.3, random_state=2)  # for early stopping alone

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
+import types
 from typing import Any
 
 HEADED = ("Parameters", "Attributes", "Raises")  # sections whose entries are "name : text"
@@ -26,12 +28,12 @@ def convert(lines: list[str], thing: Any = None) -> list[str]:
     for name, body in _sections(lines):
         if name in HEADED:
             out += _entries(name, body, _annotations(thing) if name == "Parameters" else {})
+        elif name == "Examples":
+            out += [".. rubric:: Examples", "", *escaped(body), ""]
         elif name == "References":
-            out += [f".. rubric:: {name}", ""]
-            for line in filter(None, _paragraphs(body)):
-                out += [*escaped(line), ""]
+            out += [f":{name}:", "", *(f"    | {line}" for line in escaped(_paragraphs(body))), ""]
         elif name:
-            out += [f".. rubric:: {name}", "", *escaped(body), ""]
+            out += [f":{name}:", "", *(f"    {line}" for line in escaped(body)), ""]
         else:
             out += escaped(body)
     return out
@@ -56,7 +58,7 @@ def _sections(lines: list[str]) -> list[tuple[str, list[str]]]:
 def _entries(section: str, body: list[str], annotations: dict[str, str]) -> list[str]:
     """A list of definitions."""
     entries: list[tuple[str, list[str]]] = []
-    for line in (part for whole in _paragraphs(body) for text in whole for part in _SECOND.split(text)):
+    for line in (part for text in _paragraphs(body) for part in _SECOND.split(text)):
         match = _ENTRY.match(line)
         if match:
             entries.append((match.group(1), [match.group(2)]))
@@ -77,16 +79,14 @@ def _plain(name: str) -> str:
     return re.sub(r"([*_])", r"\\\1", name)
 
 
-def _paragraphs(body: list[str]) -> list[list[str]]:
-    """The logical lines of a section: a line that is indented, or begins in lower case, continues the one before."""
-    found: list[list[str]] = []
-    for line in body:
-        if not line.strip():
-            continue
-        if found and (line.startswith(" ") or not (_ENTRY.match(line) or _looks_new(line, found[-1][0]))):
-            found[-1] = [f"{found[-1][0]} {line.strip()}"]
+def _paragraphs(body: list[str]) -> list[str]:
+    """The logical lines of a section: a line that is indented, or begins no entry, continues the one before."""
+    found: list[str] = []
+    for line in filter(str.strip, body):
+        if found and (line.startswith(" ") or not (_ENTRY.match(line) or _looks_new(line, found[-1]))):
+            found[-1] = f"{found[-1]} {line.strip()}"
         else:
-            found.append([line.strip()])
+            found.append(line.strip())
     return found
 
 
@@ -137,19 +137,36 @@ def _prose(text: str) -> str:
         titles.append(match.group(0))
         return f"\0{len(titles) - 1}\0"
 
+    bullet = re.match(r"\s*[*-] ", text)
+    if bullet:  # an item of a list
+        return bullet.group(0) + _prose(text[bullet.end() :])
     text = _TITLE.sub(keep, text).replace("\\", "\\\\").replace("*", r"\*").replace("|", r"\|")
     text = re.sub(r"(?<=\w)_(?!\w)", r"\\_", text)
     return re.sub("\0(\\d+)\0", lambda match: titles[int(match.group(1))], text)
 
 
 def _annotations(thing: Any) -> dict[str, str]:
-    """The annotations of the parameters of a function or constructor, as they are written."""
+    """The annotations of the parameters of a function or constructor, as they are written; aliases are opened."""
     try:
         signature = inspect.signature(thing)
     except (TypeError, ValueError):
         return {}
-    texts = {name: p.annotation for name, p in signature.parameters.items() if isinstance(p.annotation, str)}
-    return {name: text for name, text in texts.items() if text != "Any" and not text.startswith("_")}
+    module = sys.modules.get(getattr(thing, "__module__", None) or "")
+    names = vars(module) if module else {}
+    found = {}
+    for name, parameter in signature.parameters.items():
+        text = parameter.annotation
+        if isinstance(text, str) and text != "Any":
+            found[name] = re.sub(r"[A-Za-z_]\w*", lambda match: _opened(match.group(0), names), text)
+    return found
+
+
+def _opened(name: str, names: Any) -> str:
+    """What an alias such as ``PerAxis`` stands for; any other name as it is."""
+    item = names.get(name)
+    if isinstance(item, (types.UnionType, types.GenericAlias)):
+        return re.sub(r"\b(?:\w+\.)+(?=\w)", "", str(item))
+    return name
 
 
 def _on_docstring(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:

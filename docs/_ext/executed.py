@@ -54,8 +54,8 @@ class Page:
         tree = ast.parse(body)
         last = ast.Expression(tree.body.pop().value) if isinstance(tree.body[-1], ast.Expr) else None
         where = f"<{self.name}>"
-        exec(compile(tree, where, "exec"), self.namespace)
-        return eval(compile(last, where, "eval"), self.namespace) if last else None
+        exec(compile(tree, where, "exec", dont_inherit=True), self.namespace)
+        return eval(compile(last, where, "eval", dont_inherit=True), self.namespace) if last else None
 
     def _commands(self, body: str) -> None:
         """Run the lines that begin with netwright."""
@@ -77,7 +77,11 @@ class Page:
         else:
             path, width = self.pictures / f"{stem}.png", round(figure.get_figwidth() * 96)
             figure.savefig(path, dpi=96 * SHARP)
-        options = ["class: drawn", f"alt: what the code above draws ({stem})", *([f"width: {width}px"] if width else [])]
+        options = [
+            "class: drawn",
+            f"alt: what the code above draws ({stem})",
+            *([f"width: {width}px"] if width else []),
+        ]
         return "\n".join(["```{image} " + f"/{FOLDER}/{path.name}", *(f":{option}" for option in options), "```"])
 
 

@@ -43,6 +43,17 @@ def style(gallery_conf: Any, filename: str) -> None:
     )
 
 
+def svg_scraper(block: Any, block_vars: dict[str, Any], gallery_conf: Any) -> str:
+    """The value of a block's last line, where it is a picture in SVG."""
+    value = block_vars["example_globals"].get("___")
+    if not isinstance(value, str) or not value.startswith("<svg"):
+        return ""
+    path = Path(next(block_vars["image_path_iterator"])).with_suffix(".svg")
+    path.write_text(value, encoding="utf-8")
+    shown = path.relative_to(gallery_conf["src_dir"]).as_posix()
+    return f"\n.. image:: /{shown}\n   :class: sphx-glr-single-img drawn\n   :alt: the network as a diagram\n"
+
+
 def settings(docs: Path) -> dict[str, Any]:
     """The settings of the gallery."""
     return {
@@ -53,9 +64,11 @@ def settings(docs: Path) -> dict[str, Any]:
         "within_subsection_order": place,
         "reset_modules": ("matplotlib", style),
         "reset_modules_order": "both",
+        "image_scrapers": ("matplotlib", svg_scraper),
         "image_srcset": ["2x"],
         "capture_repr": ("_repr_html_", "__repr__"),
         "ignore_repr_types": r"matplotlib|netwright|sklearn|numpy\.ndarray|None",
+        "thumbnail_size": (600, 400),
         "download_all_examples": False,
         "remove_config_comments": True,
         "show_memory": False,

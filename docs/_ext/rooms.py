@@ -8,11 +8,15 @@ room's page are those of its ``__init__.py``, where a comment stands above each 
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
+import inspect
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from docstrings import escaped
 
 import netwright
 
@@ -86,25 +90,92 @@ def _title(text: str, line: str = "=") -> list[str]:
     return [text, line * len(text), ""]
 
 
-def _summary(names: list[str]) -> list[str]:
-    return [".. autosummary::", "   :toctree: generated", "   :nosignatures:", "", *(f"   {n}" for n in names), ""]
+def _table(names: list[str], module: str, pages: dict[str, str]) -> list[str]:
+    """Names with the first lines of their docstrings, and their pages for the navigation."""
+    out = [".. list-table::", "   :widths: 22 78", "   :class: names", ""]
+    for name in names:
+        out += [f"   * - :py:obj:`{name} <{_home(module, name, pages)}>`", f"     - {first_line(module, name)}"]
+    own = [f"generated/{module}.{name}" for name in names if f"{module}.{name}" in pages]
+    return [*out, "", ".. toctree::", "   :hidden:", "", *(f"   {page}" for page in own), ""]
 
 
-def room_page(room: Room) -> str:
+def _home(module: str, name: str, pages: dict[str, str]) -> str:
+    """Where a name is described: a thing that two rooms have is described in the first."""
+    thing = getattr(importlib.import_module(module), name)
+    for full in pages:
+        if full.rpartition(".")[2] == name and _thing(full) is thing:
+            return full
+    return f"{module}.{name}"
+
+
+def _thing(full: str) -> Any:
+    module, _, name = full.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def first_line(module: str, name: str) -> str:
+    """The first line of a docstring; of plain data, what they are."""
+    thing = getattr(importlib.import_module(module), name)
+    if not callable(thing) or not str(getattr(thing, "__module__", "")).startswith("netwright"):
+        return f"``{escape(repr(thing), 70)}``"
+    return " ".join(escaped([(inspect.getdoc(thing) or "").partition("\n\n")[0]])).replace("\n", " ")
+
+
+def escape(text: str, limit: int) -> str:
+    """A repr that is not too long."""
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def page_of(module: str, name: str) -> str:
+    """The page of one name: a class with the methods that are its own, a function, or data."""
+    thing = getattr(importlib.import_module(module), name)
+    out = [*_title(name), f".. currentmodule:: {module}", ""]
+    if inspect.isclass(thing):
+        members = methods(thing)
+        out += [f".. autoclass:: {name}", *([f"   :members: {', '.join(members)}"] if members else [])]
+        return "\n".join([*out, "   :show-inheritance:" if _public_base(thing) else "", ""])
+    if inspect.isroutine(thing):
+        return "\n".join([*out, f".. autofunction:: {name}", ""])
+    return "\n".join([*out, f".. py:data:: {name}", f"   :value: {thing!r}", ""])
+
+
+def methods(cls: type) -> list[str]:
+    """The public methods that a class documents itself, or inherits from a base that has no page of its own."""
+    found: dict[str, None] = {}
+    for kind in cls.__mro__:
+        if not kind.__module__.startswith("netwright") or (kind is not cls and kind.__name__ in _public_names()):
+            continue
+        for name, item in vars(kind).items():
+            item = getattr(item, "fn", None) or getattr(item, "__func__", item)  # behind available_if, classmethod
+            said = (callable(item) or isinstance(item, property)) and item.__doc__
+            if said and not name.startswith("_") and name not in ("make", "merges"):
+                found.setdefault(name)
+    return list(found)
+
+
+def _public_base(cls: type) -> bool:
+    return any(base.__name__ in _public_names() for base in cls.__bases__)
+
+
+@functools.lru_cache(maxsize=1)
+def _public_names() -> frozenset[str]:
+    return frozenset(name for room in rooms() for name in room.names)
+
+
+def room_page(room: Room, pages: dict[str, str]) -> str:
     """The page of a room."""
-    out = [*_title(room.module), f".. automodule:: {room.module}", "", f".. currentmodule:: {room.module}", ""]
+    out = [*_title(room.module), f".. automodule:: {room.module}", ""]
     for title, names in room.groups.items():
-        out += [*(_title(title[:1].upper() + title[1:], "-") if title else []), *_summary(names)]
+        out += [*(_title(title[:1].upper() + title[1:], "-") if title else []), *_table(names, room.module, pages)]
     return "\n".join(out)
 
 
-def core_page() -> str:
+def core_page(pages: dict[str, str]) -> str:
     """The page of what authors of extensions use."""
     out = [*_title("netwright.core"), "What an author of a layer, a loss or an update rule uses.", ""]
     for title, (module, names) in CORE.items():
         name = f"netwright.core.{module}"
-        out += [*_title(title, "-"), f".. automodule:: {name}", "", f".. currentmodule:: {name}", ""]
-        out += _summary(names.split())
+        out += [*_title(title, "-"), f".. automodule:: {name}", "", *_table(names.split(), name, pages)]
     return "\n".join(out)
 
 
@@ -112,8 +183,7 @@ def index_page(found: list[Room]) -> str:
     """The first page: the front door and the rooms."""
     out = [
         *_title("API reference"),
-        "By convention ``import netwright as nw``. The front door loads a room when it is first used; it has the rooms,",
-        "and by their short names",
+        "By convention ``import netwright as nw``. A room is loaded when it is first used. The front door has the rooms, and",
         ", ".join(f":obj:`nw.{name} <{home}.{name}>`" for name, home in sorted(netwright._NAMES.items())) + ".",
         "",
         ".. list-table::",
@@ -141,11 +211,27 @@ def homes(found: list[Room]) -> dict[str, str]:
     return known
 
 
+def name_pages(found: list[Room]) -> dict[str, str]:
+    """The pages of all names, by full name."""
+    made: dict[str, str] = {}
+    listed = [(room.module, name) for room in found for name in room.names]
+    listed += [(f"netwright.core.{module}", name) for module, names in CORE.values() for name in names.split()]
+    for module, name in listed:
+        if _home(module, name, made) == f"{module}.{name}":
+            made[f"{module}.{name}"] = page_of(module, name)
+    return made
+
+
 def write_pages(folder: Path) -> None:
-    """Write all pages; a page that has not changed is left alone, so that Sphinx does not read it again."""
+    """Write all pages; one that has not changed is left alone, so that Sphinx does not read it again."""
     found = rooms()
-    pages = {"index": index_page(found), "core": core_page(), **{room.name: room_page(room) for room in found}}
-    folder.mkdir(exist_ok=True)
+    own = name_pages(found)
+    pages = {"index": index_page(found), "core": core_page(own)}
+    pages |= {room.name: room_page(room, own) for room in found}
+    pages |= {f"generated/{name}": text for name, text in own.items()}
+    (folder / "generated").mkdir(parents=True, exist_ok=True)
+    for stale in {*folder.rglob("*.rst")} - {folder / f"{name}.rst" for name in pages}:
+        stale.unlink()
     for name, text in pages.items():
         path = folder / f"{name}.rst"
         if not path.exists() or path.read_text(encoding="utf-8") != text:

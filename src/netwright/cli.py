@@ -218,6 +218,14 @@ def _train(parser: argparse.ArgumentParser) -> None:
         help="share of the other rows that decides when to stop (default: 0.1)",
     )
     data.add_argument("--image-size", metavar="PIXELS", type=_image_size, help="64 or 48x64 (default: the most common)")
+    _add_model(parser)
+    _add_loop(parser)
+    _add_output(parser)
+    parser.add_argument("--quiet", action="store_true", help="print the folder of the run and nothing else")
+    parser.set_defaults(name=None)
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
     model = parser.add_argument_group("model, as code or as a name that `netwright list` shows")
     model.add_argument("--network", metavar="EXPR", help="such as 'ReLU(64) >> Softmax(3)' (default: chosen by data)")
     model.add_argument("--loss", metavar="EXPR", help="such as 'Huber()' (default: cross-entropy, or MSE)")
@@ -225,6 +233,9 @@ def _train(parser: argparse.ArgumentParser) -> None:
         "--optimizer", metavar="EXPR", help="such as 'SGD(cosine(0.1), momentum=0.9)' (default: by data)"
     )
     model.add_argument("--regularizer", metavar="EXPR", help="such as 'l2(1e-4)' (default: by data)")
+
+
+def _add_loop(parser: argparse.ArgumentParser) -> None:
     loop = parser.add_argument_group("training")
     loop.add_argument(
         "--epochs",
@@ -247,9 +258,6 @@ def _train(parser: argparse.ArgumentParser) -> None:
     )
     loop.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda, ... (default: auto)")
     loop.add_argument("--seed", metavar="N", type=_seed, default=0, help="of splits, weights and order (default: 0)")
-    _add_output(parser)
-    parser.add_argument("--quiet", action="store_true", help="print the folder of the run and nothing else")
-    parser.set_defaults(name=None)
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:

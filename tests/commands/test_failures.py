@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,6 @@ import pytest
 import netwright as nw
 from netwright.cli import main
 from netwright.report import Evaluation
-
-
-def table(path: str | Path) -> list[dict[str, str]]:
-    with Path(path).open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
-
 
 TINY = ["--network", "Flatten() >> Softmax(10)", "--epochs", "1", "--no-report"]
 

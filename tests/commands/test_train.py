@@ -244,4 +244,4 @@ def test_mnist_has_a_test_split_of_its_own(
     assert main(["train", "mnist", *TINY, "--out", "run", "--batch-size", "500"]) == 0
     assert "54,000 for training, 6,000 for validation, 10,000 for test" in capsys.readouterr().out
     assert len(table("run/predictions.csv")) == 10_000
-    assert "'--test'" not in fails("train", "mnist", "--test", "0.5", *TINY)
+    assert "--test: expected none for mnist, got 0.5." in fails("train", "mnist", "--test", "0.5", *TINY)

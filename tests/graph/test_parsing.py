@@ -88,7 +88,7 @@ def test_a_deep_network_is_no_deep_nesting() -> None:
         ("Conv(3)", r"expected options that Conv takes, got Conv\(3\) \(.*missing 1 required"),
         ("Conv", r"expected options that Conv takes, got Conv\(\) \(.*missing 2 required"),
         ("ReLU(1, 2, 3)", r"expected options that ReLU takes, got ReLU\(1, 2, 3\)"),
-        ("Reshape(sizes=3)", r"expected options that Reshape takes"),
+        ("Reshape(sizes=3)", r"Reshape: expected one of its options, got 'sizes'"),
         ("3", r"network '3': expected layers joined by >> and \|, got 3"),
         ("'ReLU(4)'", r"expected layers joined by >> and \|"),
         ("HeNormal()", r"expected layers joined by >> and \|, got HeNormal\(\)"),

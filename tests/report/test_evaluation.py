@@ -14,44 +14,10 @@ from sklearn import metrics
 import netwright as nw
 from netwright.core import storage
 from netwright.core.errors import CorruptFile, InvalidData
-from netwright.layers import Conv, Flatten, Linear, MaxPool, ReLU, Softmax, Tanh
 from netwright.report import Evaluation, evaluate
 from netwright.report.evaluation import scores_of
 from netwright.report.tables import class_table
 from netwright.report.words import figures, percent
-
-
-@pytest.fixture(scope="module")
-def digits() -> tuple[np.ndarray, np.ndarray]:
-    X, y = nw.data.load_digits()
-    return X[:500], y[:500]
-
-
-@pytest.fixture(scope="module")
-def classifier(digits: tuple[np.ndarray, np.ndarray]) -> Any:
-    X, y = digits
-    network = Conv(4, 3) >> ReLU() >> MaxPool(2) >> Flatten() >> ReLU(16) >> Softmax(10)
-    rule = nw.optim.Adam(0.01)
-    made = nw.Classifier(network, optimizer=rule, epochs=2, validation=(X[300:350], y[300:350]), random_state=0)
-    return made.fit(X[:300], y[:300])
-
-
-@pytest.fixture(scope="module")
-def evaluation(classifier: Any, digits: tuple[np.ndarray, np.ndarray]) -> Evaluation:
-    X, y = digits
-    return evaluate(classifier, X[350:], y[350:], target="digit", rows=np.arange(350, 500))
-
-
-@pytest.fixture(scope="module")
-def regressor() -> Any:
-    X, y = points()
-    return nw.Regressor(Tanh(8) >> Linear(1), epochs=3, random_state=0).fit(X, y)
-
-
-def points() -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(120, 3))
-    return X, 1e5 + 1e4 * X.sum(1) + rng.normal(size=120)
 
 
 def test_scores_are_those_of_scikit_learn() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from typing import Any
@@ -33,9 +34,8 @@ def test_a_plot_becomes_an_element_of_the_page() -> None:
     )
     assert first == again
     assert dict(matplotlib.rcParams) == before
-    page = Page(first + other)
-    require_self_contained(first, page)
-    names = [value for name, value in page.attributes if name == "id"]
+    assert "http" not in first
+    names = re.findall(r" id=\"([^\"]+)\"", first + other)
     assert len(set(names)) == len(names)
     assert names
     targets = re.findall(r"url\(#([^)]+)\)", first + other) + re.findall(r"href=\"#([^\"]+)\"", first + other)
@@ -49,8 +49,6 @@ def test_a_plot_becomes_an_element_of_the_page() -> None:
 
 def test_pictures_keep_their_pixels() -> None:
     image = pytest.importorskip("PIL.Image")
-    import base64
-
     for shape in ((1, 5, 7), (3, 5, 7)):
         pixels = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
         address = png_uri(pixels)

@@ -63,4 +63,4 @@ def test_images_come_in_channels_last():
         assert x.is_contiguous(memory_format=torch.channels_last)
         assert torch.equal(x, images[target])
     assert torch.equal(batches.head(3)[0], images[:3])
-    assert torch.equal(torch.cat([x for (x,), _, _ in batches.in_order(2)]), images)
+    assert torch.equal(torch.cat([x for (x,) in batches.in_order(2)]), images)

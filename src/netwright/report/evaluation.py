@@ -39,7 +39,8 @@ class Evaluation:
 
     Parameters
     ----------
-    task : "classify" or "regress". target : what is predicted, its name.
+    task : "classify" or "regress".
+    target : what is predicted, its name.
     classes : the labels as text, for classification.
     true, predicted : numbers of classes (n,) int64, or values (n,) float64.
     probability : of the predicted class, and of the true one, (n, 2); None where the model gives none.
@@ -110,12 +111,12 @@ class Evaluation:
         return made
 
     def _check(self) -> None:
-        """That the arrays belong together; an IndexError or KeyError tells that they do not."""
+        """That the arrays belong together; an error tells that they do not."""
         n, k = len(self.true), len(self.shown)
         lengths = {len(self.predicted), len(self.rows), n if self.probability is None else len(self.probability)}
         samples = {k if self.images is None else len(self.images), *map(len, self.cells.values()), k}
         if lengths != {n} or samples != {k} or self.task not in ("classify", "regress"):
-            raise KeyError("lengths that agree")
+            raise ValueError(f"arrays of {n} rows and of {sorted(lengths)}, samples of {k} and of {sorted(samples)}")
         self.rows[self.shown]
         if self.task == "classify":
             names = np.array(self.classes)

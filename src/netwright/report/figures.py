@@ -12,6 +12,7 @@ import html
 import io
 import re
 import struct
+import warnings
 import zlib
 from collections.abc import Callable
 from importlib import import_module
@@ -20,10 +21,11 @@ from typing import Any
 import numpy as np
 
 INK = "#010203"
-WIDEST = 1600  # pixels of a diagram
+WIDEST, CAPTION = 1600, 24  # pixels: of a diagram, of the line below it
 _SETTINGS = {
     "svg.fonttype": "none",
     "font.size": 9.5,
+    "font.family": ["sans-serif"],
     "figure.facecolor": "none",
     "axes.facecolor": "none",
     "savefig.facecolor": "none",
@@ -57,13 +59,21 @@ def inline(name: str, label: str, draw: Callable[[], Any]) -> str:
     InvalidParameter : matplotlib is not installed.
     """
     matplotlib = import_module("matplotlib")
-    with matplotlib.rc_context({**_SETTINGS, "svg.hashsalt": f"netwright {name}"}):
+    settings = {**_SETTINGS, "font.sans-serif": _fonts(), "svg.hashsalt": f"netwright {name}"}
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)  # the browser has it
         drawn = draw()
         first = drawn.flat[0] if isinstance(drawn, np.ndarray) else drawn
         figure = first.get_figure(root=True) if hasattr(first, "get_figure") else first
         stream = io.BytesIO()
         figure.savefig(stream, format="svg", dpi=144, metadata={"Date": None, "Creator": None})
     return adapt(stream.getvalue().decode(), name, label)
+
+
+def _fonts() -> list[str]:
+    """Installed fonts as wide as those that a browser takes for the page, so that texts are centred where they are."""
+    installed = {font.name for font in import_module("matplotlib.font_manager").fontManager.ttflist}
+    return [*(name for name in ("Arial", "Helvetica", "Liberation Sans") if name in installed), "DejaVu Sans"]
 
 
 def sized(width: float, height: float, layout: str = "constrained") -> Any:
@@ -87,7 +97,7 @@ def trimmed(svg: str) -> str:
 
     The sides are those of the boxes and lines, 12 pixels further out.
     """
-    svg = re.sub(r"<text [^>]*>[^<]*multiply-accumulates a sample</text>", "", svg)
+    svg, captions = re.subn(r"<text [^>]*>[^<]*multiply-accumulates a sample</text>", "", svg)
     head, _, body = svg.partition(">")
     spans = [
         (float(x), float(x) + float(wide))
@@ -100,7 +110,7 @@ def trimmed(svg: str) -> str:
     left = min(*points, *(x for x, _ in spans), spans[0][0]) - 12
     wide = max(*points, *(x for _, x in spans), spans[0][1]) + 12 - left
     natural = min(wide, WIDEST)
-    box = f'viewBox="{left:.1f} 0 {wide:.1f} {float(size[1]):.1f}" width="{natural:.1f}"'
+    box = f'viewBox="{left:.1f} 0 {wide:.1f} {float(size[1]) - CAPTION * captions:.1f}" width="{natural:.1f}"'
     return f"{head.replace(size[0], box)}>{body}"
 
 

@@ -58,6 +58,8 @@ th, td { padding: 6px 18px 6px 0; border-bottom: 1px solid var(--line); }
 th:last-child, td:last-child { padding-right: 0; }
 tfoot td { border-bottom: 0; font-weight: 600; }
 td { vertical-align: top; overflow-wrap: anywhere; }
+.many { min-width: 620px; }
+.many td { overflow-wrap: break-word; }
 .n { text-align: right; white-space: nowrap; overflow-wrap: normal; }
 .bad { color: var(--bad); }
 .bar { background: linear-gradient(to right, rgba(var(--shade), 0.2) var(--share), transparent var(--share)) no-repeat
@@ -154,7 +156,8 @@ def table(
     above = f"<thead><tr>{head}</tr></thead>" if any(headings) else ""
     body = "".join(f"<tr>{''.join(map(_cell, row, kinds))}</tr>" for row in rows)
     below = f"<tfoot><tr>{''.join(map(_cell, foot, kinds))}</tr></tfoot>" if foot else ""
-    return f'<div class="scroll"><table>{above}<tbody>{body}</tbody>{below}</table></div>'
+    many = ' class="many"' if len(headings) > 5 else ""
+    return f'<div class="scroll"><table{many}>{above}<tbody>{body}</tbody>{below}</table></div>'
 
 
 class Cell(str):

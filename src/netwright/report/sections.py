@@ -47,12 +47,12 @@ def key_figures(estimator: Any, evaluation: Evaluation | None, run: dict[str, An
             items.append(("test R²", f"{scores['r2']:.4f}", "1 is perfect, 0 is the mean"))
     validation = measured(run, "scores", "validation", "accuracy")
     if validation is not None:
-        chose = "the rows that chose the epoch" if estimator.patience is not None else "held out from training"
+        chose = "rows that chose the epoch" if estimator.patience is not None else "held out from training"
         items.append(("validation accuracy", percent(validation), chose))
-    items.append(("parameters", f"{summary.parameters:,}", f"{summary.macs:,} MACs a sample"))
+    items.append(("parameters", f"{summary.parameters:,}", f"{summary.macs:,} MACs"))
     if len(history):
         seconds = sum(record.get("seconds", 0.0) for record in history)
-        best = f"lowest loss: epoch {estimator.best_epoch_}" if estimator.best_epoch_ else ""
+        best = f"best: epoch {estimator.best_epoch_}" if estimator.best_epoch_ else ""
         items.append(("epochs", f"{len(history):,}", best))
         items.append(("training time", _duration(seconds), f"{figures(seconds / len(history), 2)} s an epoch"))
     return items

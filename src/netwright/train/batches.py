@@ -7,6 +7,7 @@ is merged into the one before it, so that batch normalisation always has two row
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import repeat
 from typing import Any
 
 import torch
@@ -93,22 +94,27 @@ class Batches:
             yield self._shaped(self.inputs), self.target, self.weight
             return
         rows = order(self.seed, epoch, self.n).to(self.inputs[0].device)
+        sizes = [stop - start for start, stop in self.bounds]
         if sum(x.numel() * x.element_size() for x in self.inputs) <= ONCE:
-            inputs, target, weight = self._take(rows)
-            for start, stop in self.bounds:
-                w = None if weight is None else weight[start:stop]
-                yield self._shaped(tuple(x[start:stop] for x in inputs)), _cut(target, start, stop), w
+            yield from self._cut(*self._take(rows), sizes)
             return
-        for start, stop in self.bounds:
-            inputs, target, weight = self._take(rows[start:stop])
+        for some in rows.split(sizes):
+            inputs, target, weight = self._take(some)
             yield self._shaped(inputs), target, weight
 
-    def in_order(self, rows: int) -> Iterator[Batch]:
-        """All rows in their own order, `rows` at a time; for evaluation."""
+    def _cut(self, inputs: tuple[torch.Tensor, ...], target: Any, weight: Any, sizes: list[int]) -> Iterator[Batch]:
+        """All batches of gathered rows as views."""
+        several = isinstance(target, tuple)
+        columns = zip(*(self._shaped((x,), i)[0].split(sizes) for i, x in enumerate(inputs)), strict=True)
+        targets = zip(*(t.split(sizes) for t in target), strict=True) if several else target.split(sizes)
+        weights = repeat(None, len(sizes)) if weight is None else weight.split(sizes)
+        return zip(columns, targets, weights, strict=True)
+
+    def in_order(self, rows: int) -> Iterator[tuple[torch.Tensor, ...]]:
+        """The inputs of all rows in their own order, `rows` at a time; for evaluation."""
         for start in range(0, self.n, rows):
             stop = min(start + rows, self.n)
-            weight = None if self.weight is None else self.weight[start:stop]
-            yield self._shaped(tuple(x[start:stop] for x in self.inputs)), _cut(self.target, start, stop), weight
+            yield self._shaped(tuple(x[start:stop] for x in self.inputs))
 
     def head(self, rows: int) -> tuple[torch.Tensor, ...]:
         """The inputs of the first rows."""
@@ -123,11 +129,7 @@ class Batches:
         weight = None if self.weight is None else self.weight.index_select(0, rows)
         return tuple(x.index_select(0, rows) for x in self.inputs), target, weight
 
-    def _shaped(self, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        if not any(self.images):
-            return inputs
-        return tuple(x.permute(0, 3, 1, 2) if image else x for x, image in zip(inputs, self.images, strict=True))
-
-
-def _cut(target: Any, start: int, stop: int) -> Any:
-    return tuple(t[start:stop] for t in target) if isinstance(target, tuple) else target[start:stop]
+    def _shaped(self, inputs: tuple[torch.Tensor, ...], first: int = 0) -> tuple[torch.Tensor, ...]:
+        """Images as (n, channels, height, width) again; `first` is the place of the first of these inputs."""
+        images = self.images[first : first + len(inputs)]
+        return tuple(x.permute(0, 3, 1, 2) if image else x for x, image in zip(inputs, images, strict=True))

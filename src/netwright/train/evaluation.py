@@ -71,7 +71,7 @@ def forward(module: torch.nn.Module, rows: Batches, precision: Precision) -> Any
     module.eval()
     outputs = []
     with torch.inference_mode(), precision.context():
-        for inputs, _, _ in rows.in_order(max(1, min(ROWS, BYTES // per_row))):
+        for inputs in rows.in_order(max(1, min(ROWS, BYTES // per_row))):
             outputs.append(_in_dtype(module(*inputs), precision.dtype))
     return joined(outputs)
 

@@ -78,6 +78,7 @@ def _epoch(run: Run, tell: dict[str, list[Hook]]) -> dict[str, Any]:
     module, flat, objective, context = run.module, run.flat, run.objective, run.precision.context
     step, average, seen = direct_step(run.update), Averaging(run), Collected(run)
     penalties = [(part, *flat.front(part.biases)) for part in run.penalties]
+    every_step = run.optimizer.every_step
     projections = [part for part in run.penalties if part.projects]
     module.train()
     _tell(tell["on_epoch_start"], run)
@@ -85,7 +86,7 @@ def _epoch(run: Run, tell: dict[str, list[Hook]]) -> dict[str, Any]:
     for run.batch, (inputs, target, weight) in enumerate(run.batches(run.epoch)):  # noqa: B020 (it counts in the run)
         for hook in tell["on_batch_start"]:
             hook(run)
-        if run.optimizer.every_step:
+        if every_step:
             run.set_rate(run.epoch + run.batch / len(run.batches))
 
         flat.gradient.zero_()

@@ -17,12 +17,12 @@ from sklearn import metrics
 
 import netwright as nw
 from netwright.core.errors import InvalidData, InvalidParameter
-from netwright.layers import Conv, Flatten, Linear, MaxPool, ReLU, Softmax, Tanh
+from netwright.layers import Linear, Softmax, Tanh
 from netwright.report import Evaluation, evaluate, write_report
 from netwright.report.stored import open_run
 from netwright.report.words import figures, percent
 
-HOSTILE = ["<script>alert(1)</script>", "\"&amp;'", "$x_{", "</section><img src=x>", "a\nb"]
+HOSTILE = ["<script>alert(1)</script>", "\"&amp;'", "$x_{", "</section><img src=x>", "a\nb", "数字", "$\\frac{1}$"]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -61,27 +61,6 @@ class Page(HTMLParser):
     @property
     def text(self) -> str:
         return " ".join(" ".join(self.words).split())
-
-
-@pytest.fixture(scope="module")
-def digits() -> tuple[np.ndarray, np.ndarray]:
-    X, y = nw.data.load_digits()
-    return X[:500], y[:500]
-
-
-@pytest.fixture(scope="module")
-def classifier(digits: tuple[np.ndarray, np.ndarray]) -> Any:
-    X, y = digits
-    network = Conv(4, 3) >> ReLU() >> MaxPool(2) >> Flatten() >> ReLU(16) >> Softmax(10)
-    rule = nw.optim.Adam(0.01)
-    made = nw.Classifier(network, optimizer=rule, epochs=2, validation=(X[300:350], y[300:350]), random_state=0)
-    return made.fit(X[:300], y[:300])
-
-
-@pytest.fixture(scope="module")
-def evaluation(classifier: Any, digits: tuple[np.ndarray, np.ndarray]) -> Evaluation:
-    X, y = digits
-    return evaluate(classifier, X[350:], y[350:], target="digit", rows=np.arange(350, 500))
 
 
 @pytest.fixture(scope="module")

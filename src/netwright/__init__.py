@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from netwright import models as models
     from netwright import optim as optim
     from netwright import plots as plots
+    from netwright import report as report
     from netwright import train as train
     from netwright.core.registry import register as register
     from netwright.estimators import Classifier as Classifier
@@ -50,6 +51,7 @@ _ROOMS = (
     "models",
     "optim",
     "plots",
+    "report",
     "train",
 )
 _NAMES = {

@@ -74,6 +74,7 @@ def test_a_saved_estimator_predicts_the_same_bits(kind, way, tmp_path):
             again = nw.load(tmp_path / "second.nw")
     assert (again.predict(X) == estimator.predict(X)).all()
     assert again.history_.records == estimator.history_.records
+    assert list(again.history_[-1]["update_ratio"]) == list(estimator.history_[-1]["update_ratio"])
     assert again.n_features_in_ == 6
     assert again.get_params(deep=False)["regularizer"] == estimator.regularizer
     again.partial_fit(X, y)
@@ -130,6 +131,7 @@ WRONG = [
     ({"precision": "bf15"}, r"\(precision\).*'bf15'\. Did you mean 'bf16'\?"),
     ({"optimizer": 3}, r"\(optimizer\): expected None or its text or an update rule of nw\.optim, got 3"),
     ({"optimizer": "Adm(0.1)"}, r"got 'Adm'\. Did you mean 'Adam'\?"),
+    ({"optimizer": "ReLU(3)"}, r"optimizer: expected one of Adadelta, .*written as a call, got 'ReLU\(3\)'"),
     ({"loss": "mse"}, r"got 'mse'\. Did you mean 'MSE'\?"),
     ({"network": 3}, r"network: expected layers joined by >>, their text, a torch module, or None, got 3"),
     ({"network": "RelU(3) >> Softmax(2)"}, r"Did you mean 'ReLU'\?"),

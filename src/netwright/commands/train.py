@@ -60,8 +60,8 @@ class Watch:
     def on_fit_start(self, run: Any) -> None:
         """Say what was done to columns, and show the network."""
         if not self.quiet:
-            if self.estimator._inputs.notes:
-                say("columns", self.estimator._inputs.notes)
+            if self.estimator.notes_:
+                say("columns", self.estimator.notes_)
             say("network", repr(self.estimator.network_))
             say("rule", describe(self.estimator, run))
             show(str(self.estimator.network_.summary()))

@@ -163,13 +163,14 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
         self._inputs.fit(rows, weight, given is None, self.categories)
         inputs = self._inputs.transform(_first(rows))
         self._inputs.shapes = shapes = tuple(array.shape[1:] for array in inputs)
-        loss = value_of(self.loss)
+        loss = value_of(self.loss, "loss")
         if given is None:
             self.network_ = choose(shapes[0], self._target.head(loss), self._target.outputs, self._inputs.cardinalities)
             self._say(f"network chosen for samples of shape {shapes[0]}: {self.network_!r}")
         else:
             self.network_ = close(given, shapes, self._inputs.cardinalities) if isinstance(given, Expression) else given
-        for note in self._inputs.notes:
+        self.notes_ = self._inputs.notes
+        for note in self.notes_:
             self._say(note)
         module = build_module(self.network_, derive(self.seed_, "network"))
         body, self._link = split_heads(module)
@@ -193,10 +194,10 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
         return Run(
             module=body,
             objective=self._objective(),
-            optimizer=value_of(self.optimizer) or Adam(),
+            optimizer=value_of(self.optimizer, "optimizer") or Adam(),
             precision=self._precision,
             score=self._score,
-            penalties=parts_of(value_of(self.regularizer)),
+            penalties=parts_of(value_of(self.regularizer, "regularizer")),
             average=self.average,
             seed=derive(self.seed_, "training"),
             history=history,

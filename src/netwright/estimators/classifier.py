@@ -58,6 +58,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):
     network_ : the closed network. module_ : its torch module. loss_function_ : the loss.
     history_ : a record an epoch (see `netwright.train.History`). loss_curve_ : its training losses.
     n_iter_ : epochs trained. best_epoch_ : the epoch with the lowest monitored loss.
+    notes_ : what was done to which column of a table, in sentences.
     n_features_in_, feature_names_in_ : as in scikit-learn. seed_ : the seed that random_state gave.
 
     Examples

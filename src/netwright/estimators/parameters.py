@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from netwright.core import registry
+from netwright.core.errors import InvalidParameter, problem
 from netwright.core.validation import (
     Constraint,
     boolean,
@@ -46,9 +48,21 @@ CONSTRAINTS: Mapping[str, Constraint] = {
 }
 
 
-def value_of(item: Any) -> Any:
-    """A value, or the one that a text such as ``"Adam(0.001)"`` describes."""
-    return parse_value(item) if isinstance(item, str) else item
+def value_of(item: Any, family: str) -> Any:
+    """A value, or the one that a text such as ``"Adam(0.001)"`` describes.
+
+    Raises
+    ------
+    InvalidParameter : a text that describes something of another family.
+    """
+    if not isinstance(item, str):
+        return item
+    made = parse_value(item)
+    if getattr(made, "family", None) != family:
+        raise InvalidParameter(
+            problem(family, f"one of {', '.join(registry.names(family))}, written as a call", repr(item))
+        )
+    return made
 
 
 def parts_of(regularizer: Any) -> tuple[Any, ...]:

@@ -52,7 +52,7 @@ def to_content(estimator: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         "inputs": inputs,
         "target": estimator._target.to_state(),
         "precision": {"autocast": estimator._precision.autocast, "channels_last": estimator._precision.channels_last},
-        "history": estimator.history_.records,
+        "history": [_in_order(record) for record in estimator.history_.records],
         "output_shapes": estimator._output_shapes,
         "seed": estimator.seed_,
         "best_epoch": estimator.best_epoch_,
@@ -90,7 +90,8 @@ def restore(estimator: Any, content: dict[str, Any], tensors: dict[str, np.ndarr
     estimator.loss_function_ = from_json(content["loss"])
     estimator._link = split_heads(module)[1]
     target.expect(tuple(tuple(shape) for shape in content["output_shapes"]), estimator._link)
-    estimator.history_ = History(content["history"])
+    estimator.history_ = History([_as_record(items) for items in content["history"]])
+    estimator.notes_ = estimator._inputs.notes
     estimator.n_iter_ = len(estimator.history_)
     estimator.loss_curve_ = estimator.history_["train_loss"]
     estimator._output_shapes = tuple(tuple(shape) for shape in content["output_shapes"])
@@ -120,6 +121,15 @@ def _restored(item: Any) -> Any:
     if isinstance(item, dict) and "$dict" in item:
         return dict(item["$dict"])
     return from_json(item)
+
+
+def _in_order(record: dict[str, Any]) -> list[Any]:
+    """A record as pairs, because JSON in canonical form sorts keys and the order of layers would be lost."""
+    return [[name, _in_order(item) if isinstance(item, dict) else item] for name, item in record.items()]
+
+
+def _as_record(pairs: list[Any]) -> dict[str, Any]:
+    return {name: _as_record(item) if isinstance(item, list) else item for name, item in pairs}
 
 
 def _native(item: Any) -> Any:

@@ -14,7 +14,6 @@ from netwright.report.figures import adapt, inline, png_uri, sized, trimmed, wid
 from netwright.report.page import beside, bullets, cards, columns, figure, section, table, text, titled
 from netwright.report.tables import class_table, mistake_table, network_table, settings_table
 from netwright.report.words import figures, measured, percent, plural, table_in
-from netwright.train import History
 
 TALL, WIDE, BROAD, FLAT = (5.2, 6.1), (5.2, 2.75), (10.2, 4.4), (8.4, 3.6)  # inches; a column of the page has 5.2
 NARROW = 420  # pixels; a diagram of that width stands beside the table
@@ -72,7 +71,7 @@ def training_section(estimator: Any) -> str:
     """Curves of losses and scores; update ratios and dead units."""
     if not len(estimator.history_):
         return section("Training", "The run ended before its first epoch was over: there is nothing to show.")
-    layers = _by_layer(estimator)
+    layers = estimator.history_
     curves = optional("curves", "Training curves", lambda: plots.training_curves(estimator, figure=sized(*TALL)))
     ratios = optional("ratios", "Update ratios", lambda: plots.update_ratios(layers, ax=_axes(*WIDE)))
     dead = optional("dead", "Dead units", lambda: plots.dead_units(layers, ax=_axes(*WIDE)))
@@ -84,18 +83,6 @@ def training_section(estimator: Any) -> str:
     silent = "Rectified units that are 0 for all probe rows: they learn nothing."
     health += titled("Dead units", figure(dead, silent, lines=True))
     return section("Training", lead + scaled, columns(losses, health))
-
-
-def _by_layer(estimator: Any) -> History:
-    """The history with layers in the order of the network; a file keeps them in that of the alphabet."""
-    order = {name: place for place, (name, _) in enumerate(estimator.module_.named_modules())}
-
-    def sorted_(item: Any) -> Any:
-        if not isinstance(item, dict):
-            return item
-        return {name: item[name] for name in sorted(item, key=lambda name: (order.get(name, len(order)), name))}
-
-    return History([{key: sorted_(item) for key, item in record.items()} for record in estimator.history_])
 
 
 def test_section(evaluation: Evaluation) -> str:

@@ -46,7 +46,7 @@ class Flat:
     theta : parameter of shape (P,); its storage is that of all the module's parameters.
     gradient : tensor (P,), the storage of all their gradients.
     weights : how many of the P entries, at the front, belong to parameters with two axes or more.
-    segments : one `Segment` a parameter, in the order of the vector.
+    segments : one `Segment` a parameter, in the order of the vector. layers : in the order of the module.
 
     Raises
     ------
@@ -70,6 +70,7 @@ class Flat:
             raise InvalidParameter(
                 problem(type(module).__name__, "trainable parameters of one dtype and device", got, "Use .to(...).")
             )
+        self.layers = list(dict.fromkeys(layer_of(name) for name, _ in named))
         named.sort(key=lambda item: item[1].ndim < 2)
         self.parameters = [p for _, p in named]
         self.weights = sum(p.numel() for p in self.parameters if p.ndim >= 2)
@@ -84,8 +85,7 @@ class Flat:
             strides = _strides(p)
             p.data = data[start:stop].as_strided(p.shape, strides)
             p.grad = self.gradient[start:stop].as_strided(p.shape, strides)
-            layer = plain_name(name.rpartition(".")[0]) or name
-            self.segments.append(Segment(name, layer, start, stop))
+            self.segments.append(Segment(name, layer_of(name), start, stop))
             start = stop
 
     def front(self, biases: bool) -> tuple[torch.Tensor, torch.Tensor]:
@@ -101,11 +101,16 @@ class Flat:
 
     def layer_norms(self, vector: torch.Tensor) -> dict[str, torch.Tensor]:
         """The Euclidean norm of a vector of the same layout, by layer."""
-        squares: dict[str, torch.Tensor] = {}
+        squares = {layer: vector.new_zeros(()) for layer in self.layers}
         for segment in self.segments:
             part = vector[segment.start : segment.stop]
-            squares[segment.layer] = squares.get(segment.layer, 0) + part.dot(part)
+            squares[segment.layer] = squares[segment.layer] + part.dot(part)
         return {layer: square.sqrt() for layer, square in squares.items()}
+
+
+def layer_of(name: str) -> str:
+    """The layer that a parameter belongs to."""
+    return plain_name(name.rpartition(".")[0]) or name
 
 
 def plain_name(path: str) -> str:

@@ -15,6 +15,7 @@ import re
 import shlex
 import sys
 import tempfile
+import textwrap
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ import numpy as np
 
 BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 FOLDER = "_executed"  # of the pictures, below the folder of the pages
+WIDTH = 108  # characters of a line of output
 SHARP = 2.0  # pixels of a picture for each pixel of the page
 
 
@@ -113,8 +115,14 @@ def _tells(value: Any) -> bool:
 
 
 def _literal(text: str) -> str:
-    plain = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text).rstrip()
-    return "\n".join(["```{code-block} text", ":class: output", "", plain, "```"])
+    lines = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text).rstrip().splitlines()
+    wrapped = [part for line in lines for part in ([line] if len(line) <= WIDTH or "  " in line else _wrapped(line))]
+    return "\n".join(["```{code-block} text", ":class: output", "", *wrapped, "```"])
+
+
+def _wrapped(line: str) -> list[str]:
+    """A line that is too long for the page; tables, which have columns, are left as they are."""
+    return textwrap.wrap(line, WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
 def with_outputs(name: str, text: str, pictures: Path) -> str:

@@ -13,8 +13,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from netwright import checks as checks
-    from netwright import classical as classical
     from netwright import data as data
     from netwright import estimators as estimators
     from netwright import graph as graph
@@ -41,8 +39,6 @@ if TYPE_CHECKING:
 __version__ = "0.1.0.dev0"
 
 _ROOMS = (
-    "checks",
-    "classical",
     "data",
     "estimators",
     "graph",

@@ -48,7 +48,7 @@ def test_the_probe_sees_what_is_loaded(package: Path) -> None:
 
 
 def test_the_classical_half_runs_without_torch(package: Path) -> None:
-    assert "torch" not in loaded_by(package, "import netwright.classical")
+    assert "torch" not in loaded_by(package, "import netwright.data")
 
 
 def test_training_needs_no_plots_and_no_frames(package: Path) -> None:

@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types house bench clean env-test env-dev
+.PHONY: help demo test check lint types house bench docs clean env-test env-docs env-dev
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile
@@ -34,8 +34,13 @@ house: env-dev
 bench: env-test ## measure netwright against its peers, in ratios (minutes)
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
+docs: env-docs ## build the site into docs/_build/html; all code on it is run (minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html $(ARGS)
+	@echo "docs/_build/html/index.html"
+
 clean: ## remove the environment, caches and built packages
 	@rm -rf .venv build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	@rm -rf docs/_build docs/_executed docs/api docs/gallery docs/sg_execution_times.rst
 	@find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 # The environment. Its stamps are looked at under a lock, so that two runs of make at once do not install twice.
@@ -50,7 +55,7 @@ os.execvp(sys.argv[2], sys.argv[2:])
 endef
 export LOCKED
 
-env-test env-dev: env-%:
+env-test env-docs env-dev: env-%:
 	@mkdir -p $(VENV)
 	+@$(PYTHON) -c "$$LOCKED" $(VENV)/.lock $(MAKE) -s --no-print-directory $(VENV)/.installed-$*
 
@@ -64,6 +69,11 @@ $(VENV)/.installed-torch: constraints.txt
 $(VENV)/.installed-test: $(VENV)/.installed-torch pyproject.toml
 	@echo "netwright: installing netwright and what its tests need"
 	@$(PIP) install -c constraints.txt -e '.[test]'
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed-torch pyproject.toml
+	@echo "netwright: installing netwright and what its site needs"
+	@$(PIP) install -c constraints.txt -e '.[docs]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed-test

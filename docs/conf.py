@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")  # pictures and figures do not depend on the number of cores
+    os.environ.setdefault(
+        _variable, "1"
+    )  # pictures and figures do not depend on the number of cores
 os.environ.setdefault("MPLBACKEND", "Agg")
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
-from gallery import settings as gallery_settings  # noqa: E402
-
 import netwright  # noqa: E402
+from gallery import settings as gallery_settings  # noqa: E402
 
 project = "netwright"
 author = "The netwright developers"
@@ -55,7 +56,11 @@ html_favicon = "_static/mark.svg"
 html_show_sourcelink = False
 html_sidebars = {"index": [], "installation": [], "results": [], "changelog": []}
 html_theme_options = {
-    "logo": {"image_light": "_static/mark.svg", "image_dark": "_static/mark.svg", "text": "netwright"},
+    "logo": {
+        "image_light": "_static/mark.svg",
+        "image_dark": "_static/mark.svg",
+        "text": "netwright",
+    },
     "header_links_before_dropdown": 8,
     "navbar_align": "left",
     "show_prev_next": False,
@@ -72,4 +77,7 @@ copybutton_prompt_is_regexp = True
 
 def setup(app: Any) -> None:
     """The folder must be there: where a build fails early, the theme would write its logo in the folder's place."""
-    app.connect("builder-inited", lambda app: (Path(app.outdir) / "_static").mkdir(parents=True, exist_ok=True))
+    app.connect(
+        "builder-inited",
+        lambda app: (Path(app.outdir) / "_static").mkdir(parents=True, exist_ok=True),
+    )

@@ -31,7 +31,12 @@ def convert(lines: list[str], thing: Any = None) -> list[str]:
         elif name == "Examples":
             out += [".. rubric:: Examples", "", *escaped(body), ""]
         elif name == "References":
-            out += [f":{name}:", "", *(f"    | {line}" for line in escaped(_paragraphs(body))), ""]
+            out += [
+                f":{name}:",
+                "",
+                *(f"    | {line}" for line in escaped(_paragraphs(body))),
+                "",
+            ]
         elif name:
             out += [f":{name}:", "", *(f"    {line}" for line in escaped(body)), ""]
         else:
@@ -68,7 +73,11 @@ def _entries(section: str, body: list[str], annotations: dict[str, str]) -> list
             entries.append(("", [line.strip()]))
     out = [f":{section}:", ""]
     for names, text in entries:
-        words = [f":obj:`{n}`" if section == "Raises" else f"**{_plain(n)}**" for n in names.split(", ") if n]
+        words = [
+            f":obj:`{n}`" if section == "Raises" else f"**{_plain(n)}**"
+            for n in names.split(", ")
+            if n
+        ]
         kind = annotations.get(names.split(", ")[0].lstrip("*"), "")
         head = ", ".join(words) + (f" : ``{kind}``" if kind else "")
         out += [f"    {head}", *(f"        {line}" for line in escaped([" ".join(text)])), ""]
@@ -83,7 +92,9 @@ def _paragraphs(body: list[str]) -> list[str]:
     """The logical lines of a section: a line that is indented, or begins no entry, continues the one before."""
     found: list[str] = []
     for line in filter(str.strip, body):
-        if found and (line.startswith(" ") or not (_ENTRY.match(line) or _looks_new(line, found[-1]))):
+        if found and (
+            line.startswith(" ") or not (_ENTRY.match(line) or _looks_new(line, found[-1]))
+        ):
             found[-1] = f"{found[-1]} {line.strip()}"
         else:
             found.append(line.strip())
@@ -157,7 +168,9 @@ def _annotations(thing: Any) -> dict[str, str]:
     for name, parameter in signature.parameters.items():
         text = parameter.annotation
         if isinstance(text, str) and text != "Any":
-            found[name] = re.sub(r"[A-Za-z_]\w*", lambda match: _opened(match.group(0), names), text)
+            found[name] = re.sub(
+                r"[A-Za-z_]\w*", lambda match: _opened(match.group(0), names), text
+            )
     return found
 
 
@@ -169,8 +182,12 @@ def _opened(name: str, names: Any) -> str:
     return name
 
 
-def _on_docstring(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    if str(getattr(thing, "__module__", name)).startswith("netwright") or name.startswith("netwright"):
+def _on_docstring(
+    app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]
+) -> None:
+    if str(getattr(thing, "__module__", name)).startswith("netwright") or name.startswith(
+        "netwright"
+    ):
         lines[:] = convert(lines, thing)
 
 

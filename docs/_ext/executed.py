@@ -54,10 +54,16 @@ class Page:
     def _python(self, body: str) -> Any:
         """Run Python; gives the value of the last line if it is an expression."""
         tree = ast.parse(body)
-        last = ast.Expression(tree.body.pop().value) if isinstance(tree.body[-1], ast.Expr) else None
+        last = (
+            ast.Expression(tree.body.pop().value) if isinstance(tree.body[-1], ast.Expr) else None
+        )
         where = f"<{self.name}>"
         exec(compile(tree, where, "exec", dont_inherit=True), self.namespace)
-        return eval(compile(last, where, "eval", dont_inherit=True), self.namespace) if last else None
+        return (
+            eval(compile(last, where, "eval", dont_inherit=True), self.namespace)
+            if last
+            else None
+        )
 
     def _commands(self, body: str) -> None:
         """Run the lines that begin with netwright."""
@@ -84,13 +90,21 @@ class Page:
             f"alt: what the code above draws ({stem})",
             *([f"width: {width}px"] if width else []),
         ]
-        return "\n".join(["```{image} " + f"/{FOLDER}/{path.name}", *(f":{option}" for option in options), "```"])
+        return "\n".join(
+            [
+                "```{image} " + f"/{FOLDER}/{path.name}",
+                *(f":{option}" for option in options),
+                "```",
+            ]
+        )
 
 
 def commands(body: str) -> list[list[str]]:
     """The words of each ``netwright ...`` line of a block; a backslash continues a line."""
     lines = body.replace("\\\n", " ").splitlines()
-    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("netwright ")]
+    return [
+        shlex.split(line, comments=True)[1:] for line in lines if line.startswith("netwright ")
+    ]
 
 
 def figures_in(value: Any) -> Iterator[Any]:
@@ -111,18 +125,28 @@ def figures_in(value: Any) -> Iterator[Any]:
 
 def _tells(value: Any) -> bool:
     """Whether the value of a last line is worth showing; an estimator that `fit` gives back is not."""
-    return value is not None and not hasattr(value, "get_params") and "matplotlib" not in type(value).__module__
+    return (
+        value is not None
+        and not hasattr(value, "get_params")
+        and "matplotlib" not in type(value).__module__
+    )
 
 
 def _literal(text: str) -> str:
     lines = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text).rstrip().splitlines()
-    wrapped = [part for line in lines for part in ([line] if len(line) <= WIDTH or "  " in line else _wrapped(line))]
+    wrapped = [
+        part
+        for line in lines
+        for part in ([line] if len(line) <= WIDTH or "  " in line else _wrapped(line))
+    ]
     return "\n".join(["```{code-block} text", ":class: output", "", *wrapped, "```"])
 
 
 def _wrapped(line: str) -> list[str]:
     """A line that is too long for the page; tables, which have columns, are left as they are."""
-    return textwrap.wrap(line, WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(
+        line, WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def with_outputs(name: str, text: str, pictures: Path) -> str:
@@ -155,5 +179,11 @@ def setup(app: Any) -> dict[str, bool]:
     return {"parallel_read_safe": False}
 
 
-if __name__ == "__main__":  # python docs/_ext/executed.py docs/guide/networks.md: a page with its outputs
-    print(with_outputs("page", Path(sys.argv[1]).read_text(encoding="utf-8"), Path(tempfile.mkdtemp())))
+if (
+    __name__ == "__main__"
+):  # python docs/_ext/executed.py docs/guide/networks.md: a page with its outputs
+    print(
+        with_outputs(
+            "page", Path(sys.argv[1]).read_text(encoding="utf-8"), Path(tempfile.mkdtemp())
+        )
+    )

@@ -18,7 +18,15 @@ ORDER = (  # an example that is not named here stands at the end
     "plot_initialization.py",
     "plot_logits_and_softmax.py",
 )
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#808080")  # Okabe and Ito
+COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#E69F00",
+    "#CC79A7",
+    "#56B4E9",
+    "#808080",
+)  # Okabe and Ito
 
 
 def place(path: str) -> tuple[int, str]:

@@ -16,14 +16,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import netwright
 from docstrings import escaped
 
-import netwright
-
 PACKAGE = Path(netwright.__file__).parent
-FIRST = ("estimators", "layers", "graph", "losses", "optim", "train", "data", "models", "plots", "report")
+FIRST = (
+    "estimators",
+    "layers",
+    "graph",
+    "losses",
+    "optim",
+    "train",
+    "data",
+    "models",
+    "plots",
+    "report",
+)
 CORE = {  # what an author of a layer, a loss or an update rule uses
-    "Errors": ("errors", "InvalidParameter InvalidData JoinError CorruptFile DivergenceWarning problem did_you_mean"),
+    "Errors": (
+        "errors",
+        "InvalidParameter InvalidData JoinError CorruptFile DivergenceWarning problem did_you_mean",
+    ),
     "Values": ("value", "value is_value to_json from_json"),
     "Names": ("registry", "register look_up names families"),
     "Validation": (
@@ -94,7 +107,10 @@ def _table(names: list[str], module: str, pages: dict[str, str]) -> list[str]:
     """Names with the first lines of their docstrings, and their pages for the navigation."""
     out = [".. list-table::", "   :widths: 22 78", "   :class: names", ""]
     for name in names:
-        out += [f"   * - :py:obj:`{name} <{_home(module, name, pages)}>`", f"     - {first_line(module, name)}"]
+        out += [
+            f"   * - :py:obj:`{name} <{_home(module, name, pages)}>`",
+            f"     - {first_line(module, name)}",
+        ]
     own = [f"generated/{module}.{name}" for name in names if f"{module}.{name}" in pages]
     return [*out, "", ".. toctree::", "   :hidden:", "", *(f"   {page}" for page in own), ""]
 
@@ -118,7 +134,9 @@ def first_line(module: str, name: str) -> str:
     thing = getattr(importlib.import_module(module), name)
     if not callable(thing) or not str(getattr(thing, "__module__", "")).startswith("netwright"):
         return f"``{escape(repr(thing), 70)}``"
-    return " ".join(escaped([(inspect.getdoc(thing) or "").partition("\n\n")[0]])).replace("\n", " ")
+    return " ".join(escaped([(inspect.getdoc(thing) or "").partition("\n\n")[0]])).replace(
+        "\n", " "
+    )
 
 
 def escape(text: str, limit: int) -> str:
@@ -132,7 +150,10 @@ def page_of(module: str, name: str) -> str:
     out = [*_title(name), f".. currentmodule:: {module}", ""]
     if inspect.isclass(thing):
         members = methods(thing)
-        out += [f".. autoclass:: {name}", *([f"   :members: {', '.join(members)}"] if members else [])]
+        out += [
+            f".. autoclass:: {name}",
+            *([f"   :members: {', '.join(members)}"] if members else []),
+        ]
         return "\n".join([*out, "   :show-inheritance:" if _public_base(thing) else "", ""])
     if inspect.isroutine(thing):
         return "\n".join([*out, f".. autofunction:: {name}", ""])
@@ -143,10 +164,14 @@ def methods(cls: type) -> list[str]:
     """The public methods that a class documents itself, or inherits from a base that has no page of its own."""
     found: dict[str, None] = {}
     for kind in cls.__mro__:
-        if not kind.__module__.startswith("netwright") or (kind is not cls and kind.__name__ in _public_names()):
+        if not kind.__module__.startswith("netwright") or (
+            kind is not cls and kind.__name__ in _public_names()
+        ):
             continue
         for name, item in vars(kind).items():
-            item = getattr(item, "fn", None) or getattr(item, "__func__", item)  # behind available_if, classmethod
+            item = getattr(item, "fn", None) or getattr(
+                item, "__func__", item
+            )  # behind available_if, classmethod
             said = (callable(item) or isinstance(item, property)) and item.__doc__
             if said and not name.startswith("_") and name not in ("make", "merges"):
                 found.setdefault(name)
@@ -166,16 +191,28 @@ def room_page(room: Room, pages: dict[str, str]) -> str:
     """The page of a room."""
     out = [*_title(room.module), f".. automodule:: {room.module}", ""]
     for title, names in room.groups.items():
-        out += [*(_title(title[:1].upper() + title[1:], "-") if title else []), *_table(names, room.module, pages)]
+        out += [
+            *(_title(title[:1].upper() + title[1:], "-") if title else []),
+            *_table(names, room.module, pages),
+        ]
     return "\n".join(out)
 
 
 def core_page(pages: dict[str, str]) -> str:
     """The page of what authors of extensions use."""
-    out = [*_title("netwright.core"), "What an author of a layer, a loss or an update rule uses.", ""]
+    out = [
+        *_title("netwright.core"),
+        "What an author of a layer, a loss or an update rule uses.",
+        "",
+    ]
     for title, (module, names) in CORE.items():
         name = f"netwright.core.{module}"
-        out += [*_title(title, "-"), f".. automodule:: {name}", "", *_table(names.split(), name, pages)]
+        out += [
+            *_title(title, "-"),
+            f".. automodule:: {name}",
+            "",
+            *_table(names.split(), name, pages),
+        ]
     return "\n".join(out)
 
 
@@ -183,8 +220,12 @@ def index_page(found: list[Room]) -> str:
     """The first page: the front door and the rooms."""
     out = [
         *_title("API reference"),
-        "By convention ``import netwright as nw``. A room is loaded when it is first used. The front door has the rooms, and",
-        ", ".join(f":obj:`nw.{name} <{home}.{name}>`" for name, home in sorted(netwright._NAMES.items())) + ".",
+        "By convention ``import netwright as nw``. A room is loaded when it is first used. The front door has",
+        "all rooms, and",
+        ", ".join(
+            f":obj:`nw.{name} <{home}.{name}>`" for name, home in sorted(netwright._NAMES.items())
+        )
+        + ".",
         "",
         ".. list-table::",
         "   :widths: 25 75",
@@ -193,9 +234,20 @@ def index_page(found: list[Room]) -> str:
     ]
     for room in found:
         out += [f"   * - :doc:`{room.module} <{room.name}>`", f"     - {room.line}"]
-    out += ["   * - :doc:`netwright.core <core>`", "     - What an author of a layer, a loss or an update rule uses."]
+    out += [
+        "   * - :doc:`netwright.core <core>`",
+        "     - What an author of a layer, a loss or an update rule uses.",
+    ]
     names = [room.name for room in found] + ["core"]
-    out += ["", ".. toctree::", "   :hidden:", "   :maxdepth: 2", "", *(f"   {name}" for name in names), ""]
+    out += [
+        "",
+        ".. toctree::",
+        "   :hidden:",
+        "   :maxdepth: 2",
+        "",
+        *(f"   {name}" for name in names),
+        "",
+    ]
     return "\n".join(out)
 
 
@@ -215,7 +267,11 @@ def name_pages(found: list[Room]) -> dict[str, str]:
     """The pages of all names, by full name."""
     made: dict[str, str] = {}
     listed = [(room.module, name) for room in found for name in room.names]
-    listed += [(f"netwright.core.{module}", name) for module, names in CORE.values() for name in names.split()]
+    listed += [
+        (f"netwright.core.{module}", name)
+        for module, names in CORE.values()
+        for name in names.split()
+    ]
     for module, name in listed:
         if _home(module, name, made) == f"{module}.{name}":
             made[f"{module}.{name}"] = page_of(module, name)

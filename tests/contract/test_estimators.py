@@ -98,6 +98,22 @@ def test_partial_fit_and_warm_start_go_on(kind):
     assert halves.set_params(warm_start=False).fit(X, y).n_iter_ == 2
 
 
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_a_fit_that_fails_leaves_what_was_fitted(kind):
+    X, y = data(kind)
+    estimator = kind(epochs=2, random_state=0).fit(X, y)
+    before = estimator.predict(X)
+    with pytest.raises(ValueError, match="NaN"):
+        estimator.fit(np.where(X > 0, np.nan, X), y)
+    with pytest.raises(ValueError, match="outputs of shape"):
+        estimator.set_params(network="Linear(5)").fit(X[:, :4], y)
+    np.testing.assert_array_equal(estimator.predict(X), before)
+    unfitted = kind(epochs=2)
+    with pytest.raises(ValueError, match="NaN"):
+        unfitted.fit(np.full_like(X, np.nan), y)
+    assert not [name for name in vars(unfitted) if name.endswith("_")]
+
+
 BAD = [
     (
         "NaN",

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
+import importlib
 import re
 import shlex
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
 
 from netwright import cli
 from netwright.core import registry
@@ -36,10 +38,10 @@ each_page_with_code = pytest.mark.parametrize("page", WITH_CODE, ids=label)
 @pytest.fixture
 def own_names() -> Iterator[None]:
     """Layers and losses that a page defines are forgotten again: other tests take all that are registered."""
-    before = {family: dict(table) for family, table in registry._FAMILIES.items()}
     yield
-    registry._FAMILIES.clear()
-    registry._FAMILIES.update(before)
+    for table in registry._FAMILIES.values():
+        for name in [name for name, thing in table.items() if getattr(thing, "__module__", "").startswith("docs_")]:
+            del table[name]
 
 
 def shortened(words: list[str]) -> list[str]:
@@ -68,8 +70,9 @@ def test_code_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for extra in ("matplotlib", "pandas", "PIL"):
         pytest.importorskip(extra)
     namespace: dict[str, Any] = {"__name__": f"docs_{page.stem}"}
-    for number, (language, body) in enumerate(BLOCK.findall(page.read_text(encoding="utf-8")), start=1):
-        run(language, body, namespace, f"{label(page)}, block {number}")
+    with torch.random.fork_rng(devices=[]):  # a page may make a module of torch's own, which draws from torch's state
+        for number, (language, body) in enumerate(BLOCK.findall(page.read_text(encoding="utf-8")), start=1):
+            run(language, body, namespace, f"{label(page)}, block {number}")
 
 
 def test_the_pages_have_code() -> None:
@@ -80,14 +83,24 @@ def test_the_pages_have_code() -> None:
 @each_page
 def test_what_a_page_names_exists(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    linked = re.findall(r"\]\(([^)#\s]+)", text) + re.findall(r"^:link: (\S+)$", text, flags=re.MULTILINE)
-    pages = [f"{name.strip('<>')}.md" for name in re.findall(r"\{doc\}`(?:[^`<]*<)?([^`>]+)>?`", text)]
+    prose = BLOCK.sub("", text)
+    linked = re.findall(r"\]\(([^)#\s]+)", prose) + re.findall(r"^:link: (\S+)$", text, flags=re.MULTILINE)
+    roles = re.findall(r"\{doc\}`([^`]+)`", text)  # a page, or a text <page>
+    pages = [role.rpartition("<")[2].rstrip(">").strip() for role in roles]
     included = re.findall(r"^```\{(?:literal)?include\} (\S+)$", text, flags=re.MULTILINE)
     for name in [*linked, *pages, *included]:
         if "://" in name or BUILT & set(Path(name).parts):
             continue
         target = page.parent / (name if Path(name).suffix else f"{name}.md")
         assert target.is_file(), f"{label(page)} names {name}"
+
+
+def test_the_installation_page_names_all_that_is_needed() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    text = (DOCS / "installation.md").read_text(encoding="utf-8").lower()
+    needed = [re.split(r"[<>=\[]", name)[0] for name in project["dependencies"]]
+    assert not [name for name in [*needed, *project["optional-dependencies"]] if name.lower() not in text]
 
 
 @each_page

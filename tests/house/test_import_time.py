@@ -47,7 +47,7 @@ def test_the_probe_sees_what_is_loaded(package: Path) -> None:
     assert "numpy" in loaded_by(package, "import numpy")
 
 
-def test_the_classical_half_runs_without_torch(package: Path) -> None:
+def test_data_are_read_without_torch(package: Path) -> None:
     assert "torch" not in loaded_by(package, "import netwright.data")
 
 

@@ -116,16 +116,22 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
 
     def _fit(self, X: Any, y: Any, weight: Any, classes: Any, epochs: int, again: bool) -> Self:
         check_all(type(self).__name__, self.get_params(deep=False), self._constraints)
-        with Bridge(self, epochs) as bridge:
-            bridge.begin(X, y)
-            training, held = self._parts(X, y, weight, classes, again)
-            if not again:
-                self._start(training)
-            elif not hasattr(self, "_run"):
-                self._run = self._new_run(self.module_, self.history_)
-            self._load(self._run, training, held)
-            self._train(self._run, epochs, bridge.listeners)
-            bridge.end()
+        before = dict(vars(self))
+        try:
+            with Bridge(self, epochs) as bridge:
+                bridge.begin(X, y)
+                training, held = self._parts(X, y, weight, classes, again)
+                if not again:
+                    self._start(training)
+                elif not hasattr(self, "_run"):
+                    self._run = self._new_run(self.module_, self.history_)
+                self._load(self._run, training, held)
+                self._train(self._run, epochs, bridge.listeners)
+                bridge.end()
+        except Exception:  # what was fitted before stays fitted
+            vars(self).clear()
+            vars(self).update(before)
+            raise
         return self
 
     def _parts(self, X: Any, y: Any, weight: Any, classes: Any, again: bool) -> tuple[Part, Part | None]:

@@ -42,6 +42,7 @@ myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_block",
 myst_heading_anchors = 3
 suppress_warnings = ["config.cache"]
 
+toc_object_entries_show_parents = "hide"
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 autodoc_inherit_docstrings = False

@@ -36,7 +36,7 @@ clf.fit((top[train], bottom[train]), y[train])
 print((clf.predict((top[test], bottom[test])) == y[test]).mean(axis=0))
 
 # %%
-# What does each half tell? Cover one of them (white paper is 0) and ask again.
+# What does each half tell? Cover one of them (0 is empty paper) and ask again.
 
 blank = np.zeros_like(top[test])
 views = {

@@ -53,7 +53,7 @@ plt.show()
 # %%
 # Left, predictions against truth: small values are predicted too high and large ones too low, since the inputs
 # explain less than half of the variance. Right, the residuals against the prediction with their running quantiles: the
-# median stays near the axis, so there is no bend that the network missed, and the band is as broad as the noise.
+# median stays near the axis, so no strong relation was missed, and the band is as broad as the noise.
 
 nw.plots.residuals(y_test, reg.predict(frame_test), figure=plt.figure(figsize=(9.5, 4.4), layout="constrained"))
 plt.show()

@@ -12,6 +12,7 @@ import functools
 import importlib
 import inspect
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,17 @@ CORE = {  # what an author of a layer, a loss or an update rule uses
     ),
     "Seeds": ("seeds", "derive to_seed"),
 }
+
+ALONE = {"netwright.files": "load"}  # public modules that are no rooms
+AUTHORS = "What an author of a layer, a loss or an update rule uses."
+
+
+def _listed() -> Iterator[tuple[str, list[str]]]:
+    """The modules that are described name by name."""
+    for module, names in CORE.values():
+        yield f"netwright.core.{module}", names.split()
+    for module, names in ALONE.items():
+        yield module, names.split()
 
 
 @dataclass(frozen=True)
@@ -202,7 +214,7 @@ def core_page(pages: dict[str, str]) -> str:
     """The page of what authors of extensions use."""
     out = [
         *_title("netwright.core"),
-        "What an author of a layer, a loss or an update rule uses.",
+        AUTHORS,
         "",
     ]
     for title, (module, names) in CORE.items():
@@ -216,16 +228,13 @@ def core_page(pages: dict[str, str]) -> str:
     return "\n".join(out)
 
 
-def index_page(found: list[Room]) -> str:
+def index_page(found: list[Room], pages: dict[str, str]) -> str:
     """The first page: the front door and the rooms."""
     out = [
         *_title("API reference"),
         "By convention ``import netwright as nw``. A room is loaded when it is first used. The front door has",
         "all rooms, and",
-        ", ".join(
-            f":obj:`nw.{name} <{home}.{name}>`" for name, home in sorted(netwright._NAMES.items())
-        )
-        + ".",
+        ", ".join(f":py:obj:`nw.{name}`" for name in sorted(netwright._NAMES)) + ".",
         "",
         ".. list-table::",
         "   :widths: 25 75",
@@ -234,10 +243,7 @@ def index_page(found: list[Room]) -> str:
     ]
     for room in found:
         out += [f"   * - :doc:`{room.module} <{room.name}>`", f"     - {room.line}"]
-    out += [
-        "   * - :doc:`netwright.core <core>`",
-        "     - What an author of a layer, a loss or an update rule uses.",
-    ]
+    out += ["   * - :doc:`netwright.core <core>`", f"     - {AUTHORS}"]
     names = [room.name for room in found] + ["core"]
     out += [
         "",
@@ -246,8 +252,9 @@ def index_page(found: list[Room]) -> str:
         "   :maxdepth: 2",
         "",
         *(f"   {name}" for name in names),
-        "",
     ]
+    for module, own in ALONE.items():
+        out += ["", *_title(module, "-"), *_table(own.split(), module, pages)]
     return "\n".join(out)
 
 
@@ -257,9 +264,9 @@ def homes(found: list[Room]) -> dict[str, str]:
     for room in found:
         for name in room.names:
             known.setdefault(name, f"{room.module}.{name}")
-    for module, names in CORE.values():
-        for name in names.split():
-            known.setdefault(name, f"netwright.core.{module}.{name}")
+    for module, names in _listed():
+        for name in names:
+            known.setdefault(name, f"{module}.{name}")
     return known
 
 
@@ -267,11 +274,7 @@ def name_pages(found: list[Room]) -> dict[str, str]:
     """The pages of all names, by full name."""
     made: dict[str, str] = {}
     listed = [(room.module, name) for room in found for name in room.names]
-    listed += [
-        (f"netwright.core.{module}", name)
-        for module, names in CORE.values()
-        for name in names.split()
-    ]
+    listed += [(module, name) for module, names in _listed() for name in names]
     for module, name in listed:
         if _home(module, name, made) == f"{module}.{name}":
             made[f"{module}.{name}"] = page_of(module, name)
@@ -282,7 +285,7 @@ def write_pages(folder: Path) -> None:
     """Write all pages; one that has not changed is left alone, so that Sphinx does not read it again."""
     found = rooms()
     own = name_pages(found)
-    pages = {"index": index_page(found), "core": core_page(own)}
+    pages = {"index": index_page(found, own), "core": core_page(own)}
     pages |= {room.name: room_page(room, own) for room in found}
     pages |= {f"generated/{name}": text for name, text in own.items()}
     (folder / "generated").mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,15 @@ from netwright.core.seeds import derive, to_seed
 from netwright.core.validation import Constraint, check_all
 from netwright.data import as_arrays
 from netwright.estimators.inputs import Inputs, count, take
-from netwright.estimators.networks import build_module, choose, close, output_shapes, resolve, split_heads
+from netwright.estimators.networks import (
+    build_module,
+    choose,
+    close,
+    macs_of,
+    output_shapes,
+    resolve,
+    split_heads,
+)
 from netwright.estimators.parameters import CONSTRAINTS, parts_of, value_of
 from netwright.estimators.preparing import Part, read_target, split, to_batches, to_tensor, weigh
 from netwright.estimators.saving import save_estimator
@@ -129,8 +137,8 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
                 self._train(self._run, epochs, bridge.listeners)
                 bridge.end()
         except Exception:  # what was fitted before stays fitted
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__.clear()
+            self.__dict__.update(before)
             raise
         return self
 
@@ -207,6 +215,7 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
             average=self.average,
             seed=derive(self.seed_, "training"),
             history=history,
+            macs=macs_of(body, self._inputs.shapes),
         )
 
     def _load(self, run: Run, training: Part, held: Part | None) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from netwright.core.errors import InvalidData, InvalidParameter, problem
-from netwright.graph import Branches, Expression, Input, ManyInputs, Shape, begins_with_input, join, parse
+from netwright.graph import Branches, Expression, Input, ManyInputs, Shape, analyze, begins_with_input, join, parse
 from netwright.layers import ColumnEmbedding, Linear, Sigmoid, Softmax
 from netwright.losses import split_link
 from netwright.models import choose_body
@@ -86,6 +86,14 @@ def heads_of(widths: tuple[int, ...], link: str) -> Expression:
 def build_module(network: Expression | torch.nn.Module, seed: int) -> torch.nn.Module:
     """A fresh module: built from an expression, or a copy of the user's own."""
     return copy.deepcopy(network) if isinstance(network, torch.nn.Module) else network.build(seed)
+
+
+def macs_of(module: torch.nn.Module, shapes: tuple[Shape, ...]) -> int:
+    """Multiply-accumulates of one sample; 0 for a module that cannot be observed."""
+    try:
+        return analyze(module, shapes).macs
+    except InvalidParameter:
+        return 0
 
 
 def output_shapes(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[Shape, ...]:

@@ -69,11 +69,9 @@ def forward(module: torch.nn.Module, rows: Batches, precision: Precision) -> Any
     """
     per_row = max(sum(x[:1].numel() * x.element_size() for x in rows.inputs), 1)
     module.eval()
-    outputs = []
+    batches = rows.in_order(max(1, min(ROWS, BYTES // per_row)))
     with torch.inference_mode(), precision.context():
-        for inputs in rows.in_order(max(1, min(ROWS, BYTES // per_row))):
-            outputs.append(_in_dtype(module(*inputs), precision.dtype))
-    return joined(outputs)
+        return joined([_in_dtype(module(*inputs), precision.dtype) for inputs in batches])
 
 
 def joined(parts: list[Any]) -> Any:

@@ -16,11 +16,13 @@ import torch
 from netwright.core.seeds import derive
 from netwright.optim import direct_step
 from netwright.train.averaging import Averaging
+from netwright.train.backward import backward
 from netwright.train.evaluation import Collected, evaluate
 from netwright.train.events import Hook, listeners
 from netwright.train.history import Recorder
 from netwright.train.run import Run
 from netwright.train.stopping import Keeper
+from netwright.train.threads import limited_threads
 
 
 def train(run: Run, epochs: int, callbacks: Iterable[Any] = (), patience: int | None = None) -> Run:
@@ -42,8 +44,7 @@ def train(run: Run, epochs: int, callbacks: Iterable[Any] = (), patience: int | 
 
     Examples
     --------
-    >>> import torch, netwright as nw
-    >>> from netwright.train import Batches, Run, train
+    >>> import netwright as nw; from netwright.train import Batches
     >>> x = torch.linspace(-1, 1, 64)[:, None]
     >>> run = Run(torch.nn.Linear(1, 1), lambda z, t, w: (z - t).square().mean(), nw.optim.SGD(0.5))
     >>> run.load(Batches((x,), 2 * x + 1, size=16))
@@ -55,7 +56,7 @@ def train(run: Run, epochs: int, callbacks: Iterable[Any] = (), patience: int | 
     recorder, keeper = Recorder(), Keeper(run)
     tell = listeners([recorder, *callbacks])
     devices = [run.precision.device] if run.precision.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+    with torch.random.fork_rng(devices=devices), limited_threads(run.work):
         _tell(tell["on_fit_start"], run)
         try:
             while run.epoch < run.epochs and not run.stop:
@@ -93,7 +94,7 @@ def _epoch(run: Run, tell: dict[str, list[Hook]]) -> dict[str, Any]:
         with context():
             output = module(*inputs)
             loss = objective(output, target, weight)
-        loss.backward()
+        backward(loss)
         for part, theta, gradient in penalties:
             part.add_gradient_(theta, gradient)
         for hook in tell["on_gradients"]:

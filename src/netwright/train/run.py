@@ -38,6 +38,7 @@ class Run:
     average : decay of the running average of parameters in (0, 1), or None.
     seed : of the noise of dropout.
     history : records of earlier epochs, when a run goes on.
+    macs : multiply-accumulates of one sample, from which the number of threads follows; 0 if it is not known.
 
     Attributes
     ----------
@@ -62,6 +63,7 @@ class Run:
     average: float | None = None
     seed: int = 0
     history: History = field(default_factory=History)
+    macs: int = 0
 
     flat: Flat = field(init=False)
     update: torch.optim.Optimizer = field(init=False)
@@ -94,6 +96,11 @@ class Run:
     def monitored(self) -> str:
         """The name of the loss that decides which weights are best."""
         return "train_loss" if self.validation is None else "validation_loss"
+
+    @property
+    def work(self) -> int:
+        """Multiply-accumulates of one batch."""
+        return self.macs * max((stop - start for start, stop in self.batches.bounds), default=0)
 
     def load(self, batches: Batches, validation: Batches | None = None) -> None:
         """Give the run its training rows and its held-out rows."""

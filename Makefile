@@ -40,7 +40,7 @@ docs: env-docs ## build the site into docs/_build/html; all code on it is run (m
 
 clean: ## remove the environment, caches and built packages
 	@rm -rf .venv build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
-	@rm -rf docs/_build docs/_executed docs/api docs/gallery docs/sg_execution_times.rst
+	@rm -rf docs/_build docs/_executed docs/api docs/gallery
 	@find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 # The environment. Its stamps are looked at under a lock, so that two runs of make at once do not install twice.

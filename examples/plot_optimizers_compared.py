@@ -68,6 +68,6 @@ fig.legend(loc="outside right upper", frameon=False)
 plt.show()
 
 # %%
-# At their own best rates the rules differ by much less than one rule does at two neighbouring rates above. And what was
-# best for six epochs is not best for twenty: several lines jump up again, since the rate is too high to settle with.
-# That is what :ref:`schedules <sphx_glr_gallery_plot_learning_rates.py>` are for.
+# At its own best rate every rule gets there; which one is ahead depends on the task, that each needs a rate of its own
+# does not. And what was best for six epochs is not best for twenty: several lines jump up again, since the rate is too
+# high to settle with. That is what :ref:`schedules <sphx_glr_gallery_plot_learning_rates.py>` are for.

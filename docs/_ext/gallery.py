@@ -80,6 +80,7 @@ def settings(docs: Path) -> dict[str, Any]:
         "download_all_examples": False,
         "remove_config_comments": True,
         "show_memory": False,
+        "write_computation_times": False,
         "show_signature": False,
         "min_reported_time": 10_000,
         "plot_gallery": "True",

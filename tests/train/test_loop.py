@@ -151,13 +151,51 @@ def test_divergence_stops_keeps_the_best_weights_and_names_a_rate():
                 run.flat.gradient.fill_(float("inf"))
 
     run = make_run(SGD(0.05))
-    with pytest.warns(DivergenceWarning, match=r"NaN one in epoch 3 at learning rate 0\.05.*epoch 2.*0\.005"):
+    with pytest.warns(DivergenceWarning, match=r"exploded one in epoch 3 at learning rate 0\.05.*epoch 2.*0\.005"):
         train(run, epochs=10, callbacks=[Break()])
     assert run.diverged == 3
     assert torch.isfinite(run.flat.theta).all()
     assert len(run.history) == 2
     reference = train(make_run(SGD(0.05)), epochs=2)
     assert torch.equal(run.flat.theta, reference.flat.theta)
+
+
+@pytest.mark.parametrize("rate", [1.2, 3.0, 30.0, 1e6])
+@pytest.mark.parametrize("held", [None, Batches((X[:50],), X[:50, 0])])
+def test_an_exploding_loss_is_a_divergence_long_before_it_overflows(rate, held):
+    def squares(output, target, weight):
+        return (output[:, 0] - target).square().mean()
+
+    run = Run(network().double(), squares, SGD(rate))
+    if held is not None:
+        held = Batches((X[:50].double(),), X[:50, 0].double())
+    run.load(Batches((X.double(),), X[:, 0].double(), size=32), held)
+    start = run.flat.theta.detach().clone()
+    with pytest.warns(DivergenceWarning, match="1000 times that of the first batch"):
+        train(run, epochs=40)
+    with torch.no_grad():
+        assert squares(run.module(X.double()), X[:, 0].double(), None) < 10
+    if run.best_epoch is None:
+        assert torch.equal(run.flat.theta, start)
+    assert all(loss < 1e4 for loss in run.history["train_loss"])
+
+
+def test_a_run_with_an_average_goes_on_from_its_parameters():
+    whole = train(make_run(average=0.9), epochs=6)
+    pieces = make_run(average=0.9)
+    train(pieces, epochs=2)
+    train(pieces, epochs=4)
+    assert torch.equal(whole.flat.theta, pieces.flat.theta)
+    assert torch.equal(whole.raw, pieces.raw)
+
+
+def test_unknown_columns_of_the_history_are_named():
+    run = train(make_run(), epochs=1)
+    with pytest.raises(
+        InvalidParameter, match=r"history: expected a column, got 'trainloss'\. Did you mean 'train_loss'"
+    ):
+        run.history["trainloss"]
+    assert run.history["validation_loss"] == []
 
 
 def test_interruption_keeps_the_partial_model():

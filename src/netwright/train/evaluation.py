@@ -38,6 +38,8 @@ class Collected:
         """The mean loss over rows (batches differ in size by the last one), and the score of the same outputs."""
         rows = torch.tensor([stop - start for start, stop in self._run.batches.bounds], dtype=torch.float64)
         losses = torch.stack(self._losses).double().cpu()
+        if self._run.first_loss is None:
+            self._run.first_loss = float(losses[0])
         found: dict[str, Any] = {"train_loss": float((losses * rows).sum() / rows.sum())}
         if self._scored:
             found["train_score"] = _score(self._run, joined(self._outputs), joined(self._targets), None)

@@ -22,8 +22,21 @@ from typing import Any
 
 import torch
 
+from netwright.core.errors import InvalidParameter, did_you_mean, problem
 from netwright.train.flat import plain_name
 
+COLUMNS = (
+    "epoch",
+    "train_loss",
+    "train_score",
+    "validation_loss",
+    "validation_score",
+    "penalty",
+    "learning_rate",
+    "update_ratio",
+    "dead_units",
+    "seconds",
+)
 RECTIFIERS = (torch.nn.ReLU, torch.nn.ReLU6)
 PROBE = 128  # rows that dead units are looked for with
 
@@ -55,6 +68,8 @@ class History:
 
     def __getitem__(self, key: int | str) -> Any:
         if isinstance(key, str):
+            if key not in COLUMNS and key not in self:
+                raise InvalidParameter(problem("history", "a column", repr(key), did_you_mean(key, COLUMNS)))
             return [record[key] for record in self.records if key in record]
         return self.records[key]
 

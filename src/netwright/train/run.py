@@ -48,6 +48,8 @@ class Run:
     stop : set it to end the run after this epoch. loss : of the last batch, a tensor.
     best_epoch : the epoch with the lowest monitored loss. diverged : the epoch whose loss was infinite or NaN, or None.
     interrupted : whether Ctrl-C ended the run. averaged, averaged_updates : the running average and its age.
+    raw : the parameters themselves while the module holds their average, so that the run can go on from them.
+    first_loss : of the very first batch, before its update: that of the weights the run began with.
 
     Raises
     ------
@@ -80,6 +82,8 @@ class Run:
     interrupted: bool = field(init=False, default=False)
     averaged: torch.Tensor | None = field(init=False, default=None)
     averaged_updates: int = field(init=False, default=0)
+    raw: torch.Tensor | None = field(init=False, default=None)
+    first_loss: float | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.module = straight(self.module)

@@ -2,8 +2,9 @@
 
 A run's monitored loss is that of the validation rows, or of the training rows when there are none. With `patience`
 the run ends after that many epochs without a better one, and the best weights are put back (Prechelt, *Early stopping -
-but when?*, 1998). A loss or a parameter that is infinite or NaN ends the run at the end of its epoch; the best weights
-are put back and a `DivergenceWarning` names the epoch and a smaller rate. NaN is never returned.
+but when?*, 1998). A loss or a parameter that is infinite or NaN, or a loss a thousand times that of the first batch,
+ends the run at the end of its epoch; the best weights are put back (those of the beginning, if no epoch was better) and
+a `DivergenceWarning` names the epoch and a smaller rate. NaN is never returned.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ import torch
 
 from netwright.core.errors import DivergenceWarning, problem
 from netwright.train.run import Run
+
+
+EXPLODED = 1e3  # times the first batch's loss: no run that learns passes it
+SMALL = 1e-3  # a first loss below this counts as this, so that a run that begins at its optimum may leave it
 
 
 class Snapshot:
@@ -37,21 +42,25 @@ class Keeper:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        run.first_loss = None
+        if run.raw is not None:  # the module holds the average of the run so far: go on from the parameters themselves
+            run.flat.theta.data.copy_(run.raw)
+            run.raw = None
         losses = run.history[run.monitored] if run.patience is not None else []
         self.best = min(losses, default=math.inf)
-        self.waited = len(losses) - 1 - losses.index(self.best) if losses else 0
-        self.snapshot = Snapshot(run, self._current())
+        self.best_record: dict[str, Any] | None = None
+        self.waited = 0
+        self.beginning = self.snapshot = Snapshot(run, self._current())
 
     def judge(self, record: dict[str, Any]) -> bool:
         """Whether the epoch counts; keeps its weights if they are the best so far."""
         run = self.run
-        sound = math.isfinite(record["train_loss"]) and math.isfinite(record.get("validation_loss", 0.0))
-        if not (sound and bool(torch.isfinite(run.flat.theta.detach()).all())):
+        if not self._is_sound(record):
             run.diverged, run.stop = run.epoch, True
             return False
         loss = record[run.monitored]
         if loss < self.best:
-            self.best, self.waited, run.best_epoch = loss, 0, run.epoch
+            self.best, self.best_record, self.waited, run.best_epoch = loss, record, 0, run.epoch
             self.snapshot = Snapshot(run, self._current())
             return True
         self.waited += 1
@@ -63,12 +72,31 @@ class Keeper:
         """Leave in the module what the user gets: the best weights, or the average, or the last ones."""
         run = self.run
         if run.diverged is not None:
-            self.snapshot.put_back(run)
-            self._warn()
+            self._put_the_best_back()
         elif run.patience is not None and len(run.history):
             self.snapshot.put_back(run)
         elif run.averaged is not None:
+            run.raw = run.flat.theta.detach().clone()
             run.flat.theta.data.copy_(run.averaged)
+
+    def _is_sound(self, record: dict[str, Any]) -> bool:
+        """Finite losses and weights, and a loss that has not exploded beyond that of the first batch."""
+        losses = [record["train_loss"], record.get("validation_loss", 0.0)]
+        limit = EXPLODED * max(self.run.first_loss or 0.0, SMALL)
+        if not all(math.isfinite(loss) and loss <= limit for loss in losses):
+            return False
+        return bool(torch.isfinite(self.run.flat.theta.detach()).all())
+
+    def _put_the_best_back(self) -> None:
+        """The weights of the best epoch, or those of the beginning if no epoch was better than they were."""
+        run = self.run
+        first = run.first_loss if run.first_loss is not None else math.inf
+        if self.best_record is None or not self.best_record["train_loss"] <= first:
+            self.beginning.put_back(run)
+            run.best_epoch = None
+        else:
+            self.snapshot.put_back(run)
+        self._warn()
 
     def _current(self) -> torch.Tensor:
         return self.run.flat.theta if self.run.averaged is None else self.run.averaged
@@ -78,8 +106,8 @@ class Keeper:
         kept = f"epoch {run.best_epoch}" if run.best_epoch else "the beginning"
         text = problem(
             "training",
-            "a finite loss",
-            f"an infinite or NaN one in epoch {run.diverged} at learning rate {run.learning_rate:g}",
+            f"a finite loss, at most {EXPLODED:g} times that of the first batch ({run.first_loss:.4g})",
+            f"an infinite, NaN or exploded one in epoch {run.diverged} at learning rate {run.learning_rate:g}",
             f"The run was stopped and the weights of {kept} are kept. Try learning_rate={run.learning_rate / 10:g}, "
             "and check that the inputs are scaled to about [-1, 1].",
         )

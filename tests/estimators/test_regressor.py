@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 import netwright as nw
 from netwright.core.errors import InvalidData
-from netwright.layers import Conv, Linear, ReLU, Softplus, Tanh
+from netwright.layers import Conv, Linear, ReLU, Sigmoid, Softplus, Tanh
 
 X, Y = load_diabetes(return_X_y=True)
 X = StandardScaler().fit_transform(X)
@@ -78,6 +78,27 @@ def test_huge_and_constant_targets():
     assert np.isfinite(reg.predict(X)).all()
     flat = nw.Regressor(epochs=30, random_state=0).fit(X, np.full(len(Y), 7.0))
     np.testing.assert_allclose(flat.predict(X), 7.0, atol=1.0)
+
+
+@pytest.mark.parametrize("network", [ReLU(16) >> Sigmoid(1), ReLU(16) >> Softplus(1), ReLU(16) >> ReLU(1)])
+def test_outputs_that_are_not_free_get_the_target_itself(network):
+    target = 1 / (1 + np.exp(-3 * X[:, 0]))
+    reg = nw.Regressor(network, epochs=60, optimizer="Adam(0.01)", random_state=3).fit(X, target)
+    assert reg._target.scaler is None
+    assert reg.score(X, target) > 0.9
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_targets_with_a_large_offset_keep_their_digits(precision):
+    target = 1e9 + 10 * X[:, 0]
+    reg = nw.Regressor(epochs=60, optimizer="Adam(0.01)", precision=precision, random_state=0).fit(X, target)
+    assert reg.score(X, target) > 0.95
+    assert len(np.unique(reg.predict(X))) > 100
+
+
+def test_dates_are_no_numbers():
+    with pytest.raises(InvalidData, match=r"y: expected numbers, got dates .*such as days since the first"):
+        nw.Regressor().fit(X, np.arange(442).astype("datetime64[D]"))
 
 
 def test_texts_are_no_numbers():

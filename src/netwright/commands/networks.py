@@ -58,8 +58,8 @@ def read_network(text: str, classes: int | None = None) -> Expression:
         raise InvalidParameter(text) from None
 
 
-def read_value(text: str | None, family: str, option: str, default: Any = None) -> Any:
-    """The loss, update rule or penalty that an option's text describes; the default where there is none.
+def read_value(text: str | None, family: str, option: str) -> Any:
+    """The loss, update rule or penalty that an option's text describes; None where there is none.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def read_value(text: str | None, family: str, option: str, default: Any = None) 
     Adam(0.01)
     """
     if text is None:
-        return default
+        return None
     made = parse_value(text)
     if getattr(made, "family", None) != family:
         known = did_you_mean(text.partition("(")[0], names(family))

@@ -14,6 +14,7 @@ from netwright.commands.run_folder import model_path, to_csv, write_text
 from netwright.core.errors import InvalidData, InvalidParameter, did_you_mean, problem
 from netwright.estimators import Classifier, Regressor
 from netwright.files import load
+from netwright.report.words import counted
 
 
 def run(options: Namespace) -> int:
@@ -33,7 +34,7 @@ def run(options: Namespace) -> int:
         sys.stdout.write(text)
     else:
         write_text(Path(options.out), text)
-        print(f"{options.out}: {data.rows} predictions", file=sys.stderr)
+        print(f"{options.out}: {counted(data.rows, 'prediction')}", file=sys.stderr)
     return 0
 
 

@@ -16,6 +16,7 @@ import csv
 import io
 import json
 import math
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,21 +37,34 @@ def choose_folder(out: str | None, name: str, force: bool) -> Path:
 
     Raises
     ------
-    InvalidParameter : `out` has a model already, and `force` does not say to replace it; or it is a file.
+    InvalidParameter : `out` has a model already, and `force` does not say to replace it; or it is a file, or a folder
+        that cannot be made or written into.
     """
     if out is None:
         number = 1
         while True:
             folder = Path(RUNS) / f"{name}-{number}"
             try:
-                folder.mkdir(parents=True)
+                return _made(folder, new=True)
             except FileExistsError:
                 number += 1
-                continue
-            return folder
     require_free(out, force)
     folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
+    return _made(folder, new=False)
+
+
+def _made(folder: Path, new: bool) -> Path:
+    """The folder, made and open for writing; FileExistsError where it is to be `new` and is there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=not new)
+        reason = "" if os.access(folder, os.W_OK | os.X_OK) else "it may not be written into"
+    except OSError as error:
+        if new and isinstance(error, FileExistsError):
+            raise
+        reason = error.strerror or type(error).__name__
+    if reason:
+        remedy = "Choose another folder: --out DIR."
+        raise InvalidParameter(problem("--out", "a folder for the run", f"{str(folder)!r}: {reason}", remedy))
     return folder
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
-from pathlib import Path
 
 from netwright import layers, losses, optim
 from netwright.commands.networks import read_network
@@ -19,7 +19,7 @@ KNOWN = (layers, losses, optim)  # loaded so that files may name what they hold
 
 def run(options: Namespace) -> int:
     """Run the command."""
-    if Path(options.network).exists():
+    if _is_file(options.network):
         path = model_path(options.network)
         manifest = storage.read_manifest(path)
         network = _network_in(manifest, str(path))
@@ -30,6 +30,14 @@ def run(options: Namespace) -> int:
     say("network", repr(network))
     show(str(network.summary()))
     return 0
+
+
+def _is_file(text: str) -> bool:
+    """Whether a text names a file, there or not; code has brackets, and a text of code may be too long for a name."""
+    if "(" in text:
+        return os.path.exists(text)  # unlike Path.exists, also of names that no file can have
+    separators = tuple(filter(None, (os.sep, os.altsep)))
+    return text.endswith(".nw") or any(mark in text for mark in separators) or os.path.exists(text)
 
 
 def _network_in(manifest: dict[str, object], path: str) -> Expression:

@@ -9,6 +9,7 @@ import numpy as np
 from netwright.core.errors import InvalidData, did_you_mean, problem
 from netwright.data import split_target
 from netwright.data.columns import Columns, missing_rows
+from netwright.report.words import counted
 
 NAMES = ("target", "label", "class", "y")
 FEW = 20  # so many different integers are classes
@@ -90,6 +91,37 @@ def as_task(y: np.ndarray, task: str, target: str) -> np.ndarray:
         got = f"{_shown(y[0])} in the first row"
         raise InvalidData(problem(f"target {target!r}", "numbers", got, "Use --task classify."))
     return y.astype(np.float64)
+
+
+def require_classes(y: np.ndarray, target: str) -> None:
+    """Raise unless there is something to tell apart.
+
+    Raises
+    ------
+    InvalidData : one class only.
+    """
+    labels = np.unique(y)
+    if len(labels) < 2:
+        got = f"only {_shown(labels[0])} in {counted(len(y), 'row')}"
+        raise InvalidData(problem(f"target {target!r}", "at least 2 classes", got, "Choose another one: --target COL."))
+
+
+def require_split(whole: np.ndarray, training: np.ndarray) -> None:
+    """Raise unless all classes of the data are among the rows for training.
+
+    Raises
+    ------
+    InvalidData : a class of so few rows that the split took them all; the rows of each class are named.
+    """
+    labels, counts = np.unique(whole, return_counts=True)
+    lost = labels[~np.isin(labels, training)]
+    if not lost.size:
+        return
+    rows = [f"{_shown(label)}: {count}" for label, count in zip(labels[:10], counts[:10], strict=True)]
+    more = f" and {len(labels) - 10} more" if len(labels) > 10 else ""
+    got = f"{counted(len(training), 'row')} without {_shown(lost[0])} of the {len(whole)} ({', '.join(rows)}{more})"
+    remedy = "The split into training, validation and test needs more rows of each class, at least 3."
+    raise InvalidData(problem("split", "rows of every class for training", got, remedy))
 
 
 def _shown(item: Any) -> str:

@@ -21,7 +21,7 @@ from netwright.commands.networks import read_network, read_value
 from netwright.commands.printing import say, score_table, show
 from netwright.commands.reading import Dataset, read
 from netwright.commands.recipes import TEST, VALIDATION, recipe_for
-from netwright.commands.target import as_task, choose_target, choose_task, split_known
+from netwright.commands.target import as_task, choose_target, choose_task, require_classes, require_split, split_known
 from netwright.core.errors import InvalidData, problem
 from netwright.core.seeds import derive
 from netwright.data import holdout
@@ -29,10 +29,12 @@ from netwright.estimators import Classifier, Regressor
 from netwright.report import Evaluation, evaluate, write_report
 from netwright.report.evaluation import scores_of
 from netwright.report.stored import EVALUATION, MODEL, RUN, versions
+from netwright.report.words import counted
 from netwright.train import Progress
 
 LINES = 20  # of progress, off a terminal, for runs of many epochs
 INTERRUPTED = 130
+FAMILIES = ("loss", "optimizer", "regularizer")
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,11 @@ class Watch:
 def run(options: Namespace) -> int:
     """Run the command; 130 where Ctrl-C ended the training, and the partial model was written."""
     run_folder.require_free(options.out, options.force)
+    wanted = _wanted(options)  # before the data, which may take a while to read
     begin = time.perf_counter()
     data = read(options.data, options.image_size)
     parts, target, task = _prepare(data, options)
-    estimator = _estimator(data, task, parts, options)
+    estimator = _estimator(data, task, parts, wanted, options)
     watch = Watch(estimator, options.quiet)
     progress = [] if options.quiet else [Progress(every=max(1, estimator.epochs // LINES))]
     estimator.set_params(callbacks=[watch, *progress])
@@ -97,6 +100,13 @@ def run(options: Namespace) -> int:
     return INTERRUPTED if watch.interrupted else 0
 
 
+def _wanted(options: Namespace) -> dict[str, Any]:
+    """The values that the user's texts describe; a network's text is read again when the classes are known."""
+    if options.network is not None:
+        read_network(options.network)
+    return {family: read_value(getattr(options, family), family, f"--{family}") for family in FAMILIES}
+
+
 def _prepare(data: Dataset, options: Namespace) -> tuple[dict[str, Part], str, str]:
     """Rows for training, validation and testing, the name of the target, and the task; all of it said."""
     tell = (lambda *facts: None) if options.quiet else say
@@ -107,13 +117,21 @@ def _prepare(data: Dataset, options: Namespace) -> tuple[dict[str, Part], str, s
         X, y, rows, target, why = data.X, data.y, np.arange(len(data.y)), "class", "images"
         task = "classify" if options.task == "auto" else options.task
         size = " x ".join(map(str, data.X.shape[1:]))
-        tell("data", f"{data.source}: {data.rows:,} images of {size} (channels x height x width)")
+        tell("data", f"{data.source}: {counted(data.rows, 'image')} of {size} (channels x height x width)")
     else:
         target = choose_target(data.X, options.target)
         X, y, rows, notes = split_known(data.X, target)
         task, why = choose_task(y, options.task)
-        tell("data", [f"{data.source}: {data.rows:,} rows, {len(X)} columns and the target {target!r}", *notes])
+        tell(
+            "data",
+            [
+                f"{data.source}: {counted(data.rows, 'row')}, {counted(len(X), 'column')} and the target {target!r}",
+                *notes,
+            ],
+        )
     whole = Part(X, as_task(y, task, target), rows)
+    if task == "classify":
+        require_classes(whole.y, target)
     tell("task", _task_in_words(task, target, whole.y, why))
     parts = _split(whole, data, task == "classify", options)
     tell("rows", f"{_sizes(parts)}; drawn by seed {options.seed} before anything is learned")
@@ -126,7 +144,7 @@ def _task_in_words(task: str, target: str, y: np.ndarray, why: str) -> str:
     labels, counts = np.unique(y, return_counts=True)
     named = [f"{label} ({count:,})" for label, count in zip(labels.tolist()[:10], counts[:10], strict=True)]
     more = f" and {len(labels) - 10} more" if len(labels) > 10 else ""
-    return f"classification of {target!r}: {why}, {len(labels)} classes: {', '.join(named)}{more}"
+    return f"classification of {target!r}: {why}, {counted(len(labels), 'class', 'classes')}: {', '.join(named)}{more}"
 
 
 def _split(whole: Part, data: Dataset, stratify: bool, options: Namespace) -> dict[str, Part]:
@@ -137,6 +155,9 @@ def _split(whole: Part, data: Dataset, stratify: bool, options: Namespace) -> di
         kept, held = holdout(len(part.y), share, part.y if stratify else None, seed=seed, stratify=stratify)
         return part.take(kept), part.take(held)
 
+    if len(whole.y) < (least := 3 if data.test is None else 2):
+        expected, remedy = f"at least {least} rows", "One each is for training, validation and test."
+        raise InvalidData(problem(f"data {data.source!r}", expected, counted(len(whole.y), "row"), remedy))
     if data.test is None:
         rest, test = cut(whole, options.test or TEST, "test")
     else:
@@ -145,6 +166,8 @@ def _split(whole: Part, data: Dataset, stratify: bool, options: Namespace) -> di
             remedy = f"Leave --test out: its {len(test.y):,} test images are used."
             raise InvalidData(problem("--test", f"none for {data.name}", str(options.test), remedy))
     training, validation = cut(rest, options.validation or VALIDATION, "validation")
+    if stratify:
+        require_split(whole.y, training.y)
     return {"training": training, "validation": validation, "test": test}
 
 
@@ -152,15 +175,17 @@ def _sizes(parts: Mapping[str, Part]) -> str:
     return ", ".join(f"{len(part.y):,} for {name}" for name, part in parts.items())
 
 
-def _estimator(data: Dataset, task: str, parts: Mapping[str, Part], options: Namespace) -> Any:
+def _estimator(
+    data: Dataset, task: str, parts: Mapping[str, Part], wanted: Mapping[str, Any], options: Namespace
+) -> Any:
     """The unfitted estimator: the user's options over the recipe for the data."""
     recipe = recipe_for(data.name if data.source == data.name else "", data.kind)
     classes = len(np.unique(parts["training"].y)) if task == "classify" else None
     chosen = {
         "network": recipe.network if options.network is None else read_network(options.network, classes),
-        "loss": read_value(options.loss, "loss", "--loss"),
-        "optimizer": read_value(options.optimizer, "optimizer", "--optimizer", recipe.optimizer),
-        "regularizer": read_value(options.regularizer, "regularizer", "--regularizer", recipe.regularizer),
+        "loss": wanted["loss"],
+        "optimizer": recipe.optimizer if wanted["optimizer"] is None else wanted["optimizer"],
+        "regularizer": recipe.regularizer if wanted["regularizer"] is None else wanted["regularizer"],
         "epochs": options.epochs or recipe.epochs,
         "batch_size": options.batch_size or recipe.batch_size,
         "patience": options.patience or recipe.patience,
@@ -176,7 +201,7 @@ def _estimator(data: Dataset, task: str, parts: Mapping[str, Part], options: Nam
 def describe(estimator: Any, run: Any) -> str:
     """The loss, rule, penalty and batches of a run in one sentence."""
     penalty = f", {estimator.regularizer}" if estimator.regularizer is not None else ""
-    epochs = f"{estimator.epochs} epochs"
+    epochs = counted(estimator.epochs, "epoch")
     if estimator.patience is not None:
         epochs = f"at most {epochs}, patience {estimator.patience}"
     return f"{estimator.loss_function_!r}, {run.optimizer!r}{penalty}, batches of {estimator.batch_size}, {epochs}"
@@ -239,7 +264,7 @@ def _scores(estimator: Any, part: Part) -> dict[str, float]:
 
 def _tell_end(estimator: Any, scores: dict[str, dict[str, float]], folder: Path, interrupted: bool) -> None:
     """The scores and what was written."""
-    epochs = f"{estimator.n_iter_} of {estimator.epochs} epochs"
+    epochs = f"{estimator.n_iter_} of {counted(estimator.epochs, 'epoch')}"
     best = f"; the weights are those of epoch {estimator.best_epoch_}" if estimator.patience is not None else ""
     print()
     say("stopped" if interrupted else "trained", f"{epochs}{best}")

@@ -18,22 +18,23 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from netwright.core.errors import InvalidData, problem
+from netwright.core.errors import InvalidData, InvalidParameter, problem
 from netwright.core.seeds import derive, to_seed
 from netwright.core.validation import Constraint, check_all
-from netwright.data import as_arrays
 from netwright.estimators.inputs import Inputs, count, take
 from netwright.estimators.networks import (
     build_module,
     choose,
     close,
+    is_free,
     macs_of,
     output_shapes,
     resolve,
     split_heads,
 )
+from netwright.estimators.options import nested, replaced
 from netwright.estimators.parameters import CONSTRAINTS, parts_of, value_of
-from netwright.estimators.preparing import Part, read_target, split, to_batches, to_tensor, weigh
+from netwright.estimators.preparing import Part, from_dataset, read_target, split, to_batches, to_tensor, weigh
 from netwright.estimators.saving import save_estimator
 from netwright.estimators.sklearn_callbacks import Bridge, CallbackSupport
 from netwright.graph import Expression
@@ -41,6 +42,9 @@ from netwright.optim import Adam
 from netwright.train import Batches, History, Precision, Progress, Run, choose_device, forward, has_convolution, train
 
 log = logging.getLogger("netwright")
+
+_FIXED = ("network", "loss", "precision", "categories")  # what a fit that goes on cannot change
+_CHANGEABLE = ("optimizer", "regularizer", "average", "device")  # what it takes up
 
 
 class NetworkEstimator(CallbackSupport, BaseEstimator):
@@ -53,6 +57,7 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
     history_: History
     _inputs: Inputs
     _run: Run
+    _settings: dict[str, str]
 
     @abstractmethod
     def _read_target(self, y: np.ndarray, classes: Any) -> Any:
@@ -131,8 +136,8 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
                 training, held = self._parts(X, y, weight, classes, again)
                 if not again:
                     self._start(training)
-                elif not hasattr(self, "_run"):
-                    self._run = self._new_run(self.module_, self.history_)
+                else:
+                    self._go_on()
                 self._load(self._run, training, held)
                 self._train(self._run, epochs, bridge.listeners)
                 bridge.end()
@@ -144,7 +149,7 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
 
     def _parts(self, X: Any, y: Any, weight: Any, classes: Any, again: bool) -> tuple[Part, Part | None]:
         """Training rows and held-out rows, each as (rows, y, weight), checked and still in the user's own terms."""
-        X, y = _from_dataset(X, y)
+        X, y = from_dataset(X, y)
         y = read_target(y, type(self).__name__)
         if again:
             inputs, rows = self._inputs, self._inputs.again(self, X)
@@ -155,9 +160,10 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
         if not again:
             self._inputs, self._target = inputs, self._read_target(part[1], classes)
         held: Part | None = None
-        if isinstance(self.validation, (tuple, list)):
-            held_X, held_y = _from_dataset(*self.validation[:2])
-            held_weight = self.validation[2] if len(self.validation) == 3 else None
+        if isinstance(self.validation, (tuple, list, torch.utils.data.Dataset)):
+            pair = self.validation if isinstance(self.validation, (tuple, list)) else (self.validation, None)
+            held_X, held_y = from_dataset(*pair[:2])
+            held_weight = pair[2] if len(pair) == 3 else None
             held = weigh(inputs.again(self, held_X), read_target(held_y, "validation"), held_weight)
         elif self.validation is not None:
             part, held = split(part, float(self.validation), self.seed_, self._stratifies())
@@ -186,14 +192,15 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
         self.notes_ = self._inputs.notes
         for note in self.notes_:
             self._say(note)
-        module = build_module(self.network_, derive(self.seed_, "network"))
+        module = build_module(self.network_, derive(self.seed_, "network")).to(torch.float32)
         body, self._link = split_heads(module)
         tensors = tuple(to_tensor(array, Precision()) for array in inputs)
         self._output_shapes = output_shapes(body, tensors)
         self._target.expect(self._output_shapes, self._link)
         self.loss_function_ = loss or self._target.default_loss()
-        self._target.fit(y, weight, self.loss_function_)
+        self._target.fit(y, weight, self.loss_function_, is_free(body, self._link))
         self._run = self._new_run(module, History())
+        self._remember()
 
     def _new_run(self, module: torch.nn.Module, history: History) -> Run:
         """A run of a module, without rows yet."""
@@ -218,19 +225,40 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
             macs=macs_of(body, self._inputs.shapes),
         )
 
+    def _go_on(self) -> None:
+        """Make the kept run ready to go on; a changed update rule, penalty or average takes effect."""
+        changed = [name for name in _FIXED if repr(getattr(self, name)) != self._settings[name]]
+        if changed:
+            name = changed[0]
+            remedy = "Give it back its value, or fit with warm_start=False to begin anew."
+            raise InvalidParameter(
+                problem(name, f"{self._settings[name]}, as when the fit began", repr(getattr(self, name)), remedy)
+            )
+        if not hasattr(self, "_run") or any(repr(getattr(self, name)) != self._settings[name] for name in _CHANGEABLE):
+            state = self._run.state() if hasattr(self, "_run") else getattr(self, "_resume", None)
+            same_rule = repr(self.optimizer) == self._settings["optimizer"]
+            self._run = self._new_run(self.module_, self.history_)
+            if state is not None:
+                self._run.resume(state, moments=same_rule)
+        self._remember()
+
+    def _remember(self) -> None:
+        self._settings = {name: repr(getattr(self, name)) for name in (*_FIXED, *_CHANGEABLE)}
+
     def _load(self, run: Run, training: Part, held: Part | None) -> None:
         """Give the run its rows."""
         run.load(
             self._batches(training, self.batch_size), None if held is None else self._batches(held, self.batch_size)
         )
         normalised = any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in run.module.modules())
-        if normalised and run.batches.n < 2:
+        smallest = min(stop - start for start, stop in run.batches.bounds)
+        if normalised and smallest < 2:
             raise InvalidData(
                 problem(
                     f"{type(self).__name__}.fit",
-                    "at least 2 training rows for a network with BatchNorm",
-                    f"{run.batches.n} row",
-                    "Give more rows, hold fewer out, or take BatchNorm out of the network.",
+                    "at least 2 training rows in a batch for a network with BatchNorm",
+                    f"{run.batches.n} row{'s' * (run.batches.n > 1)} in batches of {smallest}",
+                    "Give more rows, a larger batch_size, or take BatchNorm out of the network.",
                 )
             )
 
@@ -272,7 +300,7 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
     def _outputs(self, X: Any) -> Any:
         """What the network gives for X, before its last link."""
         check_is_fitted(self, "module_")
-        X, _ = _from_dataset(X, None)
+        X, _ = from_dataset(X, None)
         inputs = self._inputs.transform(self._inputs.again(self, X))
         rows = to_batches(inputs, np.zeros(len(inputs[0]), dtype=np.int64), None, self._precision, len(inputs[0]))
         body, _ = split_heads(self.module_)
@@ -281,15 +309,33 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
     def _say(self, text: str) -> None:
         log.info("%s: %s", type(self).__name__, text)
 
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters by name; with `deep` also the options of values, as ``optimizer__learning_rate``.
+
+        Parameters
+        ----------
+        deep : whether to look into values.
+        """
+        params: dict[str, Any] = super().get_params(deep=False)
+        return {**params, **nested(params)} if deep else params
+
+    def set_params(self, **params: Any) -> Self:
+        """Change parameters; ``optimizer__learning_rate=0.1`` gives the optimizer another learning rate.
+
+        Parameters
+        ----------
+        params : names and values as `get_params` gives them.
+        """
+        super().set_params(**replaced(self.get_params(deep=False), params))
+        return self
+
     def __getstate__(self) -> dict[str, Any]:
-        """For pickle, copy and joblib: everything but the state of the running training."""
-        return {name: item for name, item in super().__getstate__().items() if name != "_run"}
+        """For pickle, copy and joblib: the run as arrays, so that the copy can go on exactly."""
+        state = {name: item for name, item in super().__getstate__().items() if name != "_run"}
+        if hasattr(self, "_run"):
+            state["_resume"] = self._run.state()
+        return state
 
 
 def _first(rows: Any, n: int = 2) -> Any:
     return take(rows, np.arange(min(n, count(rows))))
-
-
-def _from_dataset(X: Any, y: Any) -> tuple[Any, Any]:
-    """The samples of a torch Dataset as arrays; everything else as it is."""
-    return as_arrays(X, y) if isinstance(X, torch.utils.data.Dataset) else (X, y)

@@ -33,12 +33,14 @@ class Classes:
     kind : "multiclass", "multilabel" or "multioutput".
     labels : sorted labels of each question; one array for multiclass, k arrays for the others.
     single : whether two classes are told apart by one output column.
+    one_hot : whether targets are rows of 0 and 1 because the loss takes no class indices.
     """
 
     def __init__(self, kind: str, labels: list[np.ndarray], single: bool = False) -> None:
         self.kind = kind
         self.labels = labels
         self.single = single
+        self.one_hot = False
 
     @classmethod
     def read(cls, y: np.ndarray, name: str, classes: Any = None) -> Classes:
@@ -105,19 +107,22 @@ class Classes:
                 problem("network", f"outputs of shape {want} ({seen})", f"{got}", f"End it with {self.head()!r}.")
             )
 
-    def fit(self, y: np.ndarray, weight: np.ndarray | None, loss: Any) -> None:
-        """Nothing is learned from the training rows: the labels are known."""
+    def fit(self, y: np.ndarray, weight: np.ndarray | None, loss: Any, free: bool) -> None:
+        """Losses that take no class indices (squared error of probabilities, say) get one-hot targets."""
+        self.one_hot = self.kind != "multilabel" and not self.single and "class" not in loss.targets
 
     def to_state(self) -> dict[str, Any]:
         """What a file needs."""
         labels = [{"dtype": array.dtype.str, "values": array.tolist()} for array in self.labels]
-        return {"kind": self.kind, "single": self.single, "labels": labels}
+        return {"kind": self.kind, "single": self.single, "one_hot": self.one_hot, "labels": labels}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Classes:
         """The inverse of `to_state`."""
         labels = [np.array(item["values"], dtype=np.dtype(item["dtype"])) for item in state["labels"]]
-        return cls(state["kind"], labels, state["single"])
+        made = cls(state["kind"], labels, state["single"])
+        made.one_hot = bool(state["one_hot"])
+        return made
 
     def encode(self, y: np.ndarray) -> Any:
         """Labels as numbers: (n,) int64; (n, 1) or (n, k) of 0.0 and 1.0; or a tuple of (n,).
@@ -129,9 +134,16 @@ class Classes:
         if self.kind == "multilabel":
             return np.asarray(y, dtype=np.float32)
         if self.kind == "multioutput":
-            return tuple(_codes(column, labels) for column, labels in zip(np.asarray(y).T, self.labels, strict=True))
+            questions = zip(np.asarray(y).T, self.labels, strict=True)
+            return tuple(self._hot(_codes(column, labels), len(labels)) for column, labels in questions)
         codes = _codes(column_or_1d(y), self.labels[0])
-        return codes[:, None].astype(np.float32) if self.single else codes
+        return codes[:, None].astype(np.float32) if self.single else self._hot(codes, len(self.labels[0]))
+
+    def _hot(self, codes: np.ndarray, k: int) -> np.ndarray:
+        return np.eye(k, dtype=np.float32)[codes] if self.one_hot else codes
+
+    def _codes_of(self, target: torch.Tensor) -> torch.Tensor:
+        return target.argmax(1) if self.one_hot else target
 
     def probabilities(self, outputs: Any, link: str) -> Any:
         """(n, k) rows that sum to 1; (n, k) of independent ones for multilabel; a list for multioutput."""
@@ -166,11 +178,12 @@ class Classes:
         """Share of rows that are right, in all their questions."""
         chosen = self.choose(outputs, link)
         if self.kind == "multioutput":
-            right = torch.stack([c == t for c, t in zip(chosen, target, strict=True)]).all(0)
+            pairs = zip(chosen, target, strict=True)
+            right = torch.stack([c == self._codes_of(t) for c, t in pairs]).all(0)
         elif self.kind == "multilabel":
             right = (chosen == target.bool()).all(1)
         else:
-            right = chosen == (target[:, 0].long() if self.single else target)
+            right = chosen == (target[:, 0].long() if self.single else self._codes_of(target))
         rows = right.double()
         return float(rows.mean() if weight is None else (rows * weight).sum() / weight.sum())
 

@@ -12,10 +12,11 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 
 from netwright.core.errors import InvalidParameter, problem
-from netwright.core.validation import Constraint, checks_options, instance, nothing, one_of
+from netwright.core.validation import Constraint, check, checks_options, instance, nothing, number, one_of
 from netwright.estimators.base import NetworkEstimator
 from netwright.estimators.classes import Classes
 from netwright.estimators.parameters import CONSTRAINTS
+from netwright.estimators.preparing import from_dataset, read_target
 from netwright.estimators.saving import params_of, restore
 from netwright.losses import Hinge
 
@@ -132,6 +133,20 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         outputs = self._outputs(X)
         return self._target.probabilities(outputs, self._link)
 
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Share of rows that are right (in all their labels or questions).
+
+        Parameters
+        ----------
+        X : rows as in `fit`.
+        y : their labels; None when X is a Dataset that has them.
+        sample_weight : (n,) numbers >= 0, or None.
+        """
+        X, y = from_dataset(X, y)
+        y, chosen = read_target(y, type(self).__name__), self.predict(X)
+        right = (y == chosen).all(1) if chosen.ndim == 2 else np.ravel(y) == chosen
+        return float(np.average(right, weights=sample_weight))
+
     def _read_target(self, y: np.ndarray, classes: Any) -> Classes:
         target = Classes.read(y, type(self).__name__, classes)
         self.classes_ = target.public
@@ -150,11 +165,13 @@ class Classifier(ClassifierMixin, NetworkEstimator):
             raise InvalidParameter(
                 problem("class_weight", f"None for a {self._target.kind} target", repr(self.class_weight))
             )
-        labels = self._target.labels[0]
+        labels, y = self._target.labels[0], np.ravel(y)
         if isinstance(self.class_weight, dict):
             strange = [label for label in self.class_weight if label not in labels]
             if strange:
                 raise InvalidParameter(problem("class_weight", f"labels among {labels.tolist()}", repr(strange[0])))
+            for label, weight in self.class_weight.items():
+                check(f"class_weight[{label!r}]", weight, number(0, closed="neither"))
             weights = np.array([float(self.class_weight.get(label, 1.0)) for label in labels.tolist()])
         else:
             present = np.unique(y)

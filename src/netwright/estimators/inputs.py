@@ -51,11 +51,13 @@ class Inputs:
         """Look at the X of a fit: how it is to be read, and its rows."""
         if is_table(X) and not issparse(X):
             columns = to_columns(X)
+            if not columns:
+                raise InvalidData(problem("X", "a frame with columns", "0 feature(s)", "Give at least one column."))
             estimator.n_features_in_ = len(columns)
             estimator.feature_names_in_ = np.array(list(columns), dtype=object)
             return cls("table", "float64" if precision == "float64" else "float32"), columns
         if isinstance(X, tuple):
-            arrays = tuple(_numbers(part, f"X[{i}]") for i, part in enumerate(X))
+            arrays = _several(X)
             estimator.n_features_in_ = arrays[0].shape[1] if arrays[0].ndim > 1 else 1
             return cls("arrays", _dtype(arrays[0], precision)), arrays
         X = _checked(estimator, X, reset=True)
@@ -70,7 +72,10 @@ class Inputs:
                 )
             return to_columns(X)
         if self.kind == "arrays":
-            return tuple(_numbers(part, f"X[{i}]") for i, part in enumerate(X))
+            if not isinstance(X, tuple) or len(X) != len(self.shapes):
+                got = f"a tuple of {len(X)}" if isinstance(X, tuple) else type(X).__name__
+                raise InvalidData(problem("X", f"a tuple of {len(self.shapes)} arrays, as in fit", got))
+            return _several(X)
         return _checked(estimator, X, reset=False)
 
     @property
@@ -168,7 +173,20 @@ def _dtype(array: np.ndarray, precision: str) -> str:
 
 def _as_numpy(X: Any) -> Any:
     """Tensors as arrays; everything else as it came."""
-    return X.detach().cpu().numpy() if hasattr(X, "detach") and hasattr(X, "cpu") else X
+    if not (hasattr(X, "detach") and hasattr(X, "cpu")):
+        return X
+    X = X.detach().cpu()
+    return (X.float() if str(X.dtype) == "torch.bfloat16" else X).numpy()
+
+
+def _several(X: tuple[Any, ...]) -> tuple[np.ndarray, ...]:
+    """The arrays of several inputs, with as many rows each."""
+    arrays = tuple(_numbers(part, f"X[{i}]") for i, part in enumerate(X))
+    rows = [len(array) if array.ndim else 0 for array in arrays]
+    if not arrays or len(set(rows)) > 1 or rows[0] < 1:
+        remedy = "Give one array an input, each with a row for every sample; a single input is an array, not a tuple."
+        raise InvalidData(problem("X", "arrays with the same number of rows, at least 1", f"rows {rows}", remedy))
+    return arrays
 
 
 def _numbers(part: Any, name: str) -> np.ndarray:

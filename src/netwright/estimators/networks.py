@@ -88,6 +88,12 @@ def build_module(network: Expression | torch.nn.Module, seed: int) -> torch.nn.M
     return copy.deepcopy(network) if isinstance(network, torch.nn.Module) else network.build(seed)
 
 
+def is_free(body: torch.nn.Module, link: str) -> bool:
+    """Whether outputs can be any number: no link was split off, and the last layer is no activation."""
+    leaves = [part for part in body.modules() if not list(part.children())]
+    return link == "identity" and not (leaves and type(leaves[-1]).__module__ == "torch.nn.modules.activation")
+
+
 def macs_of(module: torch.nn.Module, shapes: tuple[Shape, ...]) -> int:
     """Multiply-accumulates of one sample; 0 for a module that cannot be observed."""
     try:

@@ -1,7 +1,8 @@
 """Targets that are numbers: scaled to mean 0 and deviation 1 for training, and back in predict.
 
 A network learns targets of the order of 1 easily and targets of the order of 1e5 hardly; so the regressor scales the
-target by its training rows and undoes it in `predict`. Losses that need the target itself (MSLE) get it unscaled.
+target by its training rows and undoes it in `predict`, in double precision. Losses that need the target itself (MSLE)
+get it unscaled, and so do networks that end in an activation: a sigmoid or a rectifier says what its outputs may be.
 """
 
 from __future__ import annotations
@@ -52,9 +53,9 @@ class Numbers:
                 problem("network", f"outputs of shape {wanted}, as y has", f"{got}", f"End it with {self.head()!r}.")
             )
 
-    def fit(self, y: np.ndarray, weight: np.ndarray | None, loss: Any) -> None:
-        """Learn the scale from the training rows, unless the loss is one of ratios or of probabilities."""
-        self.scaler = fit_scaler(y, weight) if loss.scalable else None
+    def fit(self, y: np.ndarray, weight: np.ndarray | None, loss: Any, free: bool) -> None:
+        """Learn the scale from the training rows, unless the loss is one of ratios or the outputs are not free."""
+        self.scaler = fit_scaler(y, weight) if loss.scalable and free else None
 
     def to_state(self) -> dict[str, Any]:
         """What a file needs."""
@@ -79,7 +80,7 @@ class Numbers:
         """Outputs as numbers in the scale of y."""
         z = apply_link(link, outputs).cpu().numpy()
         z = z.reshape(len(z), *self.shape)
-        return z if self.scaler is None else self.scaler.inverse(z).astype(z.dtype, copy=False)
+        return z if self.scaler is None else self.scaler.inverse(z.astype(np.float64))
 
     def r2(self, outputs: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None, link: str) -> float:
         """The coefficient of determination, averaged over outputs; scaling leaves it as it is."""

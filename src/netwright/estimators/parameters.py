@@ -36,7 +36,8 @@ CONSTRAINTS: Mapping[str, Constraint] = {
     "batch_size": integer(1),
     "validation": nothing
     | number(0, 1, closed="neither")
-    | satisfies("a pair (X, y)", lambda item: isinstance(item, (tuple, list)) and len(item) in (2, 3)),
+    | satisfies("a pair (X, y)", lambda item: isinstance(item, (tuple, list)) and len(item) in (2, 3))
+    | instance(torch.utils.data.Dataset, text="a Dataset"),
     "patience": nothing | integer(1),
     "average": nothing | number(0, 1, closed="neither"),
     "categories": one_of("one_hot", "embedding"),

@@ -9,7 +9,7 @@ import torch
 from sklearn.utils.validation import _check_sample_weight, check_array, check_consistent_length
 
 from netwright.core.errors import InvalidData, problem
-from netwright.data import holdout
+from netwright.data import as_arrays, holdout, require_finite
 from netwright.estimators.inputs import Rows, count, take
 from netwright.train import Batches, Precision
 
@@ -26,8 +26,37 @@ def read_target(y: Any, name: str) -> np.ndarray:
     if y is None:
         remedy = f"This {name} estimator requires y to be passed, but the target y is None."
         raise InvalidData(problem(f"{name}.fit", "a target y", "None", remedy))
-    y = y.detach().cpu().numpy() if hasattr(y, "detach") else y
+    y = _plain(y)
+    if isinstance(y, np.ndarray) and y.dtype.kind == "f":
+        require_finite(y, "y")
     return check_array(y, ensure_2d=False, allow_nd=True, dtype=None, input_name="y")
+
+
+def from_dataset(X: Any, y: Any) -> tuple[Any, Any]:
+    """The samples of a torch Dataset as arrays; everything else as it is.
+
+    Raises
+    ------
+    InvalidData : a DataLoader.
+    """
+    if isinstance(X, torch.utils.data.DataLoader):
+        remedy = "Pass its .dataset; the estimator makes its own batches (batch_size=...)."
+        raise InvalidData(problem("X", "arrays, a frame or a Dataset", "a DataLoader", remedy))
+    return as_arrays(X, y) if isinstance(X, torch.utils.data.Dataset) else (X, y)
+
+
+def _plain(y: Any) -> Any:
+    """Tensors and columns of frames as arrays; nullable booleans and integers keep their type."""
+    if isinstance(y, torch.Tensor):
+        y = y.detach().cpu()
+        return (y.float() if y.dtype is torch.bfloat16 else y).numpy()
+    if hasattr(y, "to_numpy"):
+        y = y.to_numpy()
+    if isinstance(y, np.ndarray) and y.dtype == object and y.ndim == 1:
+        kinds = set(map(type, y.tolist()))
+        if len(kinds) == 1 and kinds <= {bool, int, float}:
+            return np.array(y.tolist())
+    return y
 
 
 def weigh(rows: Rows, y: np.ndarray, weight: Any) -> Part:

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
 
 from netwright.core.errors import InvalidData, problem
 from netwright.core.validation import checks_options
 from netwright.estimators.base import NetworkEstimator
 from netwright.estimators.numbers import Numbers
+from netwright.estimators.preparing import from_dataset
 from netwright.estimators.saving import params_of, restore
 
 
@@ -19,7 +21,8 @@ class Regressor(RegressorMixin, NetworkEstimator):
     """A regressor that trains a network: one number a sample, or several.
 
     The target is scaled to mean 0 and deviation 1 by the training rows, and `predict` undoes it; losses in the
-    history are on that scale. Scores are R^2, which no scale changes.
+    history are on that scale. A network that ends in an activation (``Sigmoid(1)``, ``Softplus(1)``) gets the target as
+    it is, because the activation says which numbers it can give. Scores are R^2, which no scale changes.
 
     Parameters
     ----------
@@ -107,12 +110,27 @@ class Regressor(RegressorMixin, NetworkEstimator):
     def _read_target(self, y: np.ndarray, classes: Any) -> Numbers:
         if classes is not None:
             raise InvalidData(problem("Regressor.partial_fit", "no classes", f"classes={classes!r}"))
+        if y.dtype.kind in "mM":
+            remedy = "Turn dates into numbers first, such as days since the first."
+            raise InvalidData(problem("y", "numbers", f"dates ({y.dtype})", remedy))
         if y.dtype.kind not in "fiub":
             y = _as_numbers(y)
         return Numbers(y.shape[1:])
 
     def _score(self, outputs: Any, target: Any, weight: torch.Tensor | None) -> float:
         return self._target.r2(outputs, target, weight, self._link)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """The coefficient of determination R^2 of the predictions, averaged over outputs.
+
+        Parameters
+        ----------
+        X : rows as in `fit`.
+        y : their targets; None when X is a Dataset that has them.
+        sample_weight : (n,) numbers >= 0, or None.
+        """
+        X, y = from_dataset(X, y)
+        return float(r2_score(y, self.predict(X), sample_weight=sample_weight))
 
     def _stratifies(self) -> bool:
         return False

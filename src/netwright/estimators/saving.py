@@ -94,6 +94,7 @@ def restore(estimator: Any, content: dict[str, Any], tensors: dict[str, np.ndarr
     estimator.notes_ = estimator._inputs.notes
     estimator.n_iter_ = len(estimator.history_)
     estimator.loss_curve_ = estimator.history_["train_loss"]
+    estimator._remember()
     estimator._output_shapes = tuple(tuple(shape) for shape in content["output_shapes"])
     estimator.seed_, estimator.best_epoch_ = content["seed"], content["best_epoch"]
     estimator.n_features_in_ = content["n_features_in"]

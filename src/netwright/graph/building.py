@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from netwright.core.seeds import derive
+from netwright.core.seeds import derive, forked_random
 from netwright.core.validation import check, integer
 from netwright.graph.expression import (
     Chain,
@@ -119,6 +119,7 @@ def _module(part: Expression, path: str, plan: Plan, seed: int) -> torch.nn.Modu
         return Branches(modules, takes=takes)
     assert isinstance(part, Layer)
     node = plan.node(path)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(derive(seed, "weights", path))
+    own = derive(seed, "weights", path)
+    with torch.random.fork_rng(devices=[]), forked_random(own):  # a third party's module may draw from any generator
+        torch.default_generator.manual_seed(own)
         return part.make(*plan.shapes_into(node))

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -38,38 +38,48 @@ class Window:
     ----------
     size, stride, start : one number for each space axis.
     whole : it depends on all of the input; the others are empty then.
+    space : the sizes of the space axes of the input that it is on; None on several inputs of different sizes.
     """
 
     size: tuple[int, ...] = ()
     stride: tuple[int, ...] = ()
     start: tuple[int, ...] = ()
     whole: bool = False
+    space: tuple[int, ...] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def extent(self) -> tuple[int, ...] | None:
+        """How far it reaches, per space axis; None where it is on several inputs of different sizes."""
+        return None if self.space is None else self.space if self.whole else self.size or (1,)
 
     def through(self, inner: Window) -> Window:
         """The window of an operation with window `inner` on a tensor that has this window."""
         if self.whole or inner.whole:
-            return WHOLE
+            return replace(WHOLE, space=self.space)
         return Window(
             tuple(r + (k - 1) * j for r, k, j in zip(self.size, inner.size, self.stride, strict=True)),
             tuple(j * s for j, s in zip(self.stride, inner.stride, strict=True)),
             tuple(p + q * j for p, q, j in zip(self.start, inner.start, self.stride, strict=True)),
+            space=self.space,
         )
 
     def union(self, other: Window) -> Window:
         """The smallest window that holds both."""
+        space = _shared_space((self, other))
         if self.whole or other.whole or self.stride != other.stride:
-            return WHOLE
+            return replace(WHOLE, space=space)
         start = tuple(map(min, self.start, other.start))
         ends = (max(p + r, q + s) for p, r, q, s in zip(self.start, self.size, other.start, other.size, strict=True))
-        return Window(tuple(end - p for end, p in zip(ends, start, strict=True)), self.stride, start)
+        return Window(tuple(end - p for end, p in zip(ends, start, strict=True)), self.stride, start, space=space)
 
 
 WHOLE = Window(whole=True)
 
 
-def point(rank: int) -> Window:
-    """The window of an input of `rank` space axes: each position sees itself."""
-    return Window((1,) * rank, (1,) * rank, (0,) * rank)
+def point(shape: tuple[int, ...]) -> Window:
+    """The window of an input (batch, channels, *space), or (batch, features): each position sees itself."""
+    rank = max(len(shape) - 2, 0)
+    return Window((1,) * rank, (1,) * rank, (0,) * rank, space=tuple(shape[2:]) or tuple(shape[1:]))
 
 
 class Observer(TorchDispatchMode):
@@ -94,7 +104,7 @@ class Observer(TorchDispatchMode):
 
     def enter_input(self, tensor: torch.Tensor) -> None:
         """Say that a tensor is an input of the network; axes are (batch, channels, *space)."""
-        self._windows[tensor] = point(max(tensor.ndim - 2, 0))
+        self._windows[tensor] = point(tuple(tensor.shape))
 
     def window(self, tensor: torch.Tensor) -> Window | None:
         """The window of a tensor, None if it depends on no input."""
@@ -122,6 +132,7 @@ class Observer(TorchDispatchMode):
             result = rule(windows, args, output)
         else:
             result = _merge(windows) if torch.Tag.pointwise in func.tags else WHOLE
+        result = replace(result, space=_shared_space(windows))  # rules need not know of it
         for tensor in tensors_in((output,)):
             self._windows[tensor] = result
 
@@ -159,6 +170,12 @@ def tensors_in(items: Sequence[Any]) -> list[torch.Tensor]:
         elif isinstance(item, (tuple, list)):
             found.extend(tensors_in(item))
     return found
+
+
+def _shared_space(windows: Sequence[Window]) -> tuple[int, ...] | None:
+    """The sizes of the input of windows, if they are all on inputs of the same size."""
+    first = windows[0].space
+    return first if all(window.space == first for window in windows) else None
 
 
 def _merge(windows: list[Window]) -> Window:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from netwright.core.errors import InvalidParameter, JoinError, problem
+from netwright.core.seeds import forked_random
 from netwright.graph.expression import (
     Chain,
     Expression,
@@ -143,7 +144,7 @@ def observe(layer: Layer, shapes: tuple[Shape, ...]) -> Shape:
 
 def _run(layer: Layer, shapes: tuple[Shape, ...], device: str) -> Any:
     """What the layer's module gives; a module that the layer shares with others stays as it was."""
-    with torch.random.fork_rng(devices=[]), torch.device(device):
+    with torch.random.fork_rng(devices=[]), forked_random(0), torch.device(device):
         module = layer.make(*shapes)
         batches = tuple(torch.zeros(SAMPLES, *shape) for shape in shapes)
         with observing(module, device) as tensors:

@@ -15,9 +15,10 @@ from typing import Any
 import torch
 
 from netwright.core.errors import InvalidParameter, problem
+from netwright.core.seeds import forked_random
 from netwright.graph.building import build
 from netwright.graph.expression import Expression, ability
-from netwright.graph.observer import Observer, Window, observing, tensors_in
+from netwright.graph.observer import Observer, observing, point, tensors_in
 from netwright.graph.plan import SAMPLES, plan_of
 from netwright.graph.table import Row, Shape, Summary
 
@@ -47,8 +48,8 @@ def summarize(expression: Expression) -> Summary:
     by_name, macs, module, device = _run_anywhere(make, inputs)
     table = []
     for name, node in labels.items():
-        window = Window((1,) * (len(node.shape) - 1))  # an Input has no module of its own and sees itself
-        row = by_name.get(name, Row("", "", None, 0, 0, 0, window.size or (1,), window))
+        window = point((SAMPLES, *node.shape))  # an Input has no module of its own and sees itself
+        row = by_name.get(name, Row("", "", None, 0, 0, 0, window.extent, window))
         table.append(replace(row, path=node.path, layer=repr(node.layer), output_shape=node.shape))
     return _total(table, macs, module, device)
 
@@ -115,7 +116,6 @@ def _observe(
 ) -> tuple[dict[str, Row], int]:
     """Run once under the observer; a row for each watched module in the order of its first call."""
     samples = inputs[0].shape[0]
-    space = tuple(inputs[0].shape[2:]) or tuple(inputs[0].shape[1:])
     seen: dict[str, dict[str, Any]] = {}
     observer = Observer()
 
@@ -129,14 +129,14 @@ def _observe(
         if record["output"] is None and first is not None:
             record["output"] = (tuple(first.shape[1:]), observer.window(first))
 
-    with observing(module, device) as tensors, _hooks(watched, before, after), observer:
+    with forked_random(0), observing(module, device) as tensors, _hooks(watched, before, after), observer:
         for tensor in inputs:
             observer.enter_input(tensor)
         torch.func.functional_call(module, tensors, inputs, tie_weights=False)
-    return _rows(watched, seen, samples, space), observer.macs // samples
+    return _rows(watched, seen, samples), observer.macs // samples
 
 
-def _rows(watched: Watched, seen: dict[str, Any], samples: int, space: Shape) -> dict[str, Row]:
+def _rows(watched: Watched, seen: dict[str, Any], samples: int) -> dict[str, Row]:
     rows, counted = {}, set[int]()
     nested = _nested_macs(seen)
     for name, record in seen.items():
@@ -145,7 +145,7 @@ def _rows(watched: Watched, seen: dict[str, Any], samples: int, space: Shape) ->
         fresh = {id(p): p for p in part.parameters() if id(p) not in inner | counted}
         counted.update(fresh)
         shape, window = record["output"] or (None, None)
-        extent = None if window is None else space if window.whole else window.size or (1,)
+        extent = None if window is None else window.extent
         parameters = sum(p.numel() for p in fresh.values())
         trainable = sum(p.numel() for p in fresh.values() if p.requires_grad)
         macs = (record["macs"] - nested.get(name, 0)) // samples

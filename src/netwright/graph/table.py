@@ -24,7 +24,8 @@ class Row:
     output_shape : for one sample; None where the module gives no tensor.
     parameters, trainable : numbers of parameters (shared ones count where they come first), of those not frozen.
     macs : multiply-accumulates for one sample.
-    receptive_field : how far one output sees on the network's input, per space axis; None if it depends on no input.
+    receptive_field : how far one output sees on the network's input, per space axis; None if it depends on no input,
+        or on several inputs of different sizes, which have no extent in common.
     window : the same with its stride and its start.
     """
 
@@ -47,7 +48,7 @@ class Summary:
     rows : one for each layer.
     parameters, trainable : numbers of parameters, shared ones counted once, and of those that are not frozen.
     macs : multiply-accumulates for one sample.
-    receptive_field : how far an output of the last layer sees on the network's input, per space axis.
+    receptive_field : how far an output of the last layer sees on the network's input, per space axis; None as in a row.
     device : where it was observed: "meta", or "cpu" for modules that need real numbers.
 
     Examples

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import torch
 
+from netwright.core.errors import InvalidData, problem
 from netwright.core.validation import Constraint, integer, nothing, tuple_of
 from netwright.core.value import value
 from netwright.graph import Layer, Shape, refuse
@@ -19,8 +20,9 @@ from netwright.layers.init import Normal
 class Embedding(Layer):
     """A learned vector for each symbol: y_t = W[x_t].
 
-    Symbols are integers 0 ... entries - 1, and may come as floats, which are cut to integers. (float32 holds integers
-    exactly up to 2^24, bfloat16 only up to 256: do not convert indices to it.)
+    Symbols are integers 0 ... entries - 1, and may come as floats that hold them. (float32 holds integers exactly up to
+    2^24, bfloat16 only up to 256: do not convert indices to it.) On a GPU, where a look at the values would make the
+    program wait, fractions are cut and a symbol out of range is torch's error.
 
     Parameters
     ----------
@@ -34,7 +36,7 @@ class Embedding(Layer):
 
     Raises
     ------
-    IndexError : when it runs on a symbol outside 0 ... entries - 1; the error is torch's.
+    InvalidData : when it runs on the CPU on a symbol that is no integer in 0 ... entries - 1.
     InvalidParameter : options out of range.
 
     Examples
@@ -63,7 +65,7 @@ class Embedding(Layer):
 
     def make(self, *shapes: Shape) -> torch.nn.Module:
         table = _table(self.entries, self.dimension, self.weight)
-        return torch.nn.Sequential(OrderedDict(symbols=ToSymbols(), table=table))
+        return torch.nn.Sequential(OrderedDict(symbols=ToSymbols(repr(self), (self.entries,)), table=table))
 
 
 @value("layer")
@@ -85,7 +87,7 @@ class ColumnEmbedding(Layer):
     Raises
     ------
     JoinError : an input that is not (features,) with at least m features.
-    IndexError : when it runs on a code outside 0 ... cardinality - 1; the error is torch's.
+    InvalidData : when it runs on the CPU on a code that is no integer in 0 ... cardinality - 1.
     InvalidParameter : options out of range.
 
     Examples
@@ -118,15 +120,48 @@ class ColumnEmbedding(Layer):
             remedy = f"Its last {count} columns hold the codes."
             raise refuse(self, f"an input (features,) with at least {count} features", shapes, remedy)
         tables = [_table(k, self.dimension or min(50, (k + 1) // 2), self.weight) for k in self.cardinalities]
-        return EmbeddedColumns(tables)
+        return EmbeddedColumns(tables, ToSymbols(repr(self), self.cardinalities))
 
 
 class ToSymbols(torch.nn.Module):
-    """Whatever holds integers as 64-bit integers."""
+    """Whatever holds integers as 64-bit integers, looked through for others where that costs next to nothing: on the CPU.
+
+    Parameters
+    ----------
+    layer : how an error names the layer.
+    counts : how many symbols there are; or how many in each column of (batch, columns).
+    """
+
+    def __init__(self, layer: str, counts: tuple[int, ...]) -> None:
+        super().__init__()
+        self.layer = layer
+        self.counts = counts
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """any shape -> the same shape"""
-        return x.long()
+        """any shape -> the same shape
+
+        Raises
+        ------
+        InvalidData : a symbol out of range, or a fraction; the first one is named.
+        """
+        symbols = x.long()
+        # a value of a tensor on a GPU would have to be waited for, and one in a traced graph has none
+        if x.device.type == "cpu" and x.numel() and not torch.compiler.is_compiling() and not torch.jit.is_tracing():
+            self._require_known(x, symbols)
+        return symbols
+
+    def _require_known(self, x: torch.Tensor, symbols: torch.Tensor) -> None:
+        columns = symbols.reshape(-1, len(self.counts))  # (places, columns)
+        lows, highs = columns.amin(dim=0).tolist(), columns.amax(dim=0).tolist()
+        within = min(lows) >= 0 and all(high < count for high, count in zip(highs, self.counts, strict=True))
+        if within and not (x.is_floating_point() and bool((symbols != x).any())):
+            return
+        limits = torch.tensor(self.counts).expand_as(columns).reshape(x.shape)
+        place = tuple(torch.nonzero((symbols < 0) | (symbols >= limits) | (symbols != x))[0].tolist())
+        where = f"{self.layer}, code column {place[1] + 1}" if len(self.counts) > 1 else self.layer
+        got = f"{x[place].item():.12g} in sample {place[0]} of the batch"
+        remedy = "Count the symbols from 0, and give the layer as many as the data have."
+        raise InvalidData(problem(where, f"integers from 0 to {int(limits[place]) - 1}", got, remedy))
 
 
 class EmbeddedColumns(torch.nn.Module):
@@ -135,16 +170,18 @@ class EmbeddedColumns(torch.nn.Module):
     Parameters
     ----------
     tables : one ``torch.nn.Embedding`` for each of the last columns.
+    symbols : makes integers of these columns.
     """
 
-    def __init__(self, tables: list[torch.nn.Embedding]) -> None:
+    def __init__(self, tables: list[torch.nn.Embedding], symbols: ToSymbols) -> None:
         super().__init__()
+        self.symbols = symbols
         self.tables = torch.nn.ModuleList(tables)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, features) -> (batch, numeric columns + total length of the vectors)"""
         numeric = x.shape[1] - len(self.tables)
-        codes = x[:, numeric:].long()
+        codes = self.symbols(x[:, numeric:])
         vectors = [table(codes[:, column]) for column, table in enumerate(self.tables)]
         return torch.cat([x[:, :numeric].to(vectors[0].dtype), *vectors], dim=1)
 

@@ -24,8 +24,8 @@ class Module(Layer):
     Parameters
     ----------
     factory : called without arguments each time the network is planned or built. It should make a new
-        ``torch.nn.Module`` each time, from torch's random state (which is forked and seeded); one that it gives twice
-        is shared by all builds. The module takes and gives one tensor, batch axis in front.
+        ``torch.nn.Module`` each time, from the random state of torch, NumPy or Python (which are forked and seeded);
+        one that it gives twice is shared by all builds. The module takes and gives one tensor, batch axis in front.
     inputs : how many tensors the module takes. More than one makes the layer a merging one, behind branches.
 
     Shapes

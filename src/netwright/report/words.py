@@ -22,6 +22,17 @@ def figures(number: float, digits: int = 4) -> str:
     return f"{number:,.{max(digits - 1 - size, 0)}f}"
 
 
+def counted(number: int, word: str, plural: str | None = None) -> str:
+    """A number with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "row"), counted(1200, "row"), counted(2, "class", "classes")
+    ('1 row', '1,200 rows', '2 classes')
+    """
+    return f"{number:,} {word if number == 1 else plural or f'{word}s'}"
+
+
 def percent(share: float, digits: int = 2) -> str:
     """A share in per cent; 1 and 0 only where it is exactly so.
 

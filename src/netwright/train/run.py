@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
 from netwright.train.batches import Batches
@@ -110,6 +111,21 @@ class Run:
         """Give the run its training rows and its held-out rows."""
         self.batches, self.validation = batches, validation
 
+    def state(self) -> dict[str, Any]:
+        """What an exact continuation needs beside the module: moments of the rule, the average, the parameters."""
+        moments = {name: _copy(item) for name, item in self.update.state.get(self.flat.theta, {}).items()}
+        averages = {name: _copy(getattr(self, name)) for name in ("averaged", "raw")}
+        return {"moments": moments, "averaged_updates": self.averaged_updates, **averages}
+
+    def resume(self, state: dict[str, Any], moments: bool = True) -> None:
+        """Take up a state that `state` gave; the moments only when the rule is the same."""
+        if moments and state["moments"]:
+            groups = self.update.state_dict()["param_groups"]
+            entries = {name: _tensor(item) for name, item in state["moments"].items()}
+            self.update.load_state_dict({"state": {0: entries}, "param_groups": groups})
+        self.averaged, self.raw = _tensor(state["averaged"]), _tensor(state["raw"])
+        self.averaged_updates = state["averaged_updates"]
+
     def forget_rows(self) -> None:
         """Let the data go; what is needed to train on stays."""
         self.batches, self.validation, self.loss = no_rows(), None, None
@@ -119,3 +135,12 @@ class Run:
         rate = self.optimizer.rate(epoch, self.epochs, self.history[self.monitored])
         for group in self.update.param_groups:
             group["lr"] = rate
+
+
+def _copy(item: Any) -> Any:
+    """A tensor as an array of its own; numbers and None as they are."""
+    return item.detach().cpu().numpy().copy() if isinstance(item, torch.Tensor) else item
+
+
+def _tensor(item: Any) -> Any:
+    return torch.from_numpy(np.array(item)) if isinstance(item, np.ndarray) else item

@@ -18,7 +18,6 @@ import torch
 from netwright.core.errors import DivergenceWarning, problem
 from netwright.train.run import Run
 
-
 EXPLODED = 1e3  # times the first batch's loss: no run that learns passes it
 SMALL = 1e-3  # a first loss below this counts as this, so that a run that begins at its optimum may leave it
 

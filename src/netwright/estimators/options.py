@@ -1,0 +1,49 @@
+"""Options inside options: ``optimizer__learning_rate`` in scikit-learn's searches.
+
+The optimizer, the loss and the penalty of an estimator are immutable values. To scikit-learn they look like nested
+estimators: `nested` lists their fields as ``optimizer__learning_rate``, and `replaced` gives the value with such fields
+changed, which then takes its place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from netwright.core.errors import InvalidParameter, did_you_mean, problem
+from netwright.core.value import is_value
+
+
+def nested(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of all values among the parameters, as ``parameter__field``."""
+    found: dict[str, Any] = {}
+    for name, item in params.items():
+        if is_value(item) and getattr(item, "family", "") != "network":
+            found.update({f"{name}__{field.name}": getattr(item, field.name) for field in dataclasses.fields(item)})
+    return found
+
+
+def replaced(params: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Changes with the nested ones folded into the values that they change.
+
+    Raises
+    ------
+    InvalidParameter : a nested change of something that is no value, or of a field that it does not have.
+    """
+    flat = {name: item for name, item in changes.items() if "__" not in name}
+    for name, item in changes.items():
+        outer, mark, field = name.partition("__")
+        if not mark:
+            continue
+        target: Any = flat.get(outer, params.get(outer))
+        if not is_value(target):
+            remedy = f"Give the estimator a value first, such as {outer}=nw.optim.Adam()."
+            raise InvalidParameter(problem(name, f"{outer} to be a value with options", repr(target), remedy))
+        fields = [entry.name for entry in dataclasses.fields(target)]
+        if field not in fields:
+            raise InvalidParameter(
+                problem(name, f"an option of {type(target).__name__}", repr(field), did_you_mean(field, fields))
+            )
+        flat[outer] = dataclasses.replace(target, **{field: item})
+    return flat

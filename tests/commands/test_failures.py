@@ -95,9 +95,22 @@ def test_debug_shows_where() -> None:
             "--target: expected a column of the table, got 'price'. Did you mean",
         ),
         ("a,y\n1,\n2,\n", [], "target 'y': expected a value in some rows, got 2 rows without one."),
-        ("a,y\n1,0\n", [], "expected at least 2 rows to split, got 1 sample(s)."),
+        (
+            "a,y\n1,0\n",
+            [],
+            "data 'bad.csv': expected at least 3 rows, got 1 row. Training, validation and test need one each.",
+        ),
         ("y\n1\n2\n", [], "table: expected columns beside the target 'y', got none."),
-        ("a,y\n" + "1,k\n2,k\n" * 9, [], "expected at least 2 classes, got 1 class: ['k']."),
+        (
+            "a,y\n" + "1,k\n2,k\n" * 9,
+            [],
+            "target 'y': expected at least 2 classes, got only 'k' in 18 rows. Choose another one: --target COL.",
+        ),
+        (
+            "a,y\n1,k\n2,m\n3,k\n",
+            [],
+            "of the 3 ('k': 2, 'm': 1). The split into training, validation and test needs more rows of each class",
+        ),
         (
             "a,y\n" + "1,0.5\n2,1\n" * 9,
             ["--task", "classify"],
@@ -115,6 +128,47 @@ def test_debug_shows_where() -> None:
 def test_wrong_tables(text: str, words: list[str], message: str, fails: Callable[..., str]) -> None:
     Path("bad.csv").write_text(text, encoding="utf-8")
     assert message in fails("train", "bad.csv", "--epochs", "1", "--quiet", *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--optimizer", "Adm(0.1)"], "Did you mean 'Adam'?"),
+        (["--optimizer", "MSE()"], "--optimizer: expected one of the optimizers, got MSE()."),
+        (["--loss", "Hubr()"], "Did you mean 'Huber'?"),
+        (["--regularizer", "l3(1)"], "'l3'"),
+        (["--network", "RLU(3)"], "Did you mean 'ReLU'?"),
+        (["--network", "lenet6"], "Did you mean 'lenet5'?"),
+    ],
+)
+def test_wrong_words_are_refused_before_the_data_are_read(
+    words: list[str], message: str, fails: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Any] = []
+    monkeypatch.setattr("netwright.commands.train.read", lambda *given: read.append(given))
+    assert message in fails("train", "digits", *words)
+    assert not read
+
+
+def test_folders_that_cannot_be_made_or_written(fails: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("file").write_text("x", encoding="utf-8")
+    message = fails("train", "digits", *TINY, "--quiet", "--out", "file/run")
+    assert "--out: expected a folder for the run, got 'file/run': Not a directory. Choose another folder" in message
+    monkeypatch.setattr("netwright.commands.run_folder.RUNS", "file")
+    assert "got 'file/digits-1': Not a directory." in fails("train", "digits", *TINY, "--quiet")
+    monkeypatch.setattr("netwright.commands.run_folder.os.access", lambda *given: False)
+    assert "got 'shut': it may not be written into." in fails("train", "digits", *TINY, "--quiet", "--out", "shut")
+
+
+def test_files_that_are_not_there_are_no_networks(
+    fails: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for text in ("nosuch.nw", "runs/nosuch"):
+        message = fails("summary", text)
+        assert f"model {text!r}: expected a model file or the folder of a run, got no such file." in message
+    assert "'lenet6'" in fails("summary", "lenet6")
+    assert main(["summary", " >> ".join(["Input(4)", *["ReLU(4)"] * 300])]) == 0  # longer than a file's name may be
+    assert "6,000 parameters" in capsys.readouterr().out
 
 
 def test_wrong_files(photos: Path, fails: Callable[..., str]) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netwright.core.errors import InvalidParameter
-from netwright.core.seeds import derive, to_seed
+from netwright.core.seeds import derive, forked_random, to_seed
 
 purposes = st.lists(st.one_of(st.text(max_size=3), st.integers(-3, 30)), max_size=3)
 
@@ -68,3 +68,47 @@ def test_none_is_fresh_entropy_and_global_states_stay() -> None:
 def test_anything_else_is_refused(seed: Any) -> None:
     with pytest.raises(InvalidParameter, match=r"random_state: expected None, an integer >= 0, .* got "):
         to_seed(seed)
+
+
+def _draw() -> tuple[float, float, float]:
+    return random.random(), np.random.rand(), np.random.normal()  # noqa: NPY002
+
+
+def _states() -> tuple[object, str]:
+    return random.getstate(), str(np.random.get_state(legacy=False))  # noqa: NPY002
+
+
+def test_what_is_drawn_inside_depends_on_the_seed_and_leaves_the_states() -> None:
+    before = _states()
+    draws = []
+    for seed in (3, 3, 4, 2**63 - 1):
+        with forked_random(seed):
+            draws.append(_draw())
+        assert _states() == before
+    assert draws[0] == draws[1]
+    assert len(set(draws)) == 3
+
+
+def test_states_are_put_back_after_an_error_and_with_a_normal_in_store() -> None:
+    with forked_random(0):
+        np.random.normal()  # noqa: NPY002 - the second normal of the pair is kept for the next draw
+        before = _states()
+        with pytest.raises(KeyError), forked_random(1):
+            {}[_draw()]
+        assert _states() == before
+        after = _draw()
+    with forked_random(0):
+        np.random.normal()  # noqa: NPY002
+        assert _draw() == after
+
+
+def test_a_generator_of_another_kind_stays() -> None:
+    mtrand = np.random.mtrand
+    with forked_random(0):
+        mine = np.random.PCG64(5)
+        mtrand.set_bit_generator(mine)
+        before = _states()
+        with forked_random(1):
+            _draw()
+        assert mtrand.get_bit_generator() is mine
+        assert _states() == before

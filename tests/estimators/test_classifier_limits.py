@@ -200,3 +200,11 @@ def test_partial_fit_takes_the_list_of_classes():
     assert list(clf.classes_) == [0, 1, 2]
     with pytest.raises(InvalidData, match=r"y: expected labels among the classes \[0, 1\], got 2 in row 100"):
         nw.Classifier().partial_fit(X[:100], y[:100]).partial_fit(X, y)
+
+
+def test_columns_of_unequal_scale_are_noted():
+    X, y = IRIS
+    assert nw.Classifier(Softmax(3), epochs=1).fit(X, y).notes_ == []
+    wide = nw.Classifier(Softmax(3), epochs=1).fit(X * [1, 1, 1, 1e4], y)
+    assert re.match(r"The columns of X differ in scale by a factor of [\d.e+]+, .*StandardScaler", wide.notes_[0])
+    assert nw.Classifier(epochs=1).fit(X * [1, 1, 1, 1e4], y).notes_ == []

@@ -210,3 +210,15 @@ def test_tensors_that_depend_on_no_input() -> None:
     assert seen.window(z) == Window((1,), (1,), (0,))
     assert seen.window(w) is None
     assert seen.macs == 0
+
+
+def test_windows_keep_the_space_of_their_input() -> None:
+    small, same, other = (Window((3,), (1,), (0,), space=space) for space in ((9,), (9,), (5, 5)))
+    inner = Window((2,), (2,), (0,))
+    assert small.extent == (3,)
+    assert small.through(inner).extent == (4,)
+    assert small.through(Window(whole=True)).extent == (9,)
+    assert small.union(same).extent == (3,)
+    assert small.union(Window(whole=True, space=(9,))).extent == (9,)
+    assert small.union(other).extent is None
+    assert small.union(Window(whole=True, space=(5, 5))).extent is None

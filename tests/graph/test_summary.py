@@ -94,7 +94,8 @@ def test_against_torchs_counter_on_real_tensors(network: Expression) -> None:
     assert summary.macs == counter.get_total_flops() / 2
     assert summary.parameters == sum(p.numel() for p in module.parameters())
     again = analyze(module, shapes if len(shapes) > 1 else shapes[0])
-    assert (again.macs, again.parameters, again.receptive_field is None) == (summary.macs, summary.parameters, False)
+    assert (again.macs, again.parameters) == (summary.macs, summary.parameters)
+    assert again.receptive_field == summary.receptive_field
 
 
 def vgg16() -> Expression:
@@ -279,6 +280,38 @@ def test_several_inputs() -> None:
     assert (summary.macs, summary.parameters) == (14, 36 + 16)
     again = analyze(Two(), [torch.zeros(6, 5, dtype=torch.long), torch.zeros(6, 3)])
     assert (again.macs, again.parameters) == (14, 52)
+
+
+@pytest.mark.parametrize(
+    ("network", "fields"),
+    [
+        (
+            (Input(3) >> ReLU(4) | Input(1, 8, 8) >> Flatten()) >> Concat() >> Softmax(2),
+            [(1,), (3,), (1, 1), (8, 8), None, None],
+        ),
+        (
+            (Input(1, 8, 8) >> Conv(2, 3) >> GlobalPool() | Input(3) >> ReLU(4)) >> Concat(),
+            [(1, 1), (3, 3), (8, 8), (1,), (3,), None],
+        ),
+        (
+            (Input(1, 9, 9) >> Conv(2, 3) | Input(1, 9, 9) >> Conv(2, 3, padding=1) >> MaxPool(3, 1))
+            >> Add()
+            >> Flatten(),
+            [(1, 1), (3, 3), (1, 1), (3, 3), (5, 5), (5, 5), (9, 9)],
+        ),
+        (
+            (Input(1, 8, 8) >> Conv(2, 3) | Input(1, 9, 7) >> Conv(2, (4, 2))) >> Add(),
+            [(1, 1), (3, 3), (1, 1), (4, 2), None],
+        ),
+    ],
+    ids=["table and image", "image and table", "two of a size", "two sizes"],
+)
+def test_several_inputs_are_seen_each_in_its_own_size(network: Expression, fields: list[Any]) -> None:
+    assert [row.receptive_field for row in network.summary().rows] == fields
+    assert analyze(network.build(), network.plan().input_shapes).receptive_field == fields[-1]
+    assert (str(network.summary().rows[-1].receptive_field) == "None") == str(network.summary()).splitlines()[
+        -3
+    ].endswith(" -")
 
 
 def test_a_module_is_left_as_it_was() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from netwright.core.errors import InvalidParameter, JoinError
+from netwright.core.errors import InvalidData, InvalidParameter, JoinError
 from netwright.layers import ColumnEmbedding, Embedding, Input, Linear, Uniform
 
 CODES = np.random.default_rng(0).integers(0, 9, size=(4, 6))
@@ -37,8 +38,37 @@ def test_how_vectors_start() -> None:
 def test_unknown_symbols() -> None:
     for layer, index in ((Embedding(9, 3), 9), (Embedding(9, 3), -1), (ColumnEmbedding((9,)), 9)):
         module = (Input(1) >> layer).build()
-        with pytest.raises(IndexError, match="index out of range"):
-            module(torch.tensor([[float(index)]]))
+        text = rf"{re.escape(repr(layer))}: expected integers from 0 to 8, got {index} in sample 0 of the batch\. Count"
+        for dtype in (torch.float32, torch.int64):
+            with pytest.raises(InvalidData, match=text):
+                module(torch.tensor([[index]], dtype=dtype))
+
+
+def test_the_first_bad_symbol_is_named() -> None:
+    module = (Input(3) >> Embedding(9, 3)).build()
+    for bad, text in ((0.5, "0.5"), (9, "9"), (float("nan"), "nan"), (float("inf"), "inf")):
+        with pytest.raises(InvalidData, match=rf"from 0 to 8, got {re.escape(text)} in sample 2 of the batch"):
+            module(torch.tensor([[0, 1, 8], [2, 3, 4], [5, bad, -7], [-1, 0, 0]]))
+
+
+def test_the_column_of_a_bad_code_is_named() -> None:
+    module = (Input(4) >> ColumnEmbedding((3, 7))).build()
+    good = torch.tensor([[0.5, -9.0, 2.0, 6.0], [0.1, 99.0, 0.0, 3.0]])
+    assert module(good).shape == (2, 2 + 2 + 4)
+    for place, bad, text in (
+        (2, 3.0, "column 1: expected integers from 0 to 2, got 3"),
+        (3, 6.5, "column 2: .*got 6.5"),
+    ):
+        wrong = good.clone()
+        wrong[1, place] = bad
+        with pytest.raises(InvalidData, match=rf"ColumnEmbedding\(\(3, 7\)\), code {text} in sample 1 of the batch"):
+            module(wrong)
+
+
+def test_no_rows_and_no_values_are_not_looked_at() -> None:
+    module = (Input(4) >> ColumnEmbedding((3, 7))).build()
+    assert module(torch.empty(0, 4)).shape == (0, 8)
+    assert module.to("meta")(torch.empty(5, 4, device="meta")).shape == (5, 8)
 
 
 def test_columns_against_numpy() -> None:

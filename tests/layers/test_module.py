@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
+import random
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -67,6 +69,34 @@ def test_weights_come_from_the_seed() -> None:
     one, same, other = (network.build(seed).module1.weight for seed in (0, 0, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
+
+
+class Noisy(torch.nn.Module):
+    """It draws from the generators of Python and NumPy when it is made and when it runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scales = torch.nn.Parameter(torch.tensor([random.random(), np.random.rand()]))  # noqa: NPY002
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.scales + random.random() + np.random.rand()  # noqa: NPY002
+
+
+def test_generators_of_python_and_numpy_are_forked_and_seeded() -> None:
+    def states() -> tuple[object, str]:
+        return random.getstate(), str(np.random.get_state(legacy=False))  # noqa: NPY002
+
+    before = states()
+    network = Input(2) >> Module(Noisy) >> Module(Noisy)
+    assert network.output_shape == (2,)
+    network.summary()
+    nw.analyze(network.build(), (2,))
+    assert states() == before
+    one, same, other = (network.build(seed).module1.scales for seed in (0, 0, 1))
+    assert states() == before
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+    assert not torch.equal(one, network.build(0).module2.scales)
 
 
 def test_several_inputs() -> None:

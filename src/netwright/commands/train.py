@@ -130,6 +130,9 @@ def _prepare(data: Dataset, options: Namespace) -> tuple[dict[str, Part], str, s
             ],
         )
     whole = Part(X, as_task(y, task, target), rows)
+    if len(rows) < (least := 3 if data.test is None else 2):
+        expected, remedy = f"at least {least} rows", "Training, validation and test need one each."
+        raise InvalidData(problem(f"data {data.source!r}", expected, counted(len(rows), "row"), remedy))
     if task == "classify":
         require_classes(whole.y, target)
     tell("task", _task_in_words(task, target, whole.y, why))
@@ -155,9 +158,6 @@ def _split(whole: Part, data: Dataset, stratify: bool, options: Namespace) -> di
         kept, held = holdout(len(part.y), share, part.y if stratify else None, seed=seed, stratify=stratify)
         return part.take(kept), part.take(held)
 
-    if len(whole.y) < (least := 3 if data.test is None else 2):
-        expected, remedy = f"at least {least} rows", "One each is for training, validation and test."
-        raise InvalidData(problem(f"data {data.source!r}", expected, counted(len(whole.y), "row"), remedy))
     if data.test is None:
         rest, test = cut(whole, options.test or TEST, "test")
     else:

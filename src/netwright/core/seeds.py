@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from numpy.random import mtrand
 
 from netwright.core.errors import InvalidParameter, problem, shown
 
@@ -77,13 +78,13 @@ def forked_random(seed: int) -> Iterator[None]:
     >>> draws[0] == draws[1]
     True
     """
-    python, generator = random.getstate(), np.random.get_bit_generator()
+    python, generator = random.getstate(), mtrand.get_bit_generator()
     state = np.random.get_state(legacy=False)  # noqa: NPY002 - the normal that it keeps for the next draw is part of it
     try:
         random.seed(seed)
-        np.random.set_bit_generator(np.random.MT19937(seed))  # as a whole: the user's need not be one with a seed
+        mtrand.set_bit_generator(np.random.MT19937(seed))  # as a whole: the user's need not be one with a seed
         yield
     finally:
         random.setstate(python)
-        np.random.set_bit_generator(generator)
+        mtrand.set_bit_generator(generator)
         np.random.set_state(state)  # noqa: NPY002

@@ -26,6 +26,7 @@ from netwright.data import Table, is_table, require_finite, to_columns, to_float
 from netwright.estimators.scaling import Scaler, fit_scaler
 
 Shape = tuple[int, ...]
+UNEQUAL = 100  # ratio of the largest to the smallest standard deviation that is worth a note
 Rows = Any  # an array, a tuple of arrays, or a dict of columns
 
 
@@ -45,6 +46,7 @@ class Inputs:
         self.table: Table | None = None
         self.scaler: Scaler | None = None
         self.shapes: tuple[Shape, ...] = ()
+        self._notes: list[str] = []
 
     @classmethod
     def read(cls, estimator: Any, X: Any, precision: str) -> tuple[Inputs, Rows]:
@@ -80,8 +82,8 @@ class Inputs:
 
     @property
     def notes(self) -> list[str]:
-        """What was done to which column of a table, in sentences."""
-        return [] if self.table is None else list(self.table.notes_)
+        """What was done to which column of a table, and what a user should know of an array, in sentences."""
+        return self._notes if self.table is None else list(self.table.notes_)
 
     @property
     def cardinalities(self) -> tuple[int, ...]:
@@ -94,6 +96,8 @@ class Inputs:
             self.table = Table(categories=categories).fit(rows, sample_weight=weight)
         elif self.kind == "array" and scale:
             self.scaler = fit_scaler(rows, weight)
+        elif self.kind == "array" and rows.ndim == 2:
+            self._notes = _unequal_columns(rows)
 
     def transform(self, rows: Rows) -> tuple[np.ndarray, ...]:
         """The arrays that the network takes, one an input."""
@@ -177,6 +181,18 @@ def _as_numpy(X: Any) -> Any:
         return X
     X = X.detach().cpu()
     return (X.float() if str(X.dtype) == "torch.bfloat16" else X).numpy()
+
+
+def _unequal_columns(rows: np.ndarray) -> list[str]:
+    """A note when columns differ so much in scale that a network hardly learns from the small ones."""
+    scales = fit_scaler(rows).scale[np.ptp(rows, axis=0) > 0]
+    if len(scales) < 2 or scales.max() <= UNEQUAL * scales.min():
+        return []
+    ratio = scales.max() / scales.min()
+    return [
+        f"The columns of X differ in scale by a factor of {ratio:.3g}, and arrays are taken as they are when a network "
+        "is given: put a StandardScaler before it, or pass a frame."
+    ]
 
 
 def _several(X: tuple[Any, ...]) -> tuple[np.ndarray, ...]:

@@ -124,7 +124,7 @@ class ColumnEmbedding(Layer):
 
 
 class ToSymbols(torch.nn.Module):
-    """Whatever holds integers as 64-bit integers, looked through for others where that costs next to nothing: on the CPU.
+    """Whatever holds integers as 64-bit integers, checked where that costs next to nothing: on the CPU.
 
     Parameters
     ----------
@@ -146,15 +146,19 @@ class ToSymbols(torch.nn.Module):
         """
         symbols = x.long()
         # a value of a tensor on a GPU would have to be waited for, and one in a traced graph has none
-        if x.device.type == "cpu" and x.numel() and not torch.compiler.is_compiling() and not torch.jit.is_tracing():
+        traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined]
+        if x.device.type == "cpu" and x.numel() and not traced:
             self._require_known(x, symbols)
         return symbols
 
     def _require_known(self, x: torch.Tensor, symbols: torch.Tensor) -> None:
         columns = symbols.reshape(-1, len(self.counts))  # (places, columns)
-        lows, highs = columns.amin(dim=0).tolist(), columns.amax(dim=0).tolist()
-        within = min(lows) >= 0 and all(high < count for high, count in zip(highs, self.counts, strict=True))
-        if within and not (x.is_floating_point() and bool((symbols != x).any())):
+        least, most = torch.aminmax(symbols)
+        within = int(least) >= 0 and int(most) < min(self.counts)
+        if not within and len(self.counts) > 1 and int(least) >= 0:
+            highs = columns.amax(dim=0).tolist()
+            within = all(high < count for high, count in zip(highs, self.counts, strict=True))
+        if within and (not x.is_floating_point() or torch.equal(symbols.to(x.dtype), x)):
             return
         limits = torch.tensor(self.counts).expand_as(columns).reshape(x.shape)
         place = tuple(torch.nonzero((symbols < 0) | (symbols >= limits) | (symbols != x))[0].tolist())

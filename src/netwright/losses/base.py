@@ -20,6 +20,16 @@ from torch import Tensor
 from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
 from netwright.losses.link import LINKS
 
+_LAYERS = {  # what a link is called when it is a layer
+    "identity": "Linear",
+    "softmax": "Softmax",
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+    "softplus": "Softplus",
+    "hard_sigmoid": "HardSigmoid",
+    "log_softmax": "LogSoftmax",
+    "log_sigmoid": "LogSigmoid",
+}
 _HALF = (torch.bfloat16, torch.float16)
 
 
@@ -134,7 +144,7 @@ class Loss(ABC):
         """The output, at least in single precision, if it goes with the target and the link."""
         if link not in self.links:
             name = type(self).__name__
-            takes = " or ".join(self.links)
+            takes = " or ".join(_LAYERS.get(known, known) for known in self.links)
             raise InvalidParameter(
                 problem(f"{name}(link)", f"a network that ends in {takes}", shown(link), self.pairing)
             )

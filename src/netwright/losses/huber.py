@@ -28,7 +28,8 @@ class Huber(Loss):
 
     Parameters
     ----------
-    delta : error from which the loss grows linearly, > 0, in the unit of the target.
+    delta : error from which the loss grows linearly, > 0, in the unit of the target that the network learns; in a
+        `Regressor` that scales its target, in its standard deviations.
 
     Shapes
     ------

@@ -8,8 +8,8 @@ losses of the finished epochs.
 ===================== ==================================================== ===============
 `step_decay`          times a factor at every k-th epoch                   by the epoch
 `halving`             halved at every k-th epoch                           by the epoch
-`exponential_decay`   initial exp(-rate epoch)                             within an epoch
-`inverse_time_decay`  initial / (1 + rate epoch)                           within an epoch
+`exponential_decay`   initial exp(-decay epoch)                            within an epoch
+`inverse_time_decay`  initial / (1 + decay epoch)                          within an epoch
 `polynomial_decay`    a power of the share of the run that is left         within an epoch
 `cosine`              half a cosine wave over the whole run                within an epoch
 `warmup`              a linear rise, then another schedule                 within an epoch
@@ -149,9 +149,9 @@ class halving(Schedule):
 @final
 @value("schedule")
 class exponential_decay(Schedule):
-    """Let the rate fall by the same share in every epoch: ``initial * exp(-rate * epoch)``.
+    """Let the rate fall by the same share in every epoch: ``initial * exp(-decay * epoch)``.
 
-    ``torch.optim.lr_scheduler.ExponentialLR(gamma)`` has the same values at whole epochs for ``rate = -log(gamma)``.
+    ``torch.optim.lr_scheduler.ExponentialLR(gamma)`` has the same values at whole epochs for ``decay = -log(gamma)``.
 
     Parameters
     ----------

@@ -141,7 +141,7 @@ WRONG = [
     ({"epochs": 0}, r"\(epochs\): expected an integer >= 1, got 0"),
     ({"epochs": 2.5}, r"\(epochs\): expected an integer >= 1, got 2\.5"),
     ({"batch_size": -3}, r"\(batch_size\): expected an integer >= 1, got -3"),
-    ({"validation": 1.5}, r"\(validation\): expected None or a number in \(0, 1\) or a pair \(X, y\) or a Dataset, got 1\.5"),
+    ({"validation": 1.5}, r"\(validation\): expected None or a number in \(0, 1\) or a pair .* or a Dataset, got 1\.5"),
     ({"patience": 0}, r"\(patience\): expected None or an integer >= 1, got 0"),
     ({"average": 1}, r"\(average\): expected None or a number in \(0, 1\), got 1"),
     ({"precision": "bf15"}, r"\(precision\).*'bf15'\. Did you mean 'bf16'\?"),

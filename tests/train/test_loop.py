@@ -171,13 +171,24 @@ def test_an_exploding_loss_is_a_divergence_long_before_it_overflows(rate, held):
         held = Batches((X[:50].double(),), X[:50, 0].double())
     run.load(Batches((X.double(),), X[:, 0].double(), size=32), held)
     start = run.flat.theta.detach().clone()
-    with pytest.warns(DivergenceWarning, match="1000 times that of the first batch"):
+    with pytest.warns(DivergenceWarning, match="1000 times that of the beginning"):
         train(run, epochs=40)
     with torch.no_grad():
         assert squares(run.module(X.double()), X[:, 0].double(), None) < 10
     if run.best_epoch is None:
         assert torch.equal(run.flat.theta, start)
     assert all(loss < 1e4 for loss in run.history["train_loss"])
+
+
+def test_rare_large_targets_are_no_divergence():
+    def squares(output, target, weight):
+        return (output[:, 0] - target).square().mean()
+
+    target = torch.zeros(203)
+    target[order(0, 0, 203)[100:104]] = 300.0  # none of them in the first batch
+    run = Run(network(), squares, SGD(1e-6))
+    run.load(Batches((X,), target, size=32))
+    assert len(train(run, epochs=3).history) == 3
 
 
 def test_a_run_with_an_average_goes_on_from_its_parameters():

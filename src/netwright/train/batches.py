@@ -120,6 +120,12 @@ class Batches:
         """The inputs of the first rows."""
         return self._shaped(tuple(x[:rows] for x in self.inputs))
 
+    def some(self, rows: int) -> Batches:
+        """Rows spread evenly over all, as batches of their own in their own order."""
+        which = torch.arange(0, self.n, max(self.n // rows, 1), device=self.inputs[0].device)
+        inputs, target, weight = self._take(which)
+        return Batches(self._shaped(inputs), target, weight, len(which), self.seed, any(self.images))
+
     def _take(self, rows: torch.Tensor) -> Batch:
         target = (
             tuple(t.index_select(0, rows) for t in self.target)

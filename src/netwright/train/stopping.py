@@ -2,7 +2,7 @@
 
 A run's monitored loss is that of the validation rows, or of the training rows when there are none. With `patience`
 the run ends after that many epochs without a better one, and the best weights are put back (Prechelt, *Early stopping -
-but when?*, 1998). A loss or a parameter that is infinite or NaN, or a loss a thousand times that of the first batch,
+but when?*, 1998). A loss or a parameter that is infinite or NaN, or a loss a thousand times that of the beginning,
 ends the run at the end of its epoch; the best weights are put back (those of the beginning, if no epoch was better) and
 a `DivergenceWarning` names the epoch and a smaller rate. NaN is never returned.
 """
@@ -16,9 +16,11 @@ from typing import Any
 import torch
 
 from netwright.core.errors import DivergenceWarning, problem
+from netwright.train.evaluation import forward
 from netwright.train.run import Run
 
-EXPLODED = 1e3  # times the first batch's loss: no run that learns passes it
+EXPLODED = 1e3  # times the loss of the beginning: no run that learns passes it
+SAMPLE = 1024  # rows that the loss of the beginning is taken from, beside the first batch
 SMALL = 1e-3  # a first loss below this counts as this, so that a run that begins at its optimum may leave it
 
 
@@ -50,6 +52,9 @@ class Keeper:
         self.best_record: dict[str, Any] | None = None
         self.waited = 0
         self.beginning = self.snapshot = Snapshot(run, self._current())
+        outputs = forward(run.module, sample := run.batches.some(SAMPLE), run.precision)
+        with torch.inference_mode():
+            self.scale = float(run.objective(outputs, sample.target, sample.weight))
 
     def judge(self, record: dict[str, Any]) -> bool:
         """Whether the epoch counts; keeps its weights if they are the best so far."""
@@ -79,9 +84,9 @@ class Keeper:
             run.flat.theta.data.copy_(run.averaged)
 
     def _is_sound(self, record: dict[str, Any]) -> bool:
-        """Finite losses and weights, and a loss that has not exploded beyond that of the first batch."""
+        """Finite losses and weights, and a loss that has not exploded beyond that of the weights it began with."""
         losses = [record["train_loss"], record.get("validation_loss", 0.0)]
-        limit = EXPLODED * max(self.run.first_loss or 0.0, SMALL)
+        limit = EXPLODED * max(self.run.first_loss or 0.0, self.scale, SMALL)
         if not all(math.isfinite(loss) and loss <= limit for loss in losses):
             return False
         return bool(torch.isfinite(self.run.flat.theta.detach()).all())
@@ -103,9 +108,10 @@ class Keeper:
     def _warn(self) -> None:
         run = self.run
         kept = f"epoch {run.best_epoch}" if run.best_epoch else "the beginning"
+        scale = max(run.first_loss or 0.0, self.scale)
         text = problem(
             "training",
-            f"a finite loss, at most {EXPLODED:g} times that of the first batch ({run.first_loss:.4g})",
+            f"a finite loss, at most {EXPLODED:g} times that of the beginning ({scale:.4g})",
             f"an infinite, NaN or exploded one in epoch {run.diverged} at learning rate {run.learning_rate:g}",
             f"The run was stopped and the weights of {kept} are kept. Try learning_rate={run.learning_rate / 10:g}, "
             "and check that the inputs are scaled to about [-1, 1].",

@@ -1,103 +1,45 @@
-"""What every layer keeps: a new one enters by its registration and a line in EXAMPLES."""
+"""What every layer keeps: a new one enters by its registration and its examples in `tests/contract/layers`."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
+import importlib.util
 import inspect
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-import netwright as nw
 from netwright import layers
 from netwright.core import registry
 from netwright.core.errors import InvalidParameter
 from netwright.core.value import from_json, to_json
 from netwright.graph import Expression, Input, Layer, Shape, parallel, parse
-from netwright.layers import (
-    ELU,
-    Add,
-    AvgPool,
-    BatchNorm,
-    ColumnEmbedding,
-    Concat,
-    Conv,
-    Dropout,
-    Embedding,
-    Flatten,
-    GlobalPool,
-    HardSigmoid,
-    Identity,
-    LeakyReLU,
-    Linear,
-    Maxout,
-    MaxPool,
-    Module,
-    Orthogonal,
-    PReLU,
-    ReLU,
-    Reshape,
-    Sigmoid,
-    Softmax,
-    Softplus,
-    Tanh,
-    Uniform,
-)
+from netwright.layers import ColumnEmbedding, Embedding
 
 Case = tuple[Layer, tuple[Shape, ...]]
 
 
-@nw.register("contract_norm")
-def contract_norm() -> torch.nn.Module:
-    return torch.nn.LayerNorm(5)
+HERE = Path(__file__).parent / "layers"
 
 
-@nw.register("contract_bilinear")
-def contract_bilinear() -> torch.nn.Module:
-    return torch.nn.Bilinear(3, 2, 4)
+def gathered() -> dict[str, list[Case]]:
+    """The examples of all families: a file of `tests/contract/layers` each."""
+    found: dict[str, list[Case]] = {}
+    for path in sorted(HERE.glob("*.py")):
+        spec = importlib.util.spec_from_file_location(f"layer_examples_{path.stem}", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        found |= module.EXAMPLES
+    return found
 
 
-# One line a layer: constructions and the shapes that they take.
-EXAMPLES: dict[str, list[Case]] = {
-    "Add": [(Add(), ((3,), (3,))), (Add(), ((2, 4, 4), (2, 4, 4), (2, 4, 4)))],
-    "AvgPool": [(AvgPool(2), ((2, 7),)), (AvgPool(3, 2, "same", count_padding=True), ((2, 6, 5),))],
-    "BatchNorm": [(BatchNorm(), ((4,),)), (BatchNorm(0.2, affine=False), ((3, 4, 5),)), (BatchNorm(), ((3, 6),))],
-    "ColumnEmbedding": [(ColumnEmbedding((3, 7)), ((5,),)), (ColumnEmbedding((4,), 6), ((1,),))],
-    "Concat": [(Concat(), ((3,), (2,))), (Concat(), ((2, 4, 4), (1, 4, 4))), (Concat(-1), ((5, 2), (5, 3)))],
-    "Conv": [
-        (Conv(4, 3), ((2, 8),)),
-        (Conv(4, (3, 2), (2, 1), "same", 1, 2, bias=False), ((2, 6, 5),)),
-        (Conv(2, 2, padding=((0, 1), (1, 0), (0, 0))), ((1, 3, 4, 3),)),
-    ],
-    "Dropout": [(Dropout(0.3), ((4,),)), (Dropout(), ((2, 3, 3),))],
-    "ELU": [(ELU(), ((4,),)), (ELU(3, 0.5), ((4,),))],
-    "Embedding": [(Embedding(7, 3), ((5,),)), (Embedding(7, 2), ((3, 2),))],
-    "Flatten": [(Flatten(), ((2, 3, 4),)), (Flatten(), ((4,),))],
-    "GlobalPool": [
-        (GlobalPool(kind), ((3, *space),)) for kind, space in (("avg", (4,)), ("max", (3, 4)), ("sum", (2, 3)))
-    ],
-    "HardSigmoid": [(HardSigmoid(), ((4,),)), (HardSigmoid(3), ((5, 4),))],
-    "Identity": [(Identity(), ((4,),)), (Identity(), ((2, 3, 3),))],
-    "LeakyReLU": [(LeakyReLU(), ((4,),)), (LeakyReLU(3, 0.2), ((4,),))],
-    "Linear": [(Linear(3), ((4,),)), (Linear(3, bias=False), ((5, 4),)), (Linear(), ((4,),))],
-    "MaxPool": [
-        (MaxPool(2), ((2, 7),)),
-        (MaxPool(3, 2, "same"), ((2, 6, 5),)),
-        (MaxPool(2, ceil=True), ((1, 3, 4, 5),)),
-    ],
-    "Maxout": [(Maxout(3), ((4,),)), (Maxout(2, 3, bias=False), ((5, 4),))],
-    "Module": [(Module(contract_norm), ((5,),)), (Module(contract_bilinear, inputs=2), ((3,), (2,)))],
-    "PReLU": [(PReLU(), ((2, 3, 3),)), (PReLU(3, 0.1), ((4,),))],
-    "ReLU": [(ReLU(), ((2, 3, 3),)), (ReLU(3, weight=Orthogonal(), bias=0.5), ((4,),))],
-    "Reshape": [(Reshape(1, 2, -1), ((8,),)), (Reshape(4, 3), ((2, 6),)), (Reshape(-1), ((2, 3),))],
-    "Sigmoid": [(Sigmoid(), ((4,),)), (Sigmoid(3, bias=Uniform(-1, 1)), ((4,),))],
-    "Softmax": [(Softmax(), ((3, 2, 2),)), (Softmax(3), ((4,),)), (Softmax(3), ((5, 4),))],
-    "Softplus": [(Softplus(), ((4,),)), (Softplus(3), ((4,),))],
-    "Tanh": [(Tanh(), ((4,),)), (Tanh(3, weight=0.1), ((4,),))],
-}
+EXAMPLES = gathered()
 CASES = [
     pytest.param(layer, shapes, id=f"{layer!r} on {shapes}") for cases in EXAMPLES.values() for layer, shapes in cases
 ]
@@ -127,7 +69,7 @@ def looks_up(layer: Layer) -> bool:
 
 
 def test_every_layer_has_an_example() -> None:
-    assert set(registry.names("layer")) == set(EXAMPLES), "add a line to EXAMPLES for each new layer"
+    assert set(registry.names("layer")) == set(EXAMPLES), "add examples of each new layer to tests/contract/layers"
     assert set(registry.names("layer")) <= set(layers.__all__)
 
 
@@ -210,7 +152,7 @@ def test_inputs_are_not_written(layer: Layer, shapes: tuple[Shape, ...]) -> None
 
 @each
 def test_repr_is_code(layer: Layer, shapes: tuple[Shape, ...]) -> None:
-    scope = {**vars(layers), "contract_norm": contract_norm, "contract_bilinear": contract_bilinear}
+    scope = {**vars(layers), **{name: registry.look_up("user", name) for name in registry.names("user")}}
     network = closed(layer, shapes)
     assert eval(repr(layer), scope) == layer
     assert eval(repr(network), scope) == network

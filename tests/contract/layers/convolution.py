@@ -1,0 +1,11 @@
+"""Examples of layers/convolution.py for the contract: constructions and the shapes that they take."""
+
+from netwright.layers import Conv
+
+EXAMPLES = {
+    "Conv": [
+        (Conv(4, 3), ((2, 8),)),
+        (Conv(4, (3, 2), (2, 1), "same", 1, 2, bias=False), ((2, 6, 5),)),
+        (Conv(2, 2, padding=((0, 1), (1, 0), (0, 0))), ((1, 3, 4, 3),)),
+    ],
+}

@@ -1,0 +1,9 @@
+"""Examples of layers/shape.py for the contract: constructions and the shapes that they take."""
+
+from netwright.layers import Flatten, Identity, Reshape
+
+EXAMPLES = {
+    "Flatten": [(Flatten(), ((2, 3, 4),)), (Flatten(), ((4,),))],
+    "Identity": [(Identity(), ((4,),)), (Identity(), ((2, 3, 3),))],
+    "Reshape": [(Reshape(1, 2, -1), ((8,),)), (Reshape(4, 3), ((2, 6),)), (Reshape(-1), ((2, 3),))],
+}

@@ -1,7 +1,9 @@
 """The expression: composing networks, planning, summing up, building, parsing, saving them."""
 
 # the expression
+from netwright.graph.card import Card
 from netwright.graph.expression import (
+    Block,
     Chain,
     Expression,
     Input,
@@ -10,14 +12,15 @@ from netwright.graph.expression import (
     Parallel,
     Plan,
     begins_with_input,
-    join,
-    parallel,
+    close,
     refuse,
-    repeat,
 )
 
+from netwright.graph.joining import join, parallel, repeat
+
 # the plan and what reads it
-from netwright.graph.plan import plan_of
+from netwright.graph.plan import opened, plan_of
+from netwright.graph.cutting import cut, cut_module
 from netwright.graph.building import Branches, ManyInputs, build
 from netwright.graph.observer import Observer, Window
 from netwright.graph.table import Row, Shape, Summary
@@ -28,7 +31,9 @@ from netwright.graph.parsing import parse, parse_value
 from netwright.graph.saving import save_network
 
 __all__ = [
+    "Block",
     "Branches",
+    "Card",
     "Chain",
     "Expression",
     "Input",
@@ -45,7 +50,11 @@ __all__ = [
     "analyze",
     "begins_with_input",
     "build",
+    "close",
+    "cut",
+    "cut_module",
     "join",
+    "opened",
     "parallel",
     "parse",
     "parse_value",

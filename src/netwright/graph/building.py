@@ -17,6 +17,7 @@ import torch
 from netwright.core.seeds import derive, forked_random
 from netwright.core.validation import check, integer
 from netwright.graph.expression import (
+    Block,
     Chain,
     Expression,
     Input,
@@ -25,6 +26,7 @@ from netwright.graph.expression import (
     Plan,
     ability,
     begins_with_input,
+    close,
     count_inputs,
 )
 from netwright.graph.plan import below, named, plan_of
@@ -103,6 +105,7 @@ def build(expression: Expression, seed: int = 0) -> torch.nn.Module:
     """
     check("build(seed)", seed, integer(0))
     plan = plan_of(expression)
+    expression = close(expression)
     closed = expression if isinstance(expression, (Chain, Parallel)) else Chain((expression,))
     module = _module(closed, "", plan, seed)
     return ManyInputs(module) if len(plan.inputs) > 1 else module
@@ -117,6 +120,8 @@ def _module(part: Expression, path: str, plan: Plan, seed: int) -> torch.nn.Modu
         modules = [(name, _module(branch, below(path, name), plan, seed)) for name, branch in named_branches]
         takes = tuple(map(count_inputs, part.branches)) if begins_with_input(part) else None
         return Branches(modules, takes=takes)
+    if isinstance(part, Block):
+        return _module(plan.blocks[path], path, plan, seed)
     assert isinstance(part, Layer)
     node = plan.node(path)
     own = derive(seed, "weights", path)

@@ -19,21 +19,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import torch
 
-from netwright.core.errors import InvalidParameter, JoinError, problem
-from netwright.core.validation import Constraint, instance, integer, tuple_of
+from netwright.core.errors import JoinError, problem
+from netwright.core.validation import Constraint, instance, integer, nothing, tuple_of
 from netwright.core.value import value
+from netwright.graph.card import Card
 from netwright.graph.table import Shape, Summary
 
 if TYPE_CHECKING:
     import os
 
 F = TypeVar("F", bound=Callable[..., Any])
-LAYERS = 100_000  # parts of the longest chain that `repeat` makes
 
 # What expressions can do is in files of their own, which are about expressions and so import this one. Each function
 # enters itself here when it is loaded, under its name; the package loads all of them.
@@ -53,10 +54,12 @@ class Expression(ABC):  # noqa: B024
     """
 
     def __rshift__(self, other: Expression) -> Chain:
-        return join(self, other)
+        chain: Chain = _ABILITIES["join"](self, other)
+        return chain
 
     def __or__(self, other: Expression) -> Parallel:
-        return parallel(self, other)
+        branches: Parallel = _ABILITIES["parallel"](self, other)
+        return branches
 
     @property
     def input_shape(self) -> Any:
@@ -68,15 +71,40 @@ class Expression(ABC):  # noqa: B024
         """Shape of the output for one sample, a tuple of shapes for several outputs, None for an open network."""
         return _one_or_all(self.plan().output_shapes) if begins_with_input(self) else None
 
+    def __getitem__(self, place: str | slice) -> Expression:
+        """A part by its name, ``net["conv1"]``, or from one to another inclusive, ``net["conv1":"conv3"]``."""
+        part: Expression = _ABILITIES["cut"](self, place)
+        return part
+
+    def __iter__(self) -> Any:
+        raise TypeError(
+            problem("a network", "a name such as net['conv1']", "iteration", "Its layers: net.plan().nodes.")
+        )
+
     def plan(self) -> Plan:
         """The nodes of the network in order with their observed shapes (made once, then kept)."""
         plan: Plan = _ABILITIES["plan_of"](self)
         return plan
 
-    def summary(self) -> Summary:
-        """Per layer: output shape, parameters, multiply-accumulates, receptive field; print it or read `.rows`."""
-        summary: Summary = _ABILITIES["summarize"](self)
+    def summary(self, input_shape: Shape | None = None, explain: bool = False) -> Summary:
+        """Per layer: output shape, parameters, MACs, receptive field; print it or read `.rows`.
+
+        Parameters
+        ----------
+        input_shape : closes an open network; None: a named architecture is taken on the size that it was made for.
+        explain : whether printing shows how sizes and parameters come about.
+        """
+        summary: Summary = _ABILITIES["summarize"](self, input_shape, explain)
         return summary
+
+    def receptive_field(self, layer: str | int | None = None) -> Any:
+        """How far an output of a layer sees on the network's input, R_k = 1 + sum_j (F_j - 1) prod_{i < j} S_i.
+
+        Parameters
+        ----------
+        layer : its path, such as ``"conv2"``, or its number k, 0 being the input; None: the last layer.
+        """
+        return _ABILITIES["receptive_field"](self, layer)
 
     def build(self, seed: int = 0) -> torch.nn.Module:
         """A ``torch.nn.Module`` with fresh weights; the same seed gives the same weights.
@@ -109,6 +137,20 @@ class Layer(Expression):
         """
 
 
+class Block(Expression):
+    """A layer that is made of layers, such as a residual block. Its author writes a value with one method, `expand`.
+
+    The plan opens it where it stands: its inner layers have rows, paths and weights of their own below its name.
+    """
+
+    @abstractmethod
+    def expand(self, shape: Shape) -> Expression:
+        """The open network that the block is for an input of this shape (no batch axis).
+
+        Raises `JoinError` by `netwright.graph.refuse` when the block cannot take the shape.
+        """
+
+
 @dataclass(frozen=True)
 class Node:
     """One layer in its place.
@@ -135,11 +177,13 @@ class Plan:
     ----------
     nodes : the nodes.
     inputs, outputs : indices of the nodes that are the network's inputs, and of those whose results it gives.
+    blocks : what each `Block` was opened to, by its path.
     """
 
     nodes: tuple[Node, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    blocks: Mapping[str, Expression] = field(default_factory=dict)
 
     @property
     def input_shapes(self) -> tuple[Shape, ...]:
@@ -153,7 +197,11 @@ class Plan:
 
     def node(self, path: str) -> Node:
         """The node at a path such as ``"parallel1.branch2.conv1"``."""
-        return next(node for node in self.nodes if node.path == path)
+        return self._by_path[path]
+
+    @cached_property
+    def _by_path(self) -> dict[str, Node]:
+        return {node.path: node for node in self.nodes}
 
     def shapes_into(self, node: Node) -> tuple[Shape, ...]:
         """The shapes that the node reads."""
@@ -205,11 +253,16 @@ class Chain(Expression):
     Parameters
     ----------
     parts : the layers and branches in order.
+    card : what a named architecture says of itself; two networks that differ in it only are equal.
     """
 
     parts: tuple[Expression, ...]
+    card: Card | None = field(default=None, compare=False)
 
-    constraints: ClassVar[Mapping[str, Constraint]] = {"parts": tuple_of(instance(Expression, text="layers"), least=1)}
+    constraints: ClassVar[Mapping[str, Constraint]] = {
+        "parts": tuple_of(instance(Expression, text="layers"), least=1),
+        "card": instance(Card, text="a card") | nothing,
+    }
 
     def __repr__(self) -> str:
         return " >> ".join(f"({part})" if isinstance(part, Parallel) else repr(part) for part in self.parts)
@@ -232,110 +285,6 @@ class Parallel(Expression):
 
     def __repr__(self) -> str:
         return " | ".join(map(repr, self.branches))
-
-
-def join(*parts: Expression) -> Chain:
-    """Join expressions one after the other: ``join(a, b)`` is ``a >> b``.
-
-    Parameters
-    ----------
-    parts : layers and networks, at least one.
-
-    Raises
-    ------
-    JoinError : a shape that the next layer cannot take (layer, path and both shapes are named).
-    InvalidParameter : something that is no layer.
-
-    Examples
-    --------
-    >>> from netwright.layers import Input, ReLU, Softmax
-    >>> join(Input(4), ReLU(8), Softmax(3))
-    Input(4) >> ReLU(8) >> Softmax(3)
-    """
-    flat: list[Expression] = []
-    for part in parts:
-        _expect_expression(">>", part)
-        if flat and begins_with_input(part):
-            raise JoinError(
-                problem(
-                    "a >> b",
-                    "Input only at the beginning",
-                    f"{part!r} on the right of {flat[-1]!r}",
-                    "Leave its Input out, or put the two side by side with |.",
-                )
-            )
-        flat.extend(part.parts if isinstance(part, Chain) else (part,))
-    if not flat:
-        raise InvalidParameter(problem("join()", "at least one layer", "none"))
-    made = Chain(tuple(flat))
-    if begins_with_input(made):
-        _ABILITIES["plan_join"](made, parts[0])
-    return made
-
-
-def parallel(*branches: Expression) -> Parallel:
-    """Put expressions side by side: ``parallel(a, b)`` is ``a | b``.
-
-    Every branch gets the same input; or, when every branch begins with its own `Input`, one input each.
-
-    Parameters
-    ----------
-    branches : layers and networks, at least two.
-
-    Raises
-    ------
-    JoinError : some branches begin with `Input` and some do not.
-
-    Examples
-    --------
-    >>> from netwright.layers import Input, Identity, Tanh, Concat
-    >>> (Input(4) >> parallel(Identity(), Tanh(3)) >> Concat()).output_shape
-    (7,)
-    """
-    flat: list[Expression] = []
-    for branch in branches:
-        _expect_expression("|", branch)
-        flat.extend(branch.branches if isinstance(branch, Parallel) else (branch,))
-    if len(flat) < 2:
-        raise InvalidParameter(problem("parallel()", "at least two branches", str(len(flat))))
-    closed = [begins_with_input(branch) for branch in flat]
-    if any(closed) and not all(closed):
-        raise JoinError(
-            problem(
-                "a | b",
-                "every branch to begin with Input, or none",
-                f"{flat[closed.index(True)]!r} with and {flat[closed.index(False)]!r} without",
-                "Give each branch its Input, or put one Input before all: Input(...) >> (a | b).",
-            )
-        )
-    return Parallel(tuple(flat))
-
-
-def repeat(block: Expression, times: int) -> Chain:
-    """Chain independent copies of a block: ``repeat(a, 3)`` is ``a >> a >> a``, each with weights of its own.
-
-    Parameters
-    ----------
-    block : a layer or an open network.
-    times : number of copies, an integer >= 1.
-
-    Raises
-    ------
-    InvalidParameter : a number of copies below 1, or a chain of more than 100,000 parts.
-
-    Examples
-    --------
-    >>> from netwright.layers import ReLU
-    >>> repeat(ReLU(8), 2)
-    ReLU(8) >> ReLU(8)
-    """
-    if not integer(1).accepts(times):
-        raise InvalidParameter(problem("repeat(times)", "an integer >= 1", repr(times)))
-    _expect_expression(">>", block)
-    layers = times * (len(block.parts) if isinstance(block, Chain) else 1)
-    if layers > LAYERS:
-        raise InvalidParameter(problem("repeat(times)", f"a chain of at most {LAYERS} parts", str(layers)))
-    return join(*[block] * times)
 
 
 def count_inputs(expression: Expression) -> int:
@@ -361,7 +310,33 @@ def begins_with_input(expression: Expression) -> bool:
     return isinstance(expression, Input)
 
 
-def refuse(layer: Layer, takes: str, shapes: tuple[Shape, ...], remedy: str = "") -> JoinError:
+def close(expression: Expression, input_shape: Shape | None = None) -> Expression:
+    """An open expression behind an `Input`, closed ones as they are.
+
+    Parameters
+    ----------
+    expression : a layer or a network.
+    input_shape : shape of one sample; None is that on the card of a named architecture.
+
+    Raises
+    ------
+    JoinError : an open network without a card, or a closed one of another shape.
+    """
+    if begins_with_input(expression):
+        if input_shape is not None and input_shape != expression.input_shape:
+            got = f"input_shape {input_shape}"
+            raise JoinError(problem(repr(expression), f"its own input shape {expression.input_shape}", got))
+        return expression
+    card = expression.card if isinstance(expression, Chain) else None
+    shape = input_shape or (card.input_shape if card else None)
+    if shape is None:
+        remedy = "Put Input(...) before it, or hand it to an estimator, which closes it from the data."
+        raise JoinError(problem(repr(expression), "a closed network", "one without Input", remedy))
+    chain: Chain = _ABILITIES["join"](Input(shape=shape), expression)
+    return chain
+
+
+def refuse(layer: Expression, takes: str, shapes: tuple[Shape, ...], remedy: str = "") -> JoinError:
     """The error of a layer that cannot take the shapes that come; the plan adds where in the network that is.
 
     Parameters
@@ -373,16 +348,6 @@ def refuse(layer: Layer, takes: str, shapes: tuple[Shape, ...], remedy: str = ""
     """
     came = shapes[0] if len(shapes) == 1 else shapes
     return JoinError(problem(repr(layer), takes, f"shape {came}", remedy))
-
-
-def _expect_expression(operator: str, thing: Any) -> None:
-    if isinstance(thing, Expression):
-        return
-    if isinstance(thing, type) and issubclass(thing, Expression):
-        remedy = f"Write {thing.__name__}(...): the class itself is not a layer yet."
-    else:
-        remedy = "Wrap a torch module as Module(lambda: ...) to use it as a layer."
-    raise InvalidParameter(problem(f"a {operator} b", "layers and networks", repr(thing), remedy))
 
 
 def _one_or_all(shapes: tuple[Shape, ...]) -> Any:

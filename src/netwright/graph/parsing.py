@@ -19,7 +19,8 @@ from typing import Any
 from netwright.core import registry
 from netwright.core.errors import InvalidParameter, did_you_mean, problem, shown
 from netwright.core.value import is_value
-from netwright.graph.expression import Expression, join, parallel, repeat
+from netwright.graph.expression import Expression
+from netwright.graph.joining import join, parallel, repeat
 
 LONGEST = 100_000  # characters of a text
 _FAMILIES = ("network", "layer", "init", "optimizer", "schedule", "loss", "regularizer", "user")

@@ -8,14 +8,17 @@ it is. The plan of ``a >> b`` extends the plan of ``a``, so a join costs only wh
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import torch
 
-from netwright.core.errors import InvalidParameter, JoinError, problem
+from netwright.core.errors import InvalidParameter, JoinError, shown
 from netwright.core.seeds import forked_random
 from netwright.graph.expression import (
+    Block,
     Chain,
     Expression,
     Input,
@@ -25,12 +28,14 @@ from netwright.graph.expression import (
     Plan,
     ability,
     begins_with_input,
+    close,
     refuse,
 )
 from netwright.graph.observer import observing
 from netwright.graph.table import Shape
 
 SAMPLES = 2  # in the meta batch
+_MERGE = "It gets {}: merge them first with Concat() or Add()."
 
 
 @ability
@@ -49,16 +54,9 @@ def plan_of(expression: Expression) -> Plan:
     if known is not None:
         return known
     if not begins_with_input(expression):
-        raise JoinError(
-            problem(
-                repr(expression),
-                "a closed network",
-                "one without Input",
-                "Put Input(...) before it, or hand it to an estimator, which closes it from the data.",
-            )
-        )
+        return _keep(expression, plan_of(close(expression)))
     plan, outputs = _walk(expression, (), "", Plan((), (), ()))
-    return _keep(expression, Plan(plan.nodes, plan.inputs, outputs))
+    return _keep(expression, replace(plan, outputs=outputs))
 
 
 @ability
@@ -69,7 +67,27 @@ def plan_join(made: Chain, left: Expression) -> Plan:
     plan, outputs = known, known.outputs
     for name, part in list(named(made.parts))[have:]:
         plan, outputs = _walk(part, outputs, name, plan)
-    return _keep(made, Plan(plan.nodes, plan.inputs, outputs))
+    return _keep(made, replace(plan, outputs=outputs))
+
+
+def opened(part: Expression, plan: Plan, path: str = "") -> Expression:
+    """A part of a planned network with all its blocks opened: chains, branches and layers only.
+
+    Parameters
+    ----------
+    part : the network, or the part of it that stands at `path`.
+    plan : the plan of the network.
+    path : where the part stands.
+    """
+    if isinstance(part, Block):
+        path = path or next(named((part,)))[0]
+        return opened(plan.blocks[path], plan, path)
+    if isinstance(part, Chain):
+        return Chain(tuple(opened(piece, plan, below(path, name)) for name, piece in named(part.parts)))
+    if isinstance(part, Parallel):
+        branches = enumerate(part.branches, start=1)
+        return Parallel(tuple(opened(branch, plan, below(path, f"branch{number}")) for number, branch in branches))
+    return part
 
 
 def named(parts: tuple[Expression, ...]) -> Iterator[tuple[str, Expression]]:
@@ -103,21 +121,39 @@ def _walk(part: Expression, incoming: tuple[int, ...], path: str, plan: Plan) ->
             plan, end = _walk(branch, incoming, below(path, f"branch{number}"), plan)
             ends += end
         return plan, ends
+    path = path or next(named((part,)))[0]
+    if isinstance(part, Block):
+        body = _expand_at(path, part, plan, incoming)
+        return _walk(body, incoming, path, replace(plan, blocks={**plan.blocks, path: body}))
     assert isinstance(part, Layer)
     here = len(plan.nodes)
-    path = path or next(named((part,)))[0]
     shape = part.shape if isinstance(part, Input) else _observe_at(path, part, plan, incoming)
     inputs = (*plan.inputs, here) if isinstance(part, Input) else plan.inputs
-    return Plan((*plan.nodes, Node(path, part, incoming, shape)), inputs, plan.outputs), (here,)
+    return replace(plan, nodes=(*plan.nodes, Node(path, part, incoming, shape)), inputs=inputs), (here,)
 
 
 def _observe_at(path: str, layer: Layer, plan: Plan, incoming: tuple[int, ...]) -> Shape:
     """The layer's output shape, with its place added to the message if it refuses."""
+    with _located(path, plan, incoming):
+        return observe(layer, tuple(plan.nodes[i].shape for i in incoming))
+
+
+def _expand_at(path: str, block: Block, plan: Plan, incoming: tuple[int, ...]) -> Expression:
+    """What the block is there, with its place added to the message if it refuses."""
     shapes = tuple(plan.nodes[i].shape for i in incoming)
+    with _located(path, plan, incoming):
+        if len(shapes) > 1:
+            raise refuse(block, "one input", shapes, _MERGE.format(len(shapes)))
+        body = block.expand(*shapes)
+        return body if isinstance(body, Chain) else Chain((body,))
+
+
+@contextmanager
+def _located(path: str, plan: Plan, incoming: tuple[int, ...]) -> Iterator[None]:
     try:
-        return observe(layer, shapes)
+        yield
     except JoinError as error:
-        before = ", ".join(f"{plan.nodes[i].layer!r} at {plan.nodes[i].path}" for i in incoming)
+        before = ", ".join(f"{shown(plan.nodes[i].layer)} at {plan.nodes[i].path}" for i in incoming)
         raise JoinError(f"{path}: {error} It stands behind {before}.") from error.__cause__
 
 
@@ -128,7 +164,7 @@ def observe(layer: Layer, shapes: tuple[Shape, ...]) -> Shape:
     A module that needs real numbers (its control flow depends on data) is run on the CPU instead, on zeros.
     """
     if len(shapes) > 1 and not layer.merges:
-        raise refuse(layer, "one input", shapes, f"It gets {len(shapes)}: merge them first with Concat() or Add().")
+        raise refuse(layer, "one input", shapes, _MERGE.format(len(shapes)))
     try:
         output = _run(layer, shapes, "meta")
     except Exception as error:  # whatever a module of a third party raises

@@ -17,24 +17,27 @@ import torch
 from netwright.core.errors import InvalidParameter, problem
 from netwright.core.seeds import forked_random
 from netwright.graph.building import build
-from netwright.graph.expression import Expression, ability
+from netwright.graph.expression import Expression, ability, close
 from netwright.graph.observer import Observer, observing, point, tensors_in
 from netwright.graph.plan import SAMPLES, plan_of
 from netwright.graph.table import Row, Shape, Summary
 
 
 @ability
-def summarize(expression: Expression) -> Summary:
-    """The summary of a closed expression, a row a layer.
+def summarize(expression: Expression, input_shape: Shape | None = None, explain: bool = False) -> Summary:
+    """The summary of an expression, a row a layer.
 
     Parameters
     ----------
-    expression : a network that begins with `Input`.
+    expression : a network that begins with `Input`, or an open one with a shape to close it.
+    input_shape : closes an open network; None: the shape on the card of a named architecture.
+    explain : whether the table says how sizes and parameters come about.
 
     Raises
     ------
     JoinError : an open network.
     """
+    expression = close(expression, input_shape)
     plan = plan_of(expression)
     prefix = "body." if len(plan.inputs) > 1 else ""
     labels = {prefix + node.path: node for node in plan.nodes}

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from netwright.graph import Chain, Expression, Parallel
+from netwright.graph import Chain, Expression, Parallel, opened
 from netwright.layers import Identity
 
 HEIGHT = 44.0  # of a box
@@ -92,6 +92,7 @@ def lay_out(expression: Expression, widths: Sequence[float]) -> Block:
     """
     if _is_one_line(expression):
         widths = [max(widths)] * len(widths)
+    expression = opened(expression, expression.plan())
     parts = expression.parts if isinstance(expression, Chain) else (expression,)
     return in_columns(_blocks(parts, iter(range(len(widths))), widths))
 

@@ -22,7 +22,8 @@ from netwright.graph.joining import join, parallel, repeat
 from netwright.graph.plan import opened, plan_of
 from netwright.graph.cutting import cut, cut_module
 from netwright.graph.building import Branches, ManyInputs, build
-from netwright.graph.observer import Observer, Window
+from netwright.graph.window import Window, sliding
+from netwright.graph.observer import Observer
 from netwright.graph.table import Row, Shape, Summary
 from netwright.graph.summary import analyze, summarize
 
@@ -62,5 +63,6 @@ __all__ = [
     "refuse",
     "repeat",
     "save_network",
+    "sliding",
     "summarize",
 ]

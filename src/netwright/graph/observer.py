@@ -4,22 +4,17 @@ One pass over the meta device is watched at the level of torch's own operations,
 residuals and third-party modules all count. For each operation the observer
 
 * adds its multiply-accumulates, by torch's own formulas (``torch.utils.flop_counter``; bias and pooling not counted);
-* works out the `Window` of its result from those of its arguments (Araujo, Norris, Sim, *Computing receptive
-  fields of convolutional neural networks*, Distill 2019).
+* works out the `netwright.graph.window.Window` of its result from those of its arguments;
+* keeps the `origins` of its result: the watched layers (or inputs) whose results it comes from.
 
-A window says which inputs position i of an output depends on, per space axis: those in
-``[i * stride + start, i * stride + start + size - 1]``. Windows compose by
-
-    size = size_1 + (size_2 - 1) stride_1,   stride = stride_1 stride_2,   start = start_1 + start_2 stride_1
-
-and at a merge the window is the smallest that holds all of them.
+A module may say what its window is by an attribute ``window``, where the operations that it is made of do not show it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -27,63 +22,24 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 from torch.utils.weak import WeakIdKeyDictionary
 
+from netwright.graph.window import (
+    WHOLE,
+    Axis,
+    Window,
+    nearest,
+    point,
+    resampled,
+    shared_out,
+    shared_space,
+    sliding,
+    transposed,
+)
+
 aten = torch.ops.aten
 
 
-@dataclass(frozen=True)
-class Window:
-    """Which inputs position i of an output depends on: i stride + start ... i stride + start + size - 1.
-
-    Parameters
-    ----------
-    size, stride, start : one number for each space axis.
-    whole : it depends on all of the input; the others are empty then.
-    space : the sizes of the space axes of the input that it is on; None on several inputs of different sizes.
-    """
-
-    size: tuple[int, ...] = ()
-    stride: tuple[int, ...] = ()
-    start: tuple[int, ...] = ()
-    whole: bool = False
-    space: tuple[int, ...] | None = field(default=None, compare=False, repr=False)
-
-    @property
-    def extent(self) -> tuple[int, ...] | None:
-        """How far it reaches, per space axis; None where it is on several inputs of different sizes."""
-        return None if self.space is None else self.space if self.whole else self.size or (1,)
-
-    def through(self, inner: Window) -> Window:
-        """The window of an operation with window `inner` on a tensor that has this window."""
-        if self.whole or inner.whole:
-            return replace(WHOLE, space=self.space)
-        return Window(
-            tuple(r + (k - 1) * j for r, k, j in zip(self.size, inner.size, self.stride, strict=True)),
-            tuple(j * s for j, s in zip(self.stride, inner.stride, strict=True)),
-            tuple(p + q * j for p, q, j in zip(self.start, inner.start, self.stride, strict=True)),
-            space=self.space,
-        )
-
-    def union(self, other: Window) -> Window:
-        """The smallest window that holds both."""
-        space = _shared_space((self, other))
-        if self.whole or other.whole or self.stride != other.stride:
-            return replace(WHOLE, space=space)
-        start = tuple(map(min, self.start, other.start))
-        ends = (max(p + r, q + s) for p, r, q, s in zip(self.start, self.size, other.start, other.size, strict=True))
-        return Window(tuple(end - p for end, p in zip(ends, start, strict=True)), self.stride, start, space=space)
-
-
-WHOLE = Window(whole=True)
-
-
-def point(shape: tuple[int, ...]) -> Window:
-    """The window of an input (batch, channels, *space), or (batch, features): each position sees itself."""
-    rank = max(len(shape) - 2, 0)
-    return Window((1,) * rank, (1,) * rank, (0,) * rank, space=tuple(shape[2:]) or tuple(shape[1:]))
-
-
 class Observer(TorchDispatchMode):
-    """Sums `macs` and keeps the window of every tensor while it is active.
+    """Sums `macs` and keeps the window and the origins of every tensor while it is active.
 
     Examples
     --------
@@ -93,18 +49,30 @@ class Observer(TorchDispatchMode):
     >>> with torch.no_grad(), Observer() as seen:
     ...     seen.enter_input(x)
     ...     y = conv(x)
-    >>> seen.macs, seen.window(y)
-    (1728, Window(size=(3, 3), stride=(2, 2), start=(-1, -1), whole=False))
+    >>> seen.macs, seen.window(y).size, seen.window(y).stride, seen.window(y).padding
+    (1728, (3, 3), (2, 2), (1, 1))
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.macs = 0
         self._windows: Any = WeakIdKeyDictionary()
+        self._origins: Any = WeakIdKeyDictionary()
 
-    def enter_input(self, tensor: torch.Tensor) -> None:
+    def enter_input(self, tensor: torch.Tensor, name: str = "") -> None:
         """Say that a tensor is an input of the network; axes are (batch, channels, *space)."""
-        self._windows[tensor] = point(tuple(tensor.shape))
+        self.enter(tensor, point(tuple(tensor.shape)), name)
+
+    def enter(self, tensor: torch.Tensor, window: Window | None, name: str) -> None:
+        """Say what is known of a tensor: its window, and the name of the layer that made it."""
+        if window is not None:
+            self._windows[tensor] = window
+        self._origins[tensor] = (name,)
+
+    def origins(self, tensor: torch.Tensor) -> tuple[str, ...]:
+        """The names that a tensor comes from."""
+        names: tuple[str, ...] = self._origins.get(tensor, ())
+        return names
 
     def window(self, tensor: torch.Tensor) -> Window | None:
         """The window of a tensor, None if it depends on no input."""
@@ -132,14 +100,15 @@ class Observer(TorchDispatchMode):
             result = rule(windows, args, output)
         else:
             result = _merge(windows) if torch.Tag.pointwise in func.tags else WHOLE
-        result = replace(result, space=_shared_space(windows))  # rules need not know of it
+        result = replace(result, space=shared_space(windows))  # rules need not know of it
+        names = tuple(dict.fromkeys(name for tensor in sources for name in self._origins[tensor]))
         for tensor in tensors_in((output,)):
-            self._windows[tensor] = result
+            self._windows[tensor], self._origins[tensor] = result, names
 
 
 @contextmanager
-def observing(module: torch.nn.Module, device: str) -> Iterator[dict[str, torch.Tensor]]:
-    """Without gradients and in eval mode; gives stand-ins for the module's tensors on the device.
+def observing(module: torch.nn.Module, device: str, training: bool = False) -> Iterator[dict[str, torch.Tensor]]:
+    """In eval mode without gradients, or as in training; gives stand-ins for the module's tensors on the device.
 
     The module itself is left as it was: call it by ``torch.func.functional_call`` with the stand-ins and without
     ``tie_weights``, which does not put back a module that has two places.
@@ -150,11 +119,11 @@ def observing(module: torch.nn.Module, device: str) -> Iterator[dict[str, torch.
     for path, part in module.named_modules():  # each once, though it may have several places
         for name, tensor in (*part.named_parameters("", False, False), *part.named_buffers("", False, False)):
             if tensor not in copies:
-                copies[tensor] = tensor.detach().to(device, copy=True)
+                copies[tensor] = tensor.detach().to(device, copy=True).requires_grad_(tensor.requires_grad)
             tensors[f"{path}.{name}" if path else name] = copies[tensor]
-    module.eval()
+    module.train(training)
     try:
-        with torch.no_grad():
+        with torch.set_grad_enabled(training):
             yield tensors
     finally:
         for part, training in flags.items():
@@ -172,17 +141,11 @@ def tensors_in(items: Sequence[Any]) -> list[torch.Tensor]:
     return found
 
 
-def _shared_space(windows: Sequence[Window]) -> tuple[int, ...] | None:
-    """The sizes of the input of windows, if they are all on inputs of the same size."""
-    first = windows[0].space
-    return first if all(window.space == first for window in windows) else None
-
-
 def _merge(windows: list[Window]) -> Window:
     """The union of windows; arguments of another rank (broadcasting) are taken as seeing everything."""
     result = windows[0]
     for window in windows[1:]:
-        result = result.union(window) if len(window.size) == len(result.size) else WHOLE
+        result = result.union(window)
     return result
 
 
@@ -192,13 +155,14 @@ def _same(windows: list[Window], args: Any, output: Any) -> Window:
 
 def _convolution(windows: list[Window], args: Any, output: Any) -> Window:
     """convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups)."""
-    weight, stride, padding, dilation, transposed = args[1], args[3], args[4], args[5], args[6]
-    rank = weight.ndim - 2
-    if transposed:
-        return WHOLE
-    kernel, d = weight.shape[2:], _axes(dilation, rank)
-    sizes = tuple((k - 1) * each + 1 for k, each in zip(kernel, d, strict=True))
-    return windows[0].through(Window(sizes, _axes(stride, rank), tuple(-p for p in _axes(padding, rank))))
+    rank = args[1].ndim - 2
+    kernel = args[1].shape[2:]
+    stride, padding, dilation = (_axes(item, rank) for item in args[3:6])
+    if args[6]:
+        axes = (transposed(*axis) for axis in zip(kernel, stride, padding, dilation, strict=True))
+        return windows[0].through(Window(tuple(axes)))
+    sizes = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
+    return windows[0].through(sliding(sizes, stride, tuple(-p for p in padding)))
 
 
 def _pool(rank: int, *, dilated: bool) -> Callable[[list[Window], Any, Any], Window]:
@@ -210,18 +174,51 @@ def _pool(rank: int, *, dilated: bool) -> Callable[[list[Window], Any, Any], Win
         padding = _axes(args[3], rank) if len(args) > 3 else (0,) * rank
         dilation = _axes(args[4], rank) if dilated and len(args) > 4 else (1,) * rank
         sizes = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
-        return windows[0].through(Window(sizes, stride, tuple(-p for p in padding)))
+        return windows[0].through(sliding(sizes, stride, tuple(-p for p in padding)))
 
     return rule
+
+
+def _by_sizes(axis: Callable[[int, int, Any], Axis | None]) -> Callable[[list[Window], Any, Any], Window]:
+    """An operation that goes from the sizes of its input's space axes to those of its output."""
+
+    def rule(windows: list[Window], args: Any, output: Any) -> Window:
+        out = tensors_in((output,))[0]
+        pairs = zip(args[0].shape[2:], out.shape[2:], strict=True)
+        axes = [axis(source, target, args) for source, target in pairs]
+        there = tuple(each for each in axes if each is not None)
+        return windows[0].through(Window(there)) if len(there) == len(axes) else WHOLE
+
+    return rule
+
+
+def _linear(before: int, after: int) -> Callable[[list[Window], Any, Any], Window]:
+    """upsample(input, output_size, align_corners, ...)."""
+    return _by_sizes(lambda source, target, args: resampled(source, target, before, after, bool(args[2])))
 
 
 def _pad(windows: list[Window], args: Any, output: Any) -> Window:
     """pad(input, [left, right] from the last axis backwards)."""
     before = list(args[1])[0::2]
-    rank = len(windows[0].size)
+    rank = len(windows[0].axes)
     starts = tuple(-amount for amount in reversed(before[:rank]))
     starts = (0,) * (rank - len(starts)) + starts
-    return windows[0].through(Window((1,) * rank, (1,) * rank, starts))
+    return windows[0].through(sliding((1,) * rank, (1,) * rank, starts))
+
+
+def _slice(windows: list[Window], args: Any, output: Any) -> Window:
+    """slice(input, axis=0, start=None, end=None, step=1)."""
+    given: list[Any] = [*args, *(0, None, None, 1)[len(args) - 1 :]]
+    source, axis, start, step = given[0], given[1], given[2], given[4]
+    rank = len(windows[0].axes)
+    place = axis % source.ndim - 2
+    if place < 0:
+        return windows[0]
+    size, begin = source.shape[axis], start or 0
+    first = int(min(max(begin + size if begin < 0 else begin, 0), size))
+    strides, starts = [1] * rank, [0] * rank
+    strides[place], starts[place] = int(step), first
+    return windows[0].through(sliding((1,) * rank, strides, starts))
 
 
 def _cat(windows: list[Window], args: Any, output: Any) -> Window:
@@ -243,8 +240,8 @@ def _unsqueeze(windows: list[Window], args: Any, output: Any) -> Window:
     axis = args[1] % output.ndim - 2
     if axis < 0:
         return WHOLE
-    w = windows[0]
-    return Window(_insert(w.size, axis, 1), _insert(w.stride, axis, 1), _insert(w.start, axis, 0))
+    axes = windows[0].axes
+    return Window((*axes[:axis], Axis(1, ((0, 0),)), *axes[axis:]))
 
 
 def _squeeze(windows: list[Window], args: Any, output: Any) -> Window:
@@ -253,19 +250,12 @@ def _squeeze(windows: list[Window], args: Any, output: Any) -> Window:
     if axis is None or source.ndim == output.ndim:
         return w if source.ndim == output.ndim else WHOLE
     place = axis - 2
-    if place < 0:
-        return WHOLE
-    size, stride, start = (part[:place] + part[place + 1 :] for part in (w.size, w.stride, w.start))
-    return Window(size, stride, start)
+    return WHOLE if place < 0 else Window((*w.axes[:place], *w.axes[place + 1 :]))
 
 
 def _axes(item: Any, rank: int) -> tuple[int, ...]:
     items = (item,) if isinstance(item, int) else tuple(item)
     return items * rank if len(items) == 1 else items
-
-
-def _insert(items: tuple[int, ...], place: int, item: int) -> tuple[int, ...]:
-    return (*items[:place], item, *items[place:])
 
 
 _RULES: dict[Any, Callable[[list[Window], Any, Any], Window]] = {
@@ -275,6 +265,18 @@ _RULES: dict[Any, Callable[[list[Window], Any, Any], Window]] = {
     aten.avg_pool1d: _pool(1, dilated=False),
     aten.avg_pool2d: _pool(2, dilated=False),
     aten.avg_pool3d: _pool(3, dilated=False),
+    aten._adaptive_avg_pool2d: _by_sizes(lambda source, target, args: shared_out(source, target)),
+    aten._adaptive_avg_pool3d: _by_sizes(lambda source, target, args: shared_out(source, target)),
+    aten.adaptive_max_pool2d: _by_sizes(lambda source, target, args: shared_out(source, target)),
+    aten.adaptive_max_pool3d: _by_sizes(lambda source, target, args: shared_out(source, target)),
+    aten.upsample_nearest1d: _by_sizes(lambda source, target, args: nearest(source, target)),
+    aten.upsample_nearest2d: _by_sizes(lambda source, target, args: nearest(source, target)),
+    aten.upsample_nearest3d: _by_sizes(lambda source, target, args: nearest(source, target)),
+    aten.upsample_linear1d: _linear(0, 1),
+    aten.upsample_bilinear2d: _linear(0, 1),
+    aten.upsample_trilinear3d: _linear(0, 1),
+    aten.upsample_bicubic2d: _linear(1, 2),
+    aten.slice: _slice,
     aten.constant_pad_nd: _pad,
     aten.cat: _cat,
     aten._softmax: _softmax,

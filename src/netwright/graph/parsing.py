@@ -23,7 +23,7 @@ from netwright.graph.expression import Expression
 from netwright.graph.joining import join, parallel, repeat
 
 LONGEST = 100_000  # characters of a text
-_FAMILIES = ("network", "layer", "init", "optimizer", "schedule", "loss", "regularizer", "user")
+_FAMILIES = ("network", "layer", "init", "optimizer", "schedule", "loss", "regularizer", "augmentation", "user")
 _FUNCTIONS = {"join": join, "parallel": parallel, "repeat": repeat}
 
 

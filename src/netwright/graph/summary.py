@@ -7,20 +7,21 @@ they come first. A MAC is one multiply-accumulate of a convolution or a matrix p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from netwright.core.errors import InvalidParameter, problem
-from netwright.core.seeds import forked_random
+from netwright.core.validation import check, integer, one_of
 from netwright.graph.building import build
+from netwright.graph.calls import Watched, hooks, observe_call
 from netwright.graph.expression import Expression, ability, close
-from netwright.graph.observer import Observer, observing, point, tensors_in
+from netwright.graph.memory import saved_for_backward
 from netwright.graph.plan import SAMPLES, plan_of
 from netwright.graph.table import Row, Shape, Summary
+from netwright.graph.window import point
 
 
 @ability
@@ -41,34 +42,69 @@ def summarize(expression: Expression, input_shape: Shape | None = None, explain:
     plan = plan_of(expression)
     prefix = "body." if len(plan.inputs) > 1 else ""
     labels = {prefix + node.path: node for node in plan.nodes}
-    inputs = tuple(torch.empty(SAMPLES, *shape, device="meta") for shape in plan.input_shapes)
+    names = tuple(plan.nodes[i].path for i in plan.inputs)
 
-    def make(device: str) -> tuple[torch.nn.Module, dict[str, torch.nn.Module]]:
+    def make(device: str) -> tuple[torch.nn.Module, Watched]:
         with torch.random.fork_rng(devices=[]), torch.device(device):
             module = build(expression)
         return module, {n: part for n, part in module.named_modules(remove_duplicate=False) if n in labels}
 
-    by_name, macs, module, device = _run_anywhere(make, inputs)
+    seen = _run_anywhere(make, _batches(plan.input_shapes, torch.float32), names)
     table = []
     for name, node in labels.items():
         window = point((SAMPLES, *node.shape))  # an Input has no module of its own and sees itself
-        row = by_name.get(name, Row("", "", None, 0, 0, 0, window.extent, window))
-        table.append(replace(row, path=node.path, layer=repr(node.layer), output_shape=node.shape))
-    return _total(table, macs, module, device)
+        row = seen.rows.get(name, Row("", "", None, 0, 0, 0, window.extent, window))
+        sources = tuple(source.removeprefix(prefix) for source in row.sources)
+        table.append(replace(row, path=node.path, layer=repr(node.layer), output_shape=node.shape, sources=sources))
+    return _total(table, seen, explained=explain)
+
+
+@ability
+def receptive_field(expression: Expression, layer: str | int | None = None) -> Shape | None:
+    """The receptive field of a layer, R_k = 1 + sum_j (F_j - 1) prod_{i < j} S_i along a chain.
+
+    Parameters
+    ----------
+    expression : a network that begins with `Input`, or a named architecture.
+    layer : its path, or its number k in the summary, 0 being the input; None: the last layer.
+
+    Raises
+    ------
+    InvalidParameter : a layer that is not there.
+
+    Examples
+    --------
+    >>> from netwright.layers import Conv, Input, MaxPool
+    >>> net = Input(1, 28, 28) >> Conv(6, 5) >> MaxPool(2) >> Conv(16, 5)
+    >>> net.receptive_field(), [net.receptive_field(k)[0] for k in range(4)]
+    ((14, 14), [1, 5, 6, 14])
+    """
+    rows = summarize(expression).rows
+    paths = [row.path for row in rows]
+    if layer is None:
+        return rows[-1].receptive_field
+    if isinstance(layer, str):
+        check("receptive_field(layer)", layer, one_of(*paths))
+        return rows[paths.index(layer)].receptive_field
+    check("receptive_field(layer)", layer, integer(0, len(rows) - 1))
+    return rows[layer].receptive_field
 
 
 def analyze(
     module: torch.nn.Module,
-    input_size: Shape | Sequence[Shape] | torch.Tensor | Sequence[torch.Tensor],
+    input_size: int | Shape | Sequence[Shape] | torch.Tensor | Sequence[torch.Tensor],
     dtype: torch.dtype | Sequence[torch.dtype] = torch.float32,
+    explain: bool = False,
 ) -> Summary:
-    """The same table for any torch module; it is run once without memory or arithmetic, and left as it was.
+    """The same table for any torch module; it is run without memory or arithmetic, and left as it was.
 
     Parameters
     ----------
     module : any ``torch.nn.Module``; functional calls, shared weights and branches are counted as they run.
-    input_size : shape of one sample without the batch axis, a list of shapes for several inputs, or example tensors.
-    dtype : element type of the inputs, or one for each (``torch.long`` for indices).
+    input_size : shape of one sample without the batch axis, or a list of shapes for several inputs: figures are for one
+        sample. Or example tensors, one or a list: figures are for that call as it is, batch axis included.
+    dtype : element type of the inputs, or one for each (``torch.long`` for indices); tensors have their own.
+    explain : whether printing shows how sizes and parameters come about.
 
     Raises
     ------
@@ -77,140 +113,122 @@ def analyze(
     Examples
     --------
     >>> import torch, netwright as nw
-    >>> nw.analyze(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU()), (3, 32, 32)).macs
-    194400
+    >>> conv = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU())
+    >>> nw.analyze(conv, (3, 32, 32)).macs, nw.analyze(conv, torch.zeros(10, 3, 32, 32)).macs
+    (194400, 1944000)
     """
-    inputs = _inputs(input_size, dtype)
+    batches, call = _inputs(input_size, dtype)
     leaves = {
         name: part
         for name, part in module.named_modules()
         if not list(part.children()) or list(part.parameters(recurse=False))
     }
+    names = ("input",) if len(batches[0]) == 1 else tuple(f"input{n}" for n in range(1, len(batches[0]) + 1))
     try:
-        rows, macs, _, device = _run_anywhere(lambda device: (module, leaves), inputs)
+        seen = _run_anywhere(lambda device: (module, leaves), batches, names, call)
     except Exception as error:  # whatever a module of a third party raises
-        shapes = [tuple(tensor.shape) for tensor in inputs]
+        shapes = [tuple(tensor.shape) for tensor in batches[0]]
         got = f"{type(error).__name__}: {' '.join(str(error).split())}"
         expected = f"a size that {type(module).__name__} runs on (it got {shapes})"
         raise InvalidParameter(problem("analyze(input_size)", expected, got)) from error
-    return _total(list(rows.values()), macs, module, device)
+    return _total(list(seen.rows.values()), seen, explained=explain)
 
 
-Watched = dict[str, torch.nn.Module]
+Batch = tuple[torch.Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a run showed."""
+
+    rows: dict[str, Row]
+    macs: int
+    module: torch.nn.Module
+    device: str
+    saved: tuple[int, int]
+    call: bool
 
 
 def _run_anywhere(
-    make: Callable[[str], tuple[torch.nn.Module, Watched]], inputs: tuple[torch.Tensor, ...]
-) -> tuple[dict[str, Row], int, torch.nn.Module, str]:
+    make: Callable[[str], tuple[torch.nn.Module, Watched]],
+    batches: Sequence[Batch],
+    names: tuple[str, ...],
+    call: bool = False,
+) -> Seen:
     """On the meta device; a module that needs real numbers (data-dependent control flow) on the CPU, on zeros."""
     try:
-        module, watched = make("meta")
-        rows, macs = _observe(module, tuple(x.to("meta") for x in inputs), watched, "meta")
-        return rows, macs, module, "meta"
+        return _run(make, [tuple(x.to("meta") for x in batch) for batch in batches], names, call, "meta")
     except Exception:  # a module of a third party; if it is wrong, it will raise again
-        module, watched = make("cpu")
-        real = tuple(torch.zeros_like(x, device="cpu") if x.is_meta else x.to("cpu") for x in inputs)
-        rows, macs = _observe(module, real, watched, "cpu")
-        return rows, macs, module, "cpu"
+        real = [tuple(torch.zeros_like(x, device="cpu") if x.is_meta else x.to("cpu") for x in b) for b in batches]
+        return _run(make, real, names, call, "cpu")
 
 
-def _observe(
-    module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], watched: Watched, device: str
-) -> tuple[dict[str, Row], int]:
-    """Run once under the observer; a row for each watched module in the order of its first call."""
-    samples = inputs[0].shape[0]
-    seen: dict[str, dict[str, Any]] = {}
-    observer = Observer()
-
-    def before(name: str) -> None:
-        seen.setdefault(name, {"macs": 0, "enter": [], "output": None})["enter"].append(observer.macs)
-
-    def after(name: str, output: Any) -> None:
-        record = seen[name]
-        record["macs"] += observer.macs - record["enter"].pop()
-        first = next(iter(tensors_in((output,))), None)  # a recurrent module gives its outputs and its state
-        if record["output"] is None and first is not None:
-            record["output"] = (tuple(first.shape[1:]), observer.window(first))
-
-    with forked_random(0), observing(module, device) as tensors, _hooks(watched, before, after), observer:
-        for tensor in inputs:
-            observer.enter_input(tensor)
-        torch.func.functional_call(module, tensors, inputs, tie_weights=False)
-    return _rows(watched, seen, samples), observer.macs // samples
+def _run(
+    make: Callable[[str], tuple[torch.nn.Module, Watched]],
+    batches: Sequence[Batch],
+    names: tuple[str, ...],
+    call: bool,
+    device: str,
+) -> Seen:
+    module, watched = make(device)
+    rows, macs = observe_call(module, batches[0], names, watched, device, call)
+    saved = [_saved(module, watched, batch, device) for batch in batches]
+    each = _apart(saved)
+    rows = {name: replace(row, saved_bytes=each[1].get(name, 0)) for name, row in rows.items()}
+    totals = tuple(sum(part.values()) for part in each)
+    return Seen(rows, macs, module, device, totals if not call else (sum(saved[0].values()), 0), call)  # type: ignore[arg-type]
 
 
-def _rows(watched: Watched, seen: dict[str, Any], samples: int) -> dict[str, Row]:
-    rows, counted = {}, set[int]()
-    nested = _nested_macs(seen)
-    for name, record in seen.items():
-        part = watched[name]
-        inner = {id(p) for other, m in watched.items() if other.startswith(f"{name}.") for p in m.parameters()}
-        fresh = {id(p): p for p in part.parameters() if id(p) not in inner | counted}
-        counted.update(fresh)
-        shape, window = record["output"] or (None, None)
-        extent = None if window is None else window.extent
-        parameters = sum(p.numel() for p in fresh.values())
-        trainable = sum(p.numel() for p in fresh.values() if p.requires_grad)
-        macs = (record["macs"] - nested.get(name, 0)) // samples
-        rows[name] = Row(name, _label(part), shape, parameters, trainable, macs, extent, window)
-    return rows
+def _saved(module: torch.nn.Module, watched: Watched, batch: Batch, device: str) -> dict[str, int]:
+    """What each watched module saves for backward; nothing for a module that does not train on such a batch."""
 
+    def hooked(enter: Callable[[str], None], leave: Callable[[str], None]) -> Any:
+        return hooks(watched, lambda name, args: enter(name), lambda name, args, output: leave(name))
 
-def _nested_macs(seen: dict[str, Any]) -> dict[str, int]:
-    """MACs of watched modules inside a watched module, so that each is counted in one row only."""
-    inside: dict[str, int] = {}
-    for name, record in seen.items():
-        parents = [other for other in seen if other != name and (other == "" or name.startswith(f"{other}."))]
-        if parents:
-            nearest = max(parents, key=len)
-            inside[nearest] = inside.get(nearest, 0) + record["macs"]
-    return inside
-
-
-@contextmanager
-def _hooks(watched: Watched, before: Callable[[str], None], after: Callable[[str, Any], None]) -> Iterator[None]:
-    """Call `before` and `after` round each watched module, by name; one that has several names by each in turn."""
-    names: dict[torch.nn.Module, list[str]] = {}
-    for name, part in watched.items():
-        names.setdefault(part, []).append(name)
-    running: list[str] = []
-
-    def enter(part: torch.nn.Module, args: Any) -> None:
-        left = names[part]
-        running.append(left[0] if len(left) == 1 else left.pop(0))
-        before(running[-1])
-
-    def leave(part: torch.nn.Module, args: Any, output: Any) -> None:
-        after(running.pop(), output)
-
-    handles = []
     try:
-        for part in names:
-            handles.append(part.register_forward_pre_hook(enter))
-            handles.append(part.register_forward_hook(leave))
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+        return saved_for_backward(module, batch, device, hooked)
+    except Exception:  # a module of a third party that only predicts
+        return {}
 
 
-def _inputs(size: Any, dtype: Any) -> tuple[torch.Tensor, ...]:
+def _apart(saved: Sequence[dict[str, int]]) -> tuple[dict[str, int], dict[str, int]]:
+    """What is saved for any batch, and for each sample of it, from batches of SAMPLES and of one more."""
+    if len(saved) == 1:
+        return {}, saved[0]
+    first, second = saved
+    each = {name: second.get(name, 0) - count for name, count in first.items()}
+    return {name: count - SAMPLES * each[name] for name, count in first.items()}, each
+
+
+def _inputs(size: Any, dtype: Any) -> tuple[list[Batch], bool]:
+    """The batches to run, and whether they are a call of the user's own."""
     if isinstance(size, torch.Tensor):
-        return (size,)
-    items = list(size)
+        return [(size,)], True
+    items: list[Any] = [size] if isinstance(size, int) else list(size)
     if items and all(isinstance(item, torch.Tensor) for item in items):
-        return tuple(items)
-    shapes = [tuple(items)] if all(isinstance(item, int) for item in items) else [tuple(item) for item in items]
+        return [tuple(items)], True
+    one = all(isinstance(item, int) for item in items)
+    shapes: list[Shape] = [tuple(items)] if one else [tuple(item) for item in items]
+    return _batches(shapes, dtype), False
+
+
+def _batches(shapes: Sequence[Shape], dtype: Any) -> list[Batch]:
+    """A batch of SAMPLES and one of one sample more."""
     dtypes = list(dtype) if isinstance(dtype, (list, tuple)) else [dtype] * len(shapes)
-    return tuple(torch.empty(SAMPLES, *s, dtype=d, device="meta") for s, d in zip(shapes, dtypes, strict=True))
+    pairs = list(zip(shapes, dtypes, strict=True))
+    return [tuple(torch.empty(n, *s, dtype=d, device="meta") for s, d in pairs) for n in (SAMPLES, SAMPLES + 1)]
 
 
-def _label(part: torch.nn.Module) -> str:
-    return f"{type(part).__name__}({part.extra_repr()})"
-
-
-def _total(rows: list[Row], macs: int, module: torch.nn.Module, device: str) -> Summary:
-    parameters = {id(p): p for p in module.parameters()}.values()
-    total = sum(p.numel() for p in parameters)
-    trainable = sum(p.numel() for p in parameters if p.requires_grad)
-    return Summary(tuple(rows), total, trainable, macs, rows[-1].receptive_field if rows else None, device)
+def _total(rows: list[Row], seen: Seen, explained: bool) -> Summary:
+    parameters = {id(p): p for p in seen.module.parameters()}.values()
+    return Summary(
+        rows=tuple(rows),
+        parameters=sum(p.numel() for p in parameters),
+        trainable=sum(p.numel() for p in parameters if p.requires_grad),
+        macs=seen.macs,
+        receptive_field=rows[-1].receptive_field if rows else None,
+        device=seen.device,
+        saved=seen.saved,
+        call=seen.call,
+        explained=explained,
+    )

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from netwright.graph.observer import Window
+from netwright.graph.html import table_html
+from netwright.graph.window import Window
 
 Shape = tuple[int, ...]
 
-_COLUMNS = ("path", "layer", "output_shape", "parameters", "macs", "receptive_field")
-_HEADINGS = ("layer", "what", "output shape", "parameters", "MACs", "receptive field")
+CONVENTION = "MACs: multiply-accumulates of convolutions and matrix products, biases not counted; FLOPs = 2 MACs"
+_FRAME = (
+    *("path", "layer", "sources", "output_shape", "kernel", "parameters", "trainable", "macs", "flops", "saved_bytes"),
+    *("receptive_field", "stride", "padding"),
+)
+HEADINGS = (
+    *("layer", "what", "output shape", "kernel", "parameters", "MACs", "FLOPs", "saved"),
+    *("field", "stride", "padding"),
+)
+LEFT = 4  # the columns that are texts
+WIDEST = 40  # characters of a layer's code
 
 
 @dataclass(frozen=True)
@@ -27,6 +38,10 @@ class Row:
     receptive_field : how far one output sees on the network's input, per space axis; None if it depends on no input,
         or on several inputs of different sizes, which have no extent in common.
     window : the same with its stride and its start.
+    kernel : the layer's own window as kernel/stride padding, such as ``3x3/2 p1``; "" where it has none.
+    saved_bytes : what it keeps for the backward pass of a training step, for one more sample.
+    sources : paths of the layers that it reads.
+    formulas : how size, parameters, MACs and field come about, where there is a formula.
     """
 
     path: str
@@ -37,11 +52,30 @@ class Row:
     macs: int
     receptive_field: Shape | None
     window: Window | None
+    kernel: str = ""
+    saved_bytes: int = 0
+    sources: tuple[str, ...] = ()
+    formulas: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations for one sample: two for each multiply-accumulate."""
+        return 2 * self.macs
+
+    @property
+    def stride(self) -> tuple[Any, ...] | None:
+        """The effective stride on the network's input, per space axis; None where there is none."""
+        return None if self.window is None or self.window.whole or not self.window.axes else self.window.stride
+
+    @property
+    def padding(self) -> tuple[int, ...] | None:
+        """The effective padding on the network's input, per space axis; None where there is none."""
+        return None if self.window is None or self.window.whole or not self.window.axes else self.window.padding
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The table of a network; print it, or read its rows and totals.
+    """The table of a network; print it, show it in a notebook, or read its rows and totals.
 
     Attributes
     ----------
@@ -50,13 +84,16 @@ class Summary:
     macs : multiply-accumulates for one sample.
     receptive_field : how far an output of the last layer sees on the network's input, per space axis; None as in a row.
     device : where it was observed: "meta", or "cpu" for modules that need real numbers.
+    saved : bytes kept for a backward pass: (for any batch, for each sample of it).
+    call : all figures are of one call on example tensors, batch axis included, not of one sample.
+    explained : whether printing shows the formulas.
 
     Examples
     --------
     >>> from netwright.layers import Input, ReLU, Softmax
     >>> summary = (Input(4) >> ReLU(8) >> Softmax(3)).summary()
-    >>> summary.parameters, summary.macs
-    (67, 56)
+    >>> summary.parameters, summary.macs, summary.flops
+    (67, 56, 112)
     >>> [row.output_shape for row in summary.rows]
     [(4,), (8,), (3,)]
     """
@@ -67,30 +104,104 @@ class Summary:
     macs: int
     receptive_field: Shape | None
     device: str = "meta"
+    saved: tuple[int, int] = (0, 0)
+    call: bool = False
+    explained: bool = False
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations for one sample: two for each multiply-accumulate."""
+        return 2 * self.macs
+
+    def saved_bytes(self, batch_size: int = 1) -> int:
+        """Bytes of activations that one training step keeps for its backward pass.
+
+        Each storage is counted once; parameters, gradients and the state of the update rule are not in it.
+
+        Parameters
+        ----------
+        batch_size : samples of the step; of no account where the figures are of one call.
+
+        Examples
+        --------
+        >>> from netwright.layers import Input, ReLU, Softmax
+        >>> summary = (Input(4) >> ReLU(8) >> Softmax(3)).summary()  # the input, the rectified and the probabilities
+        >>> summary.saved_bytes(32) == 32 * 4 * (4 + 8 + 3)
+        True
+        """
+        fixed, each = self.saved
+        return fixed + each * batch_size
 
     def to_frame(self) -> Any:
         """The rows as a pandas frame (needs the extra ``netwright[frames]``)."""
         import pandas
 
-        return pandas.DataFrame([{name: getattr(row, name) for name in _COLUMNS} for row in self.rows])
+        return pandas.DataFrame([{name: getattr(row, name) for name in _FRAME} for row in self.rows])
+
+    def totals(self) -> list[str]:
+        """The lines below the table."""
+        frozen = self.parameters - self.trainable
+        unit = "in this call" if self.call else "a sample"
+        parameters = f"{self.parameters:,} parameters" + (f" ({frozen:,} frozen)" if frozen else "")
+        fixed, each = self.saved
+        kept = (
+            f"{size_text(fixed)} saved for backward" if self.call else f"{size_text(each)} saved for backward a sample"
+        )
+        if fixed and not self.call:
+            kept += f" + {size_text(fixed)}"
+        lines = [f"{parameters}, {self.macs:,} MACs = {self.flops:,} FLOPs {unit}, {kept}", CONVENTION]
+        if self.device != "meta":
+            lines.append(f"observed on zeros on the {self.device}: the control flow of the module depends on data")
+        return lines
+
+    def _table(self) -> tuple[list[tuple[str, ...]], list[str]]:
+        """The headings and the texts of all rows without columns that are empty, and the formulas of each row."""
+        table = [HEADINGS, *map(cells, self.rows)]
+        shown = [i for i in range(len(HEADINGS)) if i < 3 or any(line[i] not in ("", "-") for line in table[1:])]
+        how = ["; ".join(f"{name}: {text}" for name, text in row.formulas.items()) for row in self.rows]
+        return [tuple(line[i] for i in shown) for line in table], how if self.explained else [""] * len(how)
 
     def __str__(self) -> str:
-        cells = [_HEADINGS, *(_cells(row) for row in self.rows)]
-        widths = [max(len(line[i]) for line in cells) for i in range(len(_HEADINGS))]
+        table, how = self._table()
+        left = LEFT - (HEADINGS[LEFT - 1] not in table[0])
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         lines = [
             "  ".join(
-                text.ljust(w) if i < 3 else text.rjust(w) for i, (text, w) in enumerate(zip(line, widths, strict=True))
-            )
-            for line in cells
+                text.ljust(w) if i < left else text.rjust(w)
+                for i, (text, w) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in table
         ]
         rule = "-" * max(map(len, lines))
-        frozen = self.parameters - self.trainable
-        totals = f"{self.parameters:,} parameters" + (f" ({frozen:,} frozen)" if frozen else "")
-        totals += f", {self.macs:,} MACs a sample"
-        return "\n".join(line.rstrip() for line in [lines[0], rule, *lines[1:], rule, totals])
+        rows = [
+            part for line, note in zip(lines[1:], how, strict=True) for part in (line, f"    {note}") if part.strip()
+        ]
+        return "\n".join([lines[0], rule, *rows, rule, *self.totals()])
+
+    def _repr_html_(self) -> str:
+        table, how = self._table()
+        left = LEFT - (HEADINGS[LEFT - 1] not in table[0])
+        return table_html(table[0], table[1:], how, self.totals(), left, [row.layer for row in self.rows])
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    field = "-" if row.receptive_field is None else " x ".join(map(str, row.receptive_field))
-    what = row.layer if len(row.layer) <= 44 else f"{row.layer[:41]}..."
-    return row.path, what, str(row.output_shape), f"{row.parameters:,}", f"{row.macs:,}", field
+def size_text(count: int) -> str:
+    """Bytes for people: 1 kB is 1,000 bytes."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= factor:
+            return f"{count / factor:.3g} {unit}" if count < 999.5 * factor else f"{count / factor:.0f} {unit}"
+    return f"{count} B"
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """The texts of a row, one for each heading."""
+    what = row.layer if len(row.layer) <= WIDEST else f"{row.layer[: WIDEST - 3]}..."
+    shape = "-" if row.output_shape is None else str(row.output_shape)
+    counts = (f"{row.parameters:,}", f"{row.macs:,}", f"{row.flops:,}", size_text(row.saved_bytes))
+    return row.path, what, shape, row.kernel, *counts, *map(_axes, (row.receptive_field, row.stride, row.padding))
+
+
+def _axes(axes: tuple[Any, ...] | None) -> str:
+    """One number where all axes are equal."""
+    if axes is None:
+        return "-"
+    return str(axes[0]) if len(set(axes)) == 1 else " x ".join(map(str, axes))

@@ -1,0 +1,176 @@
+"""One observed call of a module, as rows: what each of its watched parts gives, costs, sees and reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from netwright.core.seeds import forked_random
+from netwright.graph.explain import field_formula, mac_formula, parameter_formula, size_formula, sliding_of
+from netwright.graph.observer import Observer, observing, tensors_in
+from netwright.graph.table import Row, Shape
+from netwright.graph.window import Window
+
+Watched = dict[str, torch.nn.Module]
+
+
+@dataclass
+class Record:
+    """What was seen of one watched module; shapes and windows are those of its first call."""
+
+    macs: int = 0
+    enter: list[int] = field(default_factory=list)
+    into: Shape | None = None
+    into_window: Window | None = None
+    output: Shape | None = None
+    window: Window | None = None
+    sources: tuple[str, ...] = ()
+    versions: list[dict[int, int]] = field(default_factory=list)
+
+
+def observe_call(
+    module: torch.nn.Module,
+    inputs: tuple[torch.Tensor, ...],
+    names: tuple[str, ...],
+    watched: Watched,
+    device: str,
+    call: bool,
+) -> tuple[dict[str, Row], int]:
+    """Run once under the observer; a row for each watched module in the order of its first call, and all MACs.
+
+    Parameters
+    ----------
+    module : any torch module; it is left as it was.
+    inputs : of the call, on the device.
+    names : of the inputs, for the rows that read them.
+    watched : the modules that get a row, by path.
+    device : "meta", or "cpu" for modules that need real numbers.
+    call : whether figures are of the whole call; else of one sample, without the batch axis.
+    """
+    seen: dict[str, Record] = {}
+    observer = Observer()
+
+    def before(name: str, args: Any) -> None:
+        record = seen.setdefault(name, Record())
+        record.enter.append(observer.macs)
+        given = tensors_in(args)
+        record.versions.append({id(x): x._version for x in given})
+        if len(record.enter) == 1 and given and record.into is None:
+            record.into, record.into_window = tuple(given[0].shape[1:]), observer.window(given[0])
+            record.sources = tuple(dict.fromkeys(origin for x in given for origin in observer.origins(x)))
+
+    def after(name: str, args: Any, output: Any) -> None:
+        record, known = seen[name], seen[name].versions.pop()
+        record.macs += observer.macs - record.enter.pop()
+        made = tensors_in((output,))  # a recurrent module gives its outputs and its state
+        for tensor in made:
+            if known.get(id(tensor)) != tensor._version:  # else it handed on what it got
+                observer.enter(tensor, _declared(watched[name], args, observer) or observer.window(tensor), name)
+        if record.output is None and made:
+            record.output, record.window = tuple(made[0].shape[0 if call else 1 :]), observer.window(made[0])
+
+    with forked_random(0), observing(module, device) as tensors, hooks(watched, before, after), observer:
+        for name, tensor in zip(names, inputs, strict=True):
+            observer.enter_input(tensor, name)
+        torch.func.functional_call(module, tensors, inputs, tie_weights=False)
+    samples = 1 if call else inputs[0].shape[0]
+    return _rows(watched, seen, samples), observer.macs // samples
+
+
+def _declared(part: torch.nn.Module, args: Any, observer: Observer) -> Window | None:
+    """The window of a module that says it itself, on what its input has."""
+    own = getattr(part, "window", None)
+    given = tensors_in(args)
+    came = observer.window(given[0]) if given else None
+    return came.through(own) if isinstance(own, Window) and came is not None else None
+
+
+def _rows(watched: Watched, seen: dict[str, Record], samples: int) -> dict[str, Row]:
+    rows, counted = {}, set[int]()
+    nested = _nested_macs(seen)
+    for name, record in seen.items():
+        part = watched[name]
+        inner = {id(p) for other, m in watched.items() if _inside(other, name) for p in m.parameters()}
+        owners: list[tuple[torch.nn.Module, list[torch.Tensor]]]
+        owners = [(m, [p for p in m.parameters(False) if id(p) not in inner | counted]) for m in part.modules()]
+        owners = [(m, own) for m, own in owners if own]
+        fresh = {id(p): p for _, own in owners for p in own}
+        counted.update(fresh)
+        parameters = sum(p.numel() for p in fresh.values())
+        macs = (record.macs - nested.get(name, 0)) // samples
+        sliding = sliding_of(part)
+        formulas = {
+            "size": size_formula(sliding, record.into, record.output),
+            "parameters": parameter_formula(owners, parameters),
+            "MACs": mac_formula(part, record.output, macs),
+            "field": field_formula(sliding, record.into_window, record.window),
+        }
+        rows[name] = Row(
+            path=name,
+            layer=f"{type(part).__name__}({part.extra_repr()})",
+            output_shape=record.output,
+            parameters=parameters,
+            trainable=sum(p.numel() for p in fresh.values() if p.requires_grad),
+            macs=macs,
+            receptive_field=None if record.window is None else record.window.extent,
+            window=record.window,
+            kernel=str(sliding or ""),
+            sources=record.sources,
+            formulas={kind: text for kind, text in formulas.items() if text},
+        )
+    return rows
+
+
+def _inside(path: str, name: str) -> bool:
+    return path != name and (name == "" or path.startswith(f"{name}."))
+
+
+def _nested_macs(seen: dict[str, Record]) -> dict[str, int]:
+    """MACs of watched modules inside a watched module, so that each is counted in one row only."""
+    inside: dict[str, int] = {}
+    for name, record in seen.items():
+        parents = [other for other in seen if _inside(name, other)]
+        if parents:
+            nearest = max(parents, key=len)
+            inside[nearest] = inside.get(nearest, 0) + record.macs
+    return inside
+
+
+@contextmanager
+def hooks(
+    watched: Watched, before: Callable[[str, Any], None], after: Callable[[str, Any, Any], None]
+) -> Iterator[None]:
+    """Call `before` and `after` round each watched module, by name; one that has several names by each in turn.
+
+    Parameters
+    ----------
+    watched : modules by name.
+    before : called with the name and the arguments.
+    after : called with the name, the arguments and the output.
+    """
+    names: dict[torch.nn.Module, list[str]] = {}
+    for name, part in watched.items():
+        names.setdefault(part, []).append(name)
+    running: list[str] = []
+    left: dict[torch.nn.Module, list[str]] = {part: list(given) for part, given in names.items()}
+
+    def enter(part: torch.nn.Module, args: Any) -> None:
+        running.append(left[part][0] if len(left[part]) == 1 else left[part].pop(0))
+        before(running[-1], args)
+
+    def leave(part: torch.nn.Module, args: Any, output: Any) -> None:
+        after(running.pop(), args, output)
+
+    handles = []
+    try:
+        for part in names:
+            handles.append(part.register_forward_pre_hook(enter))
+            handles.append(part.register_forward_hook(leave))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

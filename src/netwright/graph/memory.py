@@ -13,6 +13,7 @@ import torch
 
 from netwright.core.seeds import forked_random
 from netwright.graph.observer import observing
+from netwright.graph.shortcuts import Shortcuts
 
 Hooks = Callable[[Callable[[str], None], Callable[[str], None]], Any]
 
@@ -47,6 +48,6 @@ def saved_for_backward(
 
     with forked_random(0), observing(module, device, training=True) as tensors, hooked(enter, leave):
         counted |= {s._cdata: s for s in (tensor.untyped_storage() for tensor in tensors.values())}
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), Shortcuts():
             torch.func.functional_call(module, tensors, inputs, tie_weights=False)
     return saved

@@ -22,6 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 from torch.utils.weak import WeakIdKeyDictionary
 
+from netwright.graph.shortcuts import run
 from netwright.graph.window import (
     WHOLE,
     Axis,
@@ -79,9 +80,13 @@ class Observer(TorchDispatchMode):
         window: Window | None = self._windows.get(tensor)
         return window
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # torch would load its compiler, only to switch it off for the method below
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        output = func(*args, **kwargs)
+        output = run(func, args, kwargs)
         formula = flop_registry.get(func._overloadpacket)
         if formula is not None:
             self.macs += formula(*args, **kwargs, out_val=output) // 2
@@ -272,6 +277,9 @@ _RULES: dict[Any, Callable[[list[Window], Any, Any], Window]] = {
     aten.upsample_nearest1d: _by_sizes(lambda source, target, args: nearest(source, target)),
     aten.upsample_nearest2d: _by_sizes(lambda source, target, args: nearest(source, target)),
     aten.upsample_nearest3d: _by_sizes(lambda source, target, args: nearest(source, target)),
+    aten._upsample_nearest_exact1d: _by_sizes(lambda source, target, args: nearest(source, target, exact=True)),
+    aten._upsample_nearest_exact2d: _by_sizes(lambda source, target, args: nearest(source, target, exact=True)),
+    aten._upsample_nearest_exact3d: _by_sizes(lambda source, target, args: nearest(source, target, exact=True)),
     aten.upsample_linear1d: _linear(0, 1),
     aten.upsample_bilinear2d: _linear(0, 1),
     aten.upsample_trilinear3d: _linear(0, 1),

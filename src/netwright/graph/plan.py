@@ -32,6 +32,7 @@ from netwright.graph.expression import (
     refuse,
 )
 from netwright.graph.observer import observing
+from netwright.graph.shortcuts import Shortcuts
 from netwright.graph.table import Shape
 
 SAMPLES = 2  # in the meta batch
@@ -183,7 +184,7 @@ def _run(layer: Layer, shapes: tuple[Shape, ...], device: str) -> Any:
     with torch.random.fork_rng(devices=[]), forked_random(0), torch.device(device):
         module = layer.make(*shapes)
         batches = tuple(torch.zeros(SAMPLES, *shape) for shape in shapes)
-        with observing(module, device) as tensors:
+        with observing(module, device) as tensors, Shortcuts():
             return torch.func.functional_call(
                 module, tensors, (batches if layer.merges else batches[0],), tie_weights=False
             )

@@ -207,10 +207,14 @@ def resampled(source: int, target: int, before: int, after: int, align_corners: 
     return _by_ratio(ratio, interval)
 
 
-def nearest(source: int, target: int) -> Axis | None:
-    """Nearest neighbours from `source` to `target` places: place o sees floor(o source / target)."""
+def nearest(source: int, target: int, exact: bool = False) -> Axis | None:
+    """Nearest neighbours from `source` to `target` places: place o sees floor(o source / target).
+
+    With `exact` (torch's mode "nearest-exact") it sees floor((o + 1/2) source / target).
+    """
     ratio = Fraction(source, target)
-    return _by_ratio(ratio, lambda place: (floor(place * ratio),) * 2)
+    offset = Fraction(1, 2) if exact else Fraction(0)
+    return _by_ratio(ratio, lambda place: (floor((place + offset) * ratio),) * 2)
 
 
 def shared_out(source: int, target: int) -> Axis | None:

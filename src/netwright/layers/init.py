@@ -89,7 +89,7 @@ class Constant(InitRule):
 
     def fill_(self, tensor: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         with torch.no_grad():
-            return tensor.fill_(self.value)
+            return tensor if tensor.is_meta else tensor.fill_(self.value)
 
 
 @value("init")
@@ -124,7 +124,7 @@ class Normal(InitRule):
 
     def fill_(self, tensor: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         with torch.no_grad():
-            return tensor.normal_(self.mean, self.std, generator=generator)
+            return tensor if tensor.is_meta else tensor.normal_(self.mean, self.std, generator=generator)
 
 
 @value("init")
@@ -164,7 +164,7 @@ class Uniform(InitRule):
 
     def fill_(self, tensor: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         with torch.no_grad():
-            return tensor.uniform_(self.low, self.high, generator=generator)
+            return tensor if tensor.is_meta else tensor.uniform_(self.low, self.high, generator=generator)
 
 
 @value("init")

@@ -1,0 +1,117 @@
+"""Shortcuts on the meta device: what common operations give, without torch's decompositions of them in Python.
+
+torch works out the result of many operations on meta tensors in Python: a millisecond for a batch normalisation, and
+the first of them loads its compiler, which takes longer than a network has layers. What they give is known. Each
+shortcut is compared with torch's own answer by a test; anything that is not the plain case goes to torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+aten = torch.ops.aten
+_LOW = (torch.float16, torch.bfloat16)
+
+
+def run(func: Any, args: Any, kwargs: Mapping[str, Any]) -> Any:
+    """The result of an operation of torch's dispatcher; on meta tensors by a shortcut where there is one."""
+    shortcut = SHORTCUTS.get(func)
+    if shortcut is not None and not kwargs:
+        result = shortcut(*args)
+        if result is not None:
+            return result
+    return func(*args, **kwargs)
+
+
+class Shortcuts(TorchDispatchMode):
+    """All operations go through `run` while it is active."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # torch would load its compiler, only to switch it off for the method below
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return run(func, args, kwargs or {})
+
+
+def _plain(*tensors: Any) -> bool:
+    """Whether all are contiguous meta tensors of one floating dtype."""
+    return all(
+        isinstance(t, torch.Tensor)
+        and t.is_meta
+        and t.dtype == tensors[0].dtype
+        and t.is_floating_point()
+        and t.is_contiguous()
+        for t in tensors
+    )
+
+
+def _pointwise(x: Any, *others: Any) -> Any:
+    """A function of one tensor, or of several of one shape, or of one and numbers."""
+    tensors = [x, *(other for other in others if isinstance(other, torch.Tensor))]
+    if not _plain(*tensors) or any(t.shape != x.shape for t in tensors):
+        return None
+    return torch.empty_like(x)
+
+
+def _batch_norm(x: Any, *_: Any) -> Any:
+    """The result, and the mean and deviation of each channel."""
+    if not _plain(x):
+        return None
+    stats = x.new_empty(x.shape[1], dtype=torch.float32 if x.dtype in _LOW else x.dtype)
+    return torch.empty_like(x), stats, torch.empty_like(stats)
+
+
+def _addmm(bias: Any, a: Any, b: Any) -> Any:
+    if not _plain(a) or not isinstance(b, torch.Tensor) or a.shape[1] != b.shape[0]:  # b is a transposed view
+        return None
+    return a.new_empty(a.shape[0], b.shape[1])
+
+
+def _cat(tensors: Any, axis: int = 0) -> Any:
+    first = tensors[0]
+    axis %= max(first.ndim, 1)
+    if not _plain(*tensors) or any(_without(t.shape, axis) != _without(first.shape, axis) for t in tensors):
+        return None
+    return first.new_empty(*first.shape[:axis], sum(t.shape[axis] for t in tensors), *first.shape[axis + 1 :])
+
+
+def _without(shape: torch.Size, axis: int) -> tuple[int, ...]:
+    return (len(shape), *shape[:axis], *shape[axis + 1 :])
+
+
+def _mean(x: Any, axes: Any = None, keep: bool = False) -> Any:
+    if not _plain(x) or not axes:
+        return None
+    gone = {axis % x.ndim for axis in axes}
+    if keep:
+        return x.new_empty([1 if axis in gone else size for axis, size in enumerate(x.shape)])
+    return x.new_empty([size for axis, size in enumerate(x.shape) if axis not in gone])
+
+
+SHORTCUTS: dict[Any, Callable[..., Any]] = {
+    aten.native_batch_norm.default: _batch_norm,
+    aten.addmm.default: _addmm,
+    aten.cat.default: _cat,
+    aten.mean.dim: _mean,
+    aten._log_softmax.default: _pointwise,
+    **dict.fromkeys(
+        (
+            aten.relu.default,
+            aten.tanh.default,
+            aten.gelu.default,
+            aten.elu.default,
+            aten.leaky_relu.default,
+            aten.softplus.default,
+            aten.hardsigmoid.default,
+            aten.add.Tensor,
+            aten.mul.Tensor,
+            aten.div.Tensor,
+        ),
+        _pointwise,
+    ),
+}

@@ -1,0 +1,87 @@
+"""Shortcuts give what torch gives on the meta device: shape, dtype and strides."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import torch
+
+from netwright.graph.shortcuts import SHORTCUTS, Shortcuts, run
+
+aten = torch.ops.aten
+
+
+def meta(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    return torch.empty(*shape, dtype=dtype, device="meta")
+
+
+X = meta(2, 4, 5, 6)
+NORM = [(X, meta(4), None, meta(4), meta(4), training, 0.1, 1e-5) for training in (False, True)]
+UNARY = [getattr(aten, n).default for n in ("relu", "tanh", "gelu", "elu", "leaky_relu", "softplus", "hardsigmoid")]
+CASES: list[tuple[Any, tuple[Any, ...]]] = [
+    *((aten.native_batch_norm.default, args) for args in NORM),
+    (aten.native_batch_norm.default, (meta(2, 4, dtype=torch.bfloat16), None, None, None, None, True, 0.1, 1e-5)),
+    (aten.addmm.default, (meta(3), meta(2, 4), meta(3, 4).t())),
+    (aten.cat.default, ([X, meta(2, 1, 5, 6), X], 1)),
+    (aten.cat.default, ([X, X], -1)),
+    (aten.cat.default, ([X, X],)),
+    (aten.mean.dim, (X, [-1, -2])),
+    (aten.mean.dim, (X, [2, 3], True)),
+    (aten.mean.dim, (X, [0])),
+    (aten._log_softmax.default, (X, 1, False)),
+    (aten.leaky_relu.default, (X, 0.1)),
+    (aten.add.Tensor, (X, 2)),
+    *((op, (X,)) for op in UNARY),
+    *((op, (X, X)) for op in (aten.add.Tensor, aten.mul.Tensor, aten.div.Tensor)),
+    *((op, (X.double(), X.double())) for op in (aten.add.Tensor, aten.mul.Tensor, aten.div.Tensor)),
+    # what is not the plain case goes to torch
+    (aten.add.Tensor, (X, meta(6))),
+    (aten.add.Tensor, (X, X.double())),
+    (aten.div.Tensor, (meta(3, dtype=torch.long), meta(3, dtype=torch.long))),
+    (aten.relu.default, (X.to(memory_format=torch.channels_last),)),
+    (aten.mul.Tensor, (X.transpose(1, 2), X.transpose(1, 2))),
+    (aten.tanh.default, (meta(3, dtype=torch.long),)),
+]  # fmt: skip
+
+
+def facts(result: Any) -> list[Any]:
+    results = result if isinstance(result, tuple) else (result,)
+    return [(tuple(t.shape), t.dtype, t.stride(), t.device.type) for t in results]
+
+
+@pytest.mark.parametrize(("op", "args"), CASES, ids=lambda item: str(item) if not isinstance(item, tuple) else "")
+def test_against_torch(op: Any, args: tuple[Any, ...]) -> None:
+    assert facts(run(op, args, {})) == facts(op(*args))
+
+
+def test_every_shortcut_is_compared() -> None:
+    assert set(SHORTCUTS) <= {op for op, _ in CASES}
+
+
+def test_errors_are_those_of_torch() -> None:
+    with pytest.raises(RuntimeError), Shortcuts():
+        torch.cat([meta(2, 3), meta(4, 5)], 1)
+    with pytest.raises(RuntimeError), Shortcuts():
+        torch.nn.functional.linear(meta(2, 3), meta(4, 5), meta(4))
+
+
+def test_real_tensors_are_left_to_torch() -> None:
+    with Shortcuts():
+        assert torch.add(torch.ones(2), torch.ones(2)).tolist() == [2, 2]
+        assert torch.cat([torch.ones(1), torch.zeros(1)]).tolist() == [1, 0]
+
+
+def test_a_summary_does_not_load_the_compiler() -> None:
+    """It takes longer than all the rest (0.7 s)."""
+    code = """
+import sys
+from netwright.layers import *
+block = (Conv(8, 3, padding=1) >> BatchNorm() >> ReLU() | Identity()) >> Add() >> Dropout() >> Tanh()
+net = Input(8, 9, 9) >> block >> MaxPool(2) >> (Conv(4, 1) | Conv(2, 1)) >> Concat() >> GlobalPool() >> Softmax(3)
+assert net.summary().parameters > 0
+assert "torch._dynamo" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=120)

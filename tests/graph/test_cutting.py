@@ -29,6 +29,7 @@ def test_names_and_slices() -> None:
 def test_into_branches_and_blocks() -> None:
     assert NET["parallel1.branch1.conv2"] == Conv(8, 3, padding=1)
     assert NET["parallel1.branch1.conv1":"parallel1.branch1.relu1"] == Conv(8, 3, padding=1) >> ReLU()
+    assert NET["residual1.parallel1":"residual1.add1"].parts[-1] == Add()  # type: ignore[attr-defined]
     assert NET["parallel1.branch2"] == Identity()
     assert NET["residual1.parallel1.branch1.conv1"] == Conv(4, 3, padding=1)
     assert NET["residual1"] == Residual(Conv(4, 3, padding=1) >> ReLU())

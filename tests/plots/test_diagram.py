@@ -204,13 +204,53 @@ def test_a_fitted_estimator_shows_its_network() -> None:
     assert network_svg(clf) == network_svg(CNN)
 
 
-def test_a_summary_is_a_list_without_arrows() -> None:
-    module = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU())
-    root = parsed(nw.analyze(module, (3, 9, 9)))
-    assert [line[1] for line in lines_of(root)] == ["→ 8 × 7 × 7 · 224 parameters", "→ 8 × 7 × 7"]
+class Shortcut(torch.nn.Module):
+    """A residual block as people write it: one ReLU for two places, and a plus."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.relu = torch.nn.Conv2d(3, 3, 3, padding=1), torch.nn.ReLU(inplace=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.relu(self.conv(x))
+        y += x
+        return self.relu(y)
+
+
+class Dense(torch.nn.Module):
+    """Each layer reads all before it: no nesting of branches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = torch.nn.ModuleList([torch.nn.Linear(4 * (i + 1), 4) for i in range(4)])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        seen = [x]
+        for layer in self.layers:
+            seen.append(layer(torch.cat(seen, 1)))
+        return seen[-1]
+
+
+@pytest.mark.touches_rng
+def test_any_module_is_drawn_from_what_its_calls_read() -> None:
+    root = parsed(nw.analyze(torch.nn.Sequential(torch.nn.Conv2d(3, 3, 1), Shortcut()), (3, 9, 9)))
+    assert [line[0] for line in lines_of(root)] == [
+        "Conv2d(3, 3, …)",
+        "Conv2d(3, 3, …)",
+        "ReLU(inplace=True)",
+        "add",
+        "ReLU(inplace=True)",
+    ]
+    assert [line[1] for line in lines_of(root)][2:] == ["→ 3 × 9 × 9", "→ 3 × 9 × 9", "→ 3 × 9 × 9 · again"]
+    assert len(root.findall(f"{SPACE}g")[0]) == 6  # four lines down, and the short cut of two pieces
+    assert root.findall(f"{SPACE}path")
+
+
+@pytest.mark.touches_rng
+def test_dense_connections_are_a_list_without_arrows() -> None:
+    root = parsed(nw.analyze(Dense(), (4,)))
     assert "in the order in which they run" in (root.findtext(f"{SPACE}title") or "")
     assert not root.findall(f"{SPACE}path")
-    assert len(root.findall(f"{SPACE}g")[0]) == 1
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ from netwright.graph.plan import opened, plan_of
 from netwright.graph.cutting import cut, cut_module
 from netwright.graph.building import Branches, ManyInputs, build
 from netwright.graph.window import Window, sliding
-from netwright.graph.observer import Observer
+from netwright.graph.explain import Sliding
+from netwright.graph.observer import Observer, Step
 from netwright.graph.table import Row, Shape, Summary
 from netwright.graph.summary import analyze, summarize
 
@@ -46,6 +47,8 @@ __all__ = [
     "Plan",
     "Row",
     "Shape",
+    "Sliding",
+    "Step",
     "Summary",
     "Window",
     "analyze",

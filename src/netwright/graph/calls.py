@@ -10,12 +10,13 @@ from typing import Any
 import torch
 
 from netwright.core.seeds import forked_random
-from netwright.graph.explain import field_formula, mac_formula, parameter_formula, size_formula, sliding_of
-from netwright.graph.observer import Observer, observing, tensors_in
+from netwright.graph.explain import Sliding, field_formula, mac_formula, parameter_formula, size_formula, sliding_of
+from netwright.graph.observer import Observer, Step, observing, tensors_in
 from netwright.graph.table import Row, Shape
-from netwright.graph.window import Window
+from netwright.graph.window import Window, sliding
 
 Watched = dict[str, torch.nn.Module]
+_SEES_ITSELF = (torch.nn.LocalResponseNorm,)  # across channels only, though it is made of pooling and views
 
 
 @dataclass
@@ -28,8 +29,17 @@ class Record:
     into_window: Window | None = None
     output: Shape | None = None
     window: Window | None = None
-    sources: tuple[str, ...] = ()
+    sources: tuple[int, ...] = ()
     versions: list[dict[int, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A row for each watched module in the order of its first call, all MACs, and what ran in which order."""
+
+    rows: dict[str, Row]
+    macs: int
+    steps: tuple[Step, ...]
 
 
 def observe_call(
@@ -39,8 +49,8 @@ def observe_call(
     watched: Watched,
     device: str,
     call: bool,
-) -> tuple[dict[str, Row], int]:
-    """Run once under the observer; a row for each watched module in the order of its first call, and all MACs.
+) -> Observed:
+    """Run once under the observer.
 
     Parameters
     ----------
@@ -52,24 +62,28 @@ def observe_call(
     call : whether figures are of the whole call; else of one sample, without the batch axis.
     """
     seen: dict[str, Record] = {}
-    observer = Observer()
+    observer, reads = Observer(), list[tuple[int, ...]]()
+    leaves = {name for name in watched if not any(_inside(other, name) for other in watched)}
 
     def before(name: str, args: Any) -> None:
         record = seen.setdefault(name, Record())
         record.enter.append(observer.macs)
         given = tensors_in(args)
         record.versions.append({id(x): x._version for x in given})
+        reads.append(observer.origins(given))
+        observer.inside += name in leaves
         if len(record.enter) == 1 and given and record.into is None:
             record.into, record.into_window = tuple(given[0].shape[1:]), observer.window(given[0])
-            record.sources = tuple(dict.fromkeys(origin for x in given for origin in observer.origins(x)))
+            record.sources = observer.origins(given)
 
     def after(name: str, args: Any, output: Any) -> None:
         record, known = seen[name], seen[name].versions.pop()
         record.macs += observer.macs - record.enter.pop()
         made = tensors_in((output,))  # a recurrent module gives its outputs and its state
-        for tensor in made:
-            if known.get(id(tensor)) != tensor._version:  # else it handed on what it got
-                observer.enter(tensor, _declared(watched[name], args, observer) or observer.window(tensor), name)
+        new = [x for x in made if known.get(id(x)) != x._version]  # else it handed on what it got
+        observer.inside -= name in leaves
+        step = Step(name, "", reads.pop(), tuple(made[0].shape[1:]) if made else None)
+        observer.enter(new, _declared(watched[name], args, observer), step if name in leaves and new else None)
         if record.output is None and made:
             record.output, record.window = tuple(made[0].shape[0 if call else 1 :]), observer.window(made[0])
 
@@ -78,18 +92,22 @@ def observe_call(
             observer.enter_input(tensor, name)
         torch.func.functional_call(module, tensors, inputs, tie_weights=False)
     samples = 1 if call else inputs[0].shape[0]
-    return _rows(watched, seen, samples), observer.macs // samples
+    return Observed(_rows(watched, seen, observer.steps, samples), observer.macs // samples, tuple(observer.steps))
 
 
 def _declared(part: torch.nn.Module, args: Any, observer: Observer) -> Window | None:
-    """The window of a module that says it itself, on what its input has."""
-    own = getattr(part, "window", None)
-    given = tensors_in(args)
+    """The window of a module that says what it is, on what its input has."""
+    own, given = getattr(part, "sliding", None), tensors_in(args)
     came = observer.window(given[0]) if given else None
-    return came.through(own) if isinstance(own, Window) and came is not None else None
+    if came is None or isinstance(part, _SEES_ITSELF):
+        return came
+    if not isinstance(own, Sliding):
+        return None
+    sizes = tuple((k - 1) * d + 1 for k, d in zip(own.kernel, own.dilation, strict=True))
+    return came.through(sliding(sizes, own.stride, tuple(-pad for pad in own.start)))
 
 
-def _rows(watched: Watched, seen: dict[str, Record], samples: int) -> dict[str, Row]:
+def _rows(watched: Watched, seen: dict[str, Record], steps: list[Step], samples: int) -> dict[str, Row]:
     rows, counted = {}, set[int]()
     nested = _nested_macs(seen)
     for name, record in seen.items():
@@ -102,12 +120,12 @@ def _rows(watched: Watched, seen: dict[str, Record], samples: int) -> dict[str, 
         counted.update(fresh)
         parameters = sum(p.numel() for p in fresh.values())
         macs = (record.macs - nested.get(name, 0)) // samples
-        sliding = sliding_of(part)
+        own = sliding_of(part)
         formulas = {
-            "size": size_formula(sliding, record.into, record.output),
+            "size": size_formula(own, record.into, record.output),
             "parameters": parameter_formula(owners, parameters),
             "MACs": mac_formula(part, record.output, macs),
-            "field": field_formula(sliding, record.into_window, record.window),
+            "field": field_formula(own, record.into_window, record.window),
         }
         rows[name] = Row(
             path=name,
@@ -118,11 +136,20 @@ def _rows(watched: Watched, seen: dict[str, Record], samples: int) -> dict[str, 
             macs=macs,
             receptive_field=None if record.window is None else record.window.extent,
             window=record.window,
-            kernel=str(sliding or ""),
-            sources=record.sources,
+            kernel=str(own or ""),
+            sources=_paths(record.sources, steps),
             formulas={kind: text for kind, text in formulas.items() if text},
         )
     return rows
+
+
+def _paths(sources: tuple[int, ...], steps: list[Step]) -> tuple[str, ...]:
+    """The layers that steps are calls of, or, for operations, those that they read."""
+    found: dict[str, None] = {}
+    for source in sources:
+        step = steps[source]
+        found |= dict.fromkeys([step.path] if step.path else _paths(step.sources, steps))
+    return tuple(found)
 
 
 def _inside(path: str, name: str) -> bool:

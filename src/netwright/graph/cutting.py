@@ -92,6 +92,8 @@ def _one_chain(expression: Expression, first: str | None, last: str | None) -> t
         raise InvalidParameter(problem("net[first:last]", "two layers of one chain", got, "Cut inside one branch."))
     home = homes.pop() if homes else ""
     part = _part(expression, home, "") if home else expression
+    if isinstance(part, Block) and home:
+        part = _opened(expression, part, home)
     chain = part if isinstance(part, Chain) else Chain((part,))
     inner = [None if end is None else end.rpartition(".")[2] for end in (first, last)]
     return chain, inner[0], inner[1]

@@ -34,7 +34,16 @@ _PAD: Any = torch.nn.modules.padding._ConstantPadNd
 
 @dataclass(frozen=True)
 class Sliding:
-    """The window of a convolution or a pooling, one number for each space axis."""
+    """The window of a convolution or a pooling, one number for each space axis.
+
+    A module of one's own that slides says so by an attribute ``sliding``; the observer sees it where the operations
+    that the module is made of do not show it.
+
+    Parameters
+    ----------
+    kernel, stride, start, end, dilation : of the window; `start` and `end` are the padding.
+    transposed : whether it goes from the output to the input.
+    """
 
     kernel: Shape
     stride: Shape
@@ -65,6 +74,9 @@ def _short(items: Iterable[str]) -> str:
 def sliding_of(module: torch.nn.Module) -> Sliding | None:
     """The window of a module that is one convolution or pooling, with a padding before it or not; None for others."""
     leaves = [part for part in module.modules() if not list(part.children())]
+    own = [said for leaf in leaves if isinstance(said := getattr(leaf, "sliding", None), Sliding)]
+    if len(own) == 1:
+        return own[0]
     windows = [leaf for leaf in leaves if isinstance(leaf, (_CONVOLUTIONS, _MAX, _AVERAGE, _LP))]
     if len(windows) != 1:
         return None

@@ -5,16 +5,14 @@ residuals and third-party modules all count. For each operation the observer
 
 * adds its multiply-accumulates, by torch's own formulas (``torch.utils.flop_counter``; bias and pooling not counted);
 * works out the `netwright.graph.window.Window` of its result from those of its arguments;
-* keeps the `origins` of its result: the watched layers (or inputs) whose results it comes from.
-
-A module may say what its window is by an attribute ``window``, where the operations that it is made of do not show it.
+* notes the `Step` that made it: the call of a watched layer, or the operation that merges results of several.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -39,8 +37,26 @@ from netwright.graph.window import (
 aten = torch.ops.aten
 
 
+@dataclass(frozen=True)
+class Step:
+    """One step of a run: an input, the call of a watched layer, or an operation that merges results of several.
+
+    Parameters
+    ----------
+    path : of the input or layer; "" for an operation.
+    operation : its name; "" for others.
+    sources : the numbers of the steps that it reads.
+    shape : of what it gives, without the first axis; None where it gives no tensor.
+    """
+
+    path: str
+    operation: str
+    sources: tuple[int, ...]
+    shape: tuple[int, ...] | None
+
+
 class Observer(TorchDispatchMode):
-    """Sums `macs` and keeps the window and the origins of every tensor while it is active.
+    """Sums `macs`, keeps the window of every tensor and notes the `steps` while it is active.
 
     Examples
     --------
@@ -58,22 +74,27 @@ class Observer(TorchDispatchMode):
         super().__init__()
         self.macs = 0
         self._windows: Any = WeakIdKeyDictionary()
-        self._origins: Any = WeakIdKeyDictionary()
+        self._origins: Any = WeakIdKeyDictionary()  # the steps that a tensor comes from
+        self.steps: list[Step] = []
+        self.inside = 0  # watched layers that are running: what they do is theirs
 
     def enter_input(self, tensor: torch.Tensor, name: str = "") -> None:
         """Say that a tensor is an input of the network; axes are (batch, channels, *space)."""
-        self.enter(tensor, point(tuple(tensor.shape)), name)
+        self.enter([tensor], point(tuple(tensor.shape)), Step(name, "", (), tuple(tensor.shape[1:])))
 
-    def enter(self, tensor: torch.Tensor, window: Window | None, name: str) -> None:
-        """Say what is known of a tensor: its window, and the name of the layer that made it."""
-        if window is not None:
-            self._windows[tensor] = window
-        self._origins[tensor] = (name,)
+    def enter(self, tensors: Sequence[torch.Tensor], window: Window | None, step: Step | None) -> None:
+        """Say what is known of tensors: their window, and the step that made them."""
+        if step is not None:
+            self.steps.append(step)
+        for tensor in tensors:
+            if window is not None:
+                self._windows[tensor] = window
+            if step is not None:
+                self._origins[tensor] = (len(self.steps) - 1,)
 
-    def origins(self, tensor: torch.Tensor) -> tuple[str, ...]:
-        """The names that a tensor comes from."""
-        names: tuple[str, ...] = self._origins.get(tensor, ())
-        return names
+    def origins(self, tensors: Sequence[torch.Tensor]) -> tuple[int, ...]:
+        """The steps that tensors come from."""
+        return tuple(dict.fromkeys(step for tensor in tensors for step in self._origins.get(tensor, ())))
 
     def window(self, tensor: torch.Tensor) -> Window | None:
         """The window of a tensor, None if it depends on no input."""
@@ -106,9 +127,11 @@ class Observer(TorchDispatchMode):
         else:
             result = _merge(windows) if torch.Tag.pointwise in func.tags else WHOLE
         result = replace(result, space=shared_space(windows))  # rules need not know of it
-        names = tuple(dict.fromkeys(name for tensor in sources for name in self._origins[tensor]))
-        for tensor in tensors_in((output,)):
-            self._windows[tensor], self._origins[tensor] = result, names
+        steps, made = self.origins(sources), tensors_in((output,))
+        for tensor in made:
+            self._windows[tensor], self._origins[tensor] = result, steps
+        if len(steps) > 1 and made and not self.inside:
+            self.enter(made, None, Step("", func._overloadpacket.__name__.rstrip("_"), steps, tuple(made[0].shape[1:])))
 
 
 @contextmanager

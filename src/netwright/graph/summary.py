@@ -19,6 +19,7 @@ from netwright.graph.building import build
 from netwright.graph.calls import Watched, hooks, observe_call
 from netwright.graph.expression import Expression, ability, close
 from netwright.graph.memory import saved_for_backward
+from netwright.graph.observer import Step
 from netwright.graph.plan import SAMPLES, plan_of
 from netwright.graph.table import Row, Shape, Summary
 from netwright.graph.window import point
@@ -143,6 +144,7 @@ class Seen:
 
     rows: dict[str, Row]
     macs: int
+    steps: tuple[Step, ...]
     module: torch.nn.Module
     device: str
     saved: tuple[int, int]
@@ -171,12 +173,12 @@ def _run(
     device: str,
 ) -> Seen:
     module, watched = make(device)
-    rows, macs = observe_call(module, batches[0], names, watched, device, call)
+    seen = observe_call(module, batches[0], names, watched, device, call)
     saved = [_saved(module, watched, batch, device) for batch in batches]
     each = _apart(saved)
-    rows = {name: replace(row, saved_bytes=each[1].get(name, 0)) for name, row in rows.items()}
+    rows = {name: replace(row, saved_bytes=each[1].get(name, 0)) for name, row in seen.rows.items()}
     totals = tuple(sum(part.values()) for part in each)
-    return Seen(rows, macs, module, device, totals if not call else (sum(saved[0].values()), 0), call)  # type: ignore[arg-type]
+    return Seen(rows, seen.macs, seen.steps, module, device, totals if not call else (sum(saved[0].values()), 0), call)  # type: ignore[arg-type]
 
 
 def _saved(module: torch.nn.Module, watched: Watched, batch: Batch, device: str) -> dict[str, int]:
@@ -231,4 +233,5 @@ def _total(rows: list[Row], seen: Seen, explained: bool) -> Summary:
         saved=seen.saved,
         call=seen.call,
         explained=explained,
+        steps=seen.steps,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netwright.graph.html import table_html
+from netwright.graph.observer import Step
 from netwright.graph.window import Window
 
 Shape = tuple[int, ...]
@@ -87,6 +88,8 @@ class Summary:
     saved : bytes kept for a backward pass: (for any batch, for each sample of it).
     call : all figures are of one call on example tensors, batch axis included, not of one sample.
     explained : whether printing shows the formulas.
+    steps : the calls of layers in the order in which they ran, and the operations between them that merge several
+        results, each with the steps that it reads; what a diagram is drawn from.
 
     Examples
     --------
@@ -107,6 +110,7 @@ class Summary:
     saved: tuple[int, int] = (0, 0)
     call: bool = False
     explained: bool = False
+    steps: tuple[Step, ...] = field(default=(), repr=False)
 
     @property
     def flops(self) -> int:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from netwright.core.errors import InvalidParameter, problem, shown
-from netwright.graph import Expression, Input, Summary, begins_with_input
+from netwright.graph import Expression, Input, Row, Step, Summary, begins_with_input
 from netwright.plots.layout import Block, Wire, boxed, in_columns, lay_out
+from netwright.plots.structure import placed, structure_of
 from netwright.plots.svg import Svg, escaped, number
 
 LINE = "#767676"  # 4.5 : 1 on white, 4.6 : 1 on black
@@ -45,8 +46,8 @@ def network_svg(network: Any) -> Svg:
     """The diagram of a network as SVG text; a notebook shows it, ``.save("net.svg")`` writes it.
 
     Branches stand side by side, an `Identity` beside them is drawn as the line that it is, and a tall network is
-    continued in further columns. A `Summary` knows the order of its rows but not what reads from what: its boxes are
-    joined by lines without arrows.
+    continued in further columns. The `Summary` of any torch module is drawn from what its rows read; where that is no
+    nesting of branches (dense connections), the boxes stand in their order, joined by lines without arrows.
 
     Parameters
     ----------
@@ -70,12 +71,7 @@ def network_svg(network: Any) -> Svg:
     """
     network = getattr(network, "network_", network)
     if isinstance(network, Summary) and network.rows:
-        entries = [
-            _entry(row.layer, row.output_shape, row, "weights" if row.parameters else "plain") for row in network.rows
-        ]
-        widest = max(map(_width, entries), default=0.0)
-        block = in_columns([boxed(i, widest) for i in range(len(entries))])
-        return _document(block, entries, [], network, arrows=False)
+        return _of_steps(network)
     if not isinstance(network, Expression):
         remedy = "Give nw.analyze(module, input_size) for a torch module." if hasattr(network, "forward") else ""
         got = shown(network)
@@ -93,6 +89,34 @@ def network_svg(network: Any) -> Svg:
     return _document(block, entries, names, summary)
 
 
+def _of_steps(summary: Summary) -> Svg:
+    """The diagram of any module, from what its calls and the operations between them read."""
+    rows, steps, drawn = {row.path: row for row in summary.rows}, summary.steps, dict[int, int]()
+    entries, sources = list[Entry](), list[list[int]]()
+    for place, step in enumerate(steps):
+        if not (step.operation or step.path in rows):  # an input
+            continue
+        again = step.path and any(steps[before].path == step.path for before in drawn)
+        drawn[place] = len(entries)
+        entries.append(_step_entry(step, rows.get(step.path), bool(again)))
+        sources.append([drawn[source] for source in step.sources if source in drawn])
+    widths, series = [_width(entry) for entry in entries], structure_of(sources)
+    if series is None:
+        block = in_columns([boxed(i, max(widths)) for i in range(len(entries))])
+    else:
+        block = in_columns(placed(series, widths))
+    return _document(block, entries, [], summary, arrows=series is not None)
+
+
+def _step_entry(step: Step, row: Row | None, again: bool) -> Entry:
+    if row is None:
+        return Entry(step.operation, f"→ {_size(step.shape)}", step.operation, "merge")
+    if again:
+        second = f"→ {_size(step.shape)} · again"
+        return Entry(_cut(row.layer), second, f"{row.path}: {row.layer}\nits parameters count once", "plain")
+    return _entry(row.layer, row.output_shape, row, "weights" if row.parameters else "plain")
+
+
 def _kind(layer: Any, row: Any) -> str:
     if isinstance(layer, Input):
         return "input"
@@ -102,11 +126,15 @@ def _kind(layer: Any, row: Any) -> str:
 
 
 def _entry(text: str, shape: Any, row: Any, kind: str) -> Entry:
-    size = " × ".join(map(str, shape)) if shape else "no output"
+    size = _size(shape)
     parameters = f"{row.parameters:,} parameter{'s' if row.parameters != 1 else ''}"
     second = size if kind == "input" else f"→ {size}" + (f" · {parameters}" if row.parameters else "")
     whole = f"{row.path}: {text}\noutput {size}\n{parameters}, {row.macs:,} multiply-accumulates"
     return Entry(_cut(text), second, whole, kind)
+
+
+def _size(shape: Any) -> str:
+    return " × ".join(map(str, shape)) if shape else "no output"
 
 
 def _cut(text: str) -> str:

@@ -12,7 +12,7 @@ import torch
 from netwright.core.seeds import forked_random
 from netwright.graph.explain import Sliding, field_formula, mac_formula, parameter_formula, size_formula, sliding_of
 from netwright.graph.observer import Observer, Step, observing, tensors_in
-from netwright.graph.table import Row, Shape
+from netwright.graph.table import How, Row, Shape
 from netwright.graph.window import Window, sliding
 
 Watched = dict[str, torch.nn.Module]
@@ -134,11 +134,9 @@ def _rows(watched: Watched, seen: dict[str, Record], steps: list[Step], samples:
             parameters=parameters,
             trainable=sum(p.numel() for p in fresh.values() if p.requires_grad),
             macs=macs,
-            receptive_field=None if record.window is None else record.window.extent,
             window=record.window,
-            kernel=str(own or ""),
             sources=_paths(record.sources, steps),
-            formulas={kind: text for kind, text in formulas.items() if text},
+            how=How(str(own or ""), {kind: text for kind, text in formulas.items() if text}),
         )
     return rows
 

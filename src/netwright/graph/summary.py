@@ -54,7 +54,7 @@ def summarize(expression: Expression, input_shape: Shape | None = None, explain:
     table = []
     for name, node in labels.items():
         window = point((SAMPLES, *node.shape))  # an Input has no module of its own and sees itself
-        row = seen.rows.get(name, Row("", "", None, 0, 0, 0, window.extent, window))
+        row = seen.rows.get(name, Row("", "", None, 0, 0, 0, window))
         sources = tuple(source.removeprefix(prefix) for source in row.sources)
         table.append(replace(row, path=node.path, layer=repr(node.layer), output_shape=node.shape, sources=sources))
     return _total(table, seen, explained=explain)

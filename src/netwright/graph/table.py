@@ -26,6 +26,14 @@ WIDEST = 40  # characters of a layer's code
 
 
 @dataclass(frozen=True)
+class How:
+    """How the figures of a row come about: its window, and formulas by the name of the figure."""
+
+    kernel: str = ""
+    formulas: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Row:
     """One layer: what it is, what it has, what it costs, what it sees.
 
@@ -36,13 +44,11 @@ class Row:
     output_shape : for one sample; None where the module gives no tensor.
     parameters, trainable : numbers of parameters (shared ones count where they come first), of those not frozen.
     macs : multiply-accumulates for one sample.
-    receptive_field : how far one output sees on the network's input, per space axis; None if it depends on no input,
-        or on several inputs of different sizes, which have no extent in common.
-    window : the same with its stride and its start.
-    kernel : the layer's own window as kernel/stride padding, such as ``3x3/2 p1``; "" where it has none.
+    window : which places of the network's input one output depends on; None if it depends on no input.
     saved_bytes : what it keeps for the backward pass of a training step, for one more sample.
     sources : paths of the layers that it reads.
-    formulas : how size, parameters, MACs and field come about, where there is a formula.
+    how : the layer's own window as kernel/stride padding, such as ``3x3/2 p1`` (`kernel`), and how size, parameters,
+        MACs and field come about, where there is a formula (`formulas`).
     """
 
     path: str
@@ -51,12 +57,28 @@ class Row:
     parameters: int
     trainable: int
     macs: int
-    receptive_field: Shape | None
     window: Window | None
-    kernel: str = ""
     saved_bytes: int = 0
     sources: tuple[str, ...] = ()
-    formulas: Mapping[str, str] = field(default_factory=dict)
+    how: How = How()
+
+    @property
+    def kernel(self) -> str:
+        """The layer's own window."""
+        return self.how.kernel
+
+    @property
+    def formulas(self) -> Mapping[str, str]:
+        """How its figures come about."""
+        return self.how.formulas
+
+    @property
+    def receptive_field(self) -> Shape | None:
+        """How far one output sees on the network's input, per space axis.
+
+        None if it depends on no input, or on several inputs of different sizes, which have no extent in common.
+        """
+        return None if self.window is None else self.window.extent
 
     @property
     def flops(self) -> int:

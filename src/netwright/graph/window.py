@@ -173,7 +173,12 @@ def point(shape: tuple[int, ...]) -> Window:
 
 
 def sliding(size: Sequence[int], stride: Sequence[int], start: Sequence[int]) -> Window:
-    """A convolution or a pooling: place i sees ``i stride + start ... i stride + start + size - 1``."""
+    """A convolution or a pooling: place i sees ``i stride + start ... i stride + start + size - 1``.
+
+    Parameters
+    ----------
+    size, stride, start : one number for each space axis.
+    """
     axes = (Axis(s, ((p, p + f - 1),)) for f, s, p in zip(size, stride, start, strict=True))
     return Window(tuple(axes))
 

@@ -9,24 +9,50 @@ from netwright.graph import Input
 # activations, with units (fully connected) or alone
 from netwright.layers.activation import HardSigmoid, Linear, Sigmoid, Softmax, Tanh
 from netwright.layers.rectifier import ELU, LeakyReLU, PReLU, ReLU, Softplus
+from netwright.layers.smooth import GELU, SiLU
 from netwright.layers.maxout import Maxout
 
 # space
-from netwright.layers.convolution import Conv
-from netwright.layers.pooling import AvgPool, GlobalPool, MaxPool
+from netwright.layers.space.convolution import Conv
+from netwright.layers.space.transposed import ConvTranspose
+from netwright.layers.space.local import LocallyConnected
+from netwright.layers.space.pooling import AvgPool, L2Pool, MaxPool
+from netwright.layers.space.global_pooling import GlobalPool
+from netwright.layers.space.adaptive import AdaptivePool
+from netwright.layers.space.upsampling import Upsample
+
+# time
+from netwright.layers.space.global_pooling import TimePool
+from netwright.layers.k_max import KMaxPool
 
 # shape
-from netwright.layers.shape import Flatten, Identity, Reshape
+from netwright.layers.shape import Flatten, Identity, Reshape, Select, Transpose
 
 # regularisation and normalisation
-from netwright.layers.dropout import Dropout
-from netwright.layers.normalization import BatchNorm
+from netwright.layers.dropout import Dropout, GaussianNoise, SpatialDropout
+from netwright.layers.dropblock import DropBlock
+from netwright.layers.normalization import BatchNorm, GroupNorm, LayerNorm
+from netwright.layers.local_response import LocalResponseNorm
 
 # symbols
 from netwright.layers.embedding import ColumnEmbedding, Embedding
 
 # merging
-from netwright.layers.merge import Add, Concat
+from netwright.layers.merge import Add, Concat, Elementwise, Multiply
+from netwright.layers.gated_average import GatedAverage
+from netwright.layers.skip import CropConcat, Pick
+
+# blocks, layers made of layers
+from netwright.layers.blocks.residual import PadChannels, Residual
+from netwright.layers.blocks.highway import GatedSum, Highway
+from netwright.layers.blocks.inception import Inception
+from netwright.layers.blocks.squeeze import Fire
+from netwright.layers.blocks.excitation import ScaleChannels, SqueezeExcite
+from netwright.layers.blocks.mixture import Mixture, MixtureOfExperts, importance_variation, load_balance
+from netwright.layers.blocks.cut import Cut
+
+# the first convolutional network
+from netwright.layers.lenet import RadialBasis, ScaledTanh, Subsampling
 
 # any torch module
 from netwright.layers.module import Module
@@ -46,6 +72,7 @@ from netwright.layers.init import (
 )
 
 __all__ = [
+    "AdaptivePool",
     "Add",
     "AvgPool",
     "BatchNorm",
@@ -53,33 +80,70 @@ __all__ = [
     "Concat",
     "Constant",
     "Conv",
+    "ConvTranspose",
+    "CropConcat",
+    "Cut",
+    "DropBlock",
     "Dropout",
     "ELU",
+    "Elementwise",
     "Embedding",
+    "Fire",
     "Flatten",
+    "GELU",
+    "GatedAverage",
+    "GatedSum",
+    "GaussianNoise",
     "GlobalPool",
+    "GroupNorm",
     "HardSigmoid",
     "HeNormal",
     "HeUniform",
+    "Highway",
     "Identity",
+    "Inception",
     "InitRule",
     "Input",
+    "KMaxPool",
+    "L2Pool",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
+    "LocallyConnected",
     "MaxPool",
     "Maxout",
+    "Mixture",
+    "MixtureOfExperts",
     "Module",
+    "Multiply",
     "Normal",
     "Orthogonal",
     "PReLU",
+    "PadChannels",
+    "Pick",
+    "RadialBasis",
     "ReLU",
     "Reshape",
+    "Residual",
+    "ScaleChannels",
+    "ScaledTanh",
+    "Select",
+    "SiLU",
     "Sigmoid",
     "Softmax",
     "Softplus",
+    "SpatialDropout",
+    "SqueezeExcite",
+    "Subsampling",
     "Tanh",
+    "TimePool",
+    "Transpose",
     "Uniform",
+    "Upsample",
     "XavierNormal",
     "XavierUniform",
+    "importance_variation",
     "leaky_gain",
+    "load_balance",
 ]

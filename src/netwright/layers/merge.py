@@ -1,16 +1,22 @@
-"""Layers that make one tensor of several: Add, Concat. They stand behind branches, ``(a | b) >> Add()``."""
+"""Layers that make one tensor of several: Add, Multiply, Elementwise, Concat.
+
+They stand behind branches, ``(a | b) >> Add()``. Shapes are never broadcast: inputs of unequal shapes are refused.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import torch
 
-from netwright.core.errors import JoinError
-from netwright.core.validation import Constraint, integer, satisfies
+from netwright.core import registry
+from netwright.core.errors import InvalidParameter, problem, shown
+from netwright.core.validation import Constraint, integer, one_of, satisfies
 from netwright.core.value import value
 from netwright.graph import Layer, Shape, refuse
+
+Merging = Callable[..., torch.Tensor]
 
 
 @value("layer")
@@ -39,11 +45,100 @@ class Add(Layer):
     merges: ClassVar[bool] = True
 
     def make(self, *shapes: Shape) -> torch.nn.Module:
-        _expect_several(self, shapes)
-        if len(set(shapes)) > 1:
-            remedy = "Give the branches the same shape, for instance by Conv(channels, 1) or Linear(units)."
-            raise refuse(self, "inputs of one shape", shapes, remedy)
+        _expect_one_shape(self, shapes)
         return Sum()
+
+
+@value("layer")
+class Multiply(Layer):
+    """The product of its inputs, element by element: y = x_1 x_2 ... x_n.
+
+    Shapes
+    ------
+    n inputs of one shape -> that shape
+
+    Raises
+    ------
+    JoinError : fewer than two inputs, or inputs of unequal shapes (they are not broadcast).
+
+    Examples
+    --------
+    >>> from netwright.layers import Input, Linear, Multiply, Sigmoid
+    >>> (Input(6) >> (Linear(4) | Sigmoid(4)) >> Multiply()).output_shape  # a gated linear unit
+    (4,)
+
+    References
+    ----------
+    Dauphin, Fan, Auli, Grangier, *Language modeling with gated convolutional networks*, 2017.
+    """
+
+    merges: ClassVar[bool] = True
+
+    def make(self, *shapes: Shape) -> torch.nn.Module:
+        _expect_one_shape(self, shapes)
+        return Product()
+
+
+@value("layer")
+class Elementwise(Layer):
+    """Any function of its inputs that keeps their shape: y = f(x_1, ..., x_n).
+
+    Parameters
+    ----------
+    function : "add" (x_1 + ... + x_n), "multiply", "subtract" (x_1 - x_2, of two inputs), "maximum", "minimum",
+        "average" (their sum / n), or a function that takes n tensors and gives one of their shape. To save a network
+        that has one, give it a name with ``nw.register``. A function has no weights: what has some is a `Module`.
+
+    Shapes
+    ------
+    n inputs of one shape -> that shape
+
+    Raises
+    ------
+    JoinError : fewer than two inputs, inputs of unequal shapes (they are not broadcast), more than two to subtract, a
+        function that does not run on them.
+    InvalidParameter : an unknown name, something that is no function, a function that gives another shape.
+
+    Examples
+    --------
+    >>> from netwright.layers import Elementwise, Input
+    >>> module = ((Input(3) | Input(3)) >> Elementwise("maximum")).build()
+    >>> import torch
+    >>> module(torch.tensor([[1.0, 5.0, 3.0]]), torch.tensor([[4.0, 2.0, 3.0]]))
+    tensor([[4., 5., 3.]])
+
+    References
+    ----------
+    Shevchuk, *NeuPy: neural networks and deep learning in Python*, layer *Elementwise*, 2019.
+    """
+
+    function: str | Merging = "add"
+
+    merges: ClassVar[bool] = True
+    constraints: ClassVar[Mapping[str, Constraint]] = {
+        "function": one_of("add", "multiply", "subtract", "maximum", "minimum", "average")
+        | satisfies(
+            "a function of n tensors without weights",
+            lambda thing: callable(thing) and not isinstance(thing, (torch.nn.Module, Layer, type)),
+        ),
+    }
+
+    def __repr__(self) -> str:
+        if isinstance(self.function, str):
+            return "Elementwise()" if self.function == "add" else f"Elementwise({self.function!r})"
+        name = registry.registered_name(self.function) or getattr(self.function, "__name__", None)
+        return f"Elementwise({name or shown(self.function)})"
+
+    def make(self, *shapes: Shape) -> torch.nn.Module:
+        _expect_one_shape(self, shapes)
+        if self.function == "subtract" and len(shapes) > 2:
+            raise refuse(self, "two inputs", shapes, 'Add up what is to be subtracted first, by Elementwise("add").')
+        if self.function == "add":
+            return Sum()
+        if self.function == "multiply":
+            return Product()
+        function = _FUNCTIONS[self.function] if isinstance(self.function, str) else self.function
+        return Applied(function, repr(self))
 
 
 @value("layer")
@@ -107,6 +202,46 @@ class Sum(torch.nn.Module):
         return total
 
 
+class Product(torch.nn.Module):
+    """The product of a tuple of tensors."""
+
+    def forward(self, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """n x (batch, *shape) -> (batch, *shape)"""
+        product = inputs[0]
+        for x in inputs[1:]:
+            product = product * x
+        return product
+
+
+class Applied(torch.nn.Module):
+    """A function of a tuple of tensors that keeps their shape.
+
+    Parameters
+    ----------
+    function : takes the tensors one by one.
+    layer : how an error names the layer.
+    """
+
+    def __init__(self, function: Merging, layer: str) -> None:
+        super().__init__()
+        self.function = function
+        self.layer = layer
+
+    def forward(self, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """n x (batch, *shape) -> (batch, *shape)"""
+        y = self.function(*inputs)
+        if not isinstance(y, torch.Tensor) or y.shape != inputs[0].shape:
+            got = f"one of shape {tuple(y.shape)}" if isinstance(y, torch.Tensor) else shown(y)
+            expected = f"a function that gives a tensor of the shape of its inputs, {tuple(inputs[0].shape)}"
+            remedy = "What changes the shape is a Module(factory, inputs=n)."
+            raise InvalidParameter(problem(self.layer, expected, got, remedy))
+        return y
+
+    def extra_repr(self) -> str:
+        """The layer."""
+        return self.layer
+
+
 class Concatenation(torch.nn.Module):
     """A tuple of tensors, one behind the other along an axis."""
 
@@ -123,10 +258,37 @@ class Concatenation(torch.nn.Module):
         return f"axis={self.axis}"
 
 
+def _maximum(first: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+    for x in others:
+        first = torch.maximum(first, x)
+    return first
+
+
+def _minimum(first: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+    for x in others:
+        first = torch.minimum(first, x)
+    return first
+
+
+def _average(*inputs: torch.Tensor) -> torch.Tensor:
+    return sum(inputs[1:], inputs[0]) / len(inputs)
+
+
+_FUNCTIONS: Mapping[str, Merging] = {
+    "subtract": torch.sub,
+    "maximum": _maximum,
+    "minimum": _minimum,
+    "average": _average,
+}
+
+
 def _expect_several(layer: Layer, shapes: tuple[Shape, ...]) -> None:
     if len(shapes) < 2:
-        raise _alone(layer, shapes)
+        raise refuse(layer, "at least two inputs", shapes, f"Put it behind branches: (a | b) >> {layer!r}.")
 
 
-def _alone(layer: Layer, shapes: tuple[Shape, ...]) -> JoinError:
-    return refuse(layer, "at least two inputs", shapes, f"Put it behind branches: (a | b) >> {layer!r}.")
+def _expect_one_shape(layer: Layer, shapes: tuple[Shape, ...]) -> None:
+    _expect_several(layer, shapes)
+    if len(set(shapes)) > 1:
+        remedy = "Give the branches the same shape, for instance by Conv(channels, 1) or Linear(units)."
+        raise refuse(layer, "inputs of one shape", shapes, remedy)

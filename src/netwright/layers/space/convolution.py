@@ -9,15 +9,16 @@ from typing import Any, ClassVar
 import torch
 
 from netwright.core.errors import InvalidParameter, problem
-from netwright.core.validation import Constraint, integer, one_of
+from netwright.core.validation import Constraint, boolean, integer, one_of
 from netwright.core.value import value
 from netwright.graph import Layer, Shape, refuse
 from netwright.layers.dense import WEIGHTS, Start, fresh, settle, start
 from netwright.layers.init import HeNormal
-from netwright.layers.windows import (
+from netwright.layers.space.windows import (
     PerAxis,
     amounts_or_pairs,
     channels_and_space,
+    expect_exact,
     expect_room,
     padding_of,
     per_axis,
@@ -41,12 +42,14 @@ class Conv(Layer):
     kernel : size F of the window, one integer >= 1 for all space axes or one for each.
     stride : step S of the window, likewise.
     padding : zeros around the input. "valid": none. "same": places = ceil(I / stride), the odd zero at the end.
-        "full": every overlap counts, F - 1 (dilated) at both ends. Or an integer, one integer for each axis, or one
-        (start, end) pair for each axis.
+        "full": every overlap counts, (F - 1) D at both ends. Or an integer, one integer for each axis, or one
+        (start, end) pair for each axis: a full padding that starts with fewer zeros is ((start, (F - 1) D),).
     dilation : distance D of neighbouring kernel elements, one integer >= 1 or one for each axis.
     groups : channels and filters are cut into this many groups that do not mix; divides both.
     weight : how the kernels start, an initialisation rule or a number.
     bias : True (starts at zero), False (none), or how it starts.
+    exact : whether an input is refused on which the stride leaves places over, I + start + end - (F - 1) D - 1 being
+        no multiple of S. False: those places, at the end of the input, are not seen.
 
     Shapes
     ------
@@ -55,7 +58,7 @@ class Conv(Layer):
     Raises
     ------
     JoinError : an input that is not (channels, *space) of rank 2 to 4, options for another number of axes, channels
-        that the groups do not divide, a window that does not fit.
+        that the groups do not divide, a window that does not fit, with `exact` places that are left over.
     InvalidParameter : options out of range, filters that the groups do not divide.
 
     Examples
@@ -82,6 +85,7 @@ class Conv(Layer):
     groups: int = 1
     weight: Start = HeNormal()
     bias: Start = True
+    exact: bool = False
 
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "filters": integer(1),
@@ -91,6 +95,7 @@ class Conv(Layer):
         "dilation": sizes,
         "groups": integer(1),
         **WEIGHTS,
+        "exact": boolean,
     }
 
     def __post_init__(self) -> None:
@@ -108,7 +113,9 @@ class Conv(Layer):
         options = {name: per_axis(self, name, getattr(self, name), shapes) for name in ("kernel", "stride", "dilation")}
         effective = tuple((f - 1) * d + 1 for f, d in zip(options["kernel"], options["dilation"], strict=True))
         pads = padding_of(self, self.padding, shapes, effective, options["stride"])
-        expect_room(self, shapes, effective, pads)
+        expect_room(self, shapes, effective, pads, options["dilation"])
+        if self.exact:
+            expect_exact(self, shapes, effective, options["stride"], pads)
         even = all(first == last for first, last in pads)
         conv = fresh(
             _CONVOLUTIONS[len(space)],

@@ -88,13 +88,61 @@ def same(size: int, effective: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def expect_room(layer: Layer, shapes: tuple[Shape, ...], effective: Shape, pads: Pads) -> None:
-    """Refuse an input on which not even one window fits."""
+def expect_room(
+    layer: Layer, shapes: tuple[Shape, ...], effective: Shape, pads: Pads, dilation: Shape | None = None
+) -> None:
+    """Refuse an input on which not even one window fits, and say which windows and which padding would.
+
+    Parameters
+    ----------
+    layer, shapes : the layer and the shapes that come.
+    effective : E of each space axis.
+    pads : (start, end) of each space axis.
+    dilation : D of each space axis; None where windows are not dilated.
+    """
     space = shapes[0][1:]
+    padded = tuple(size + start + end for size, (start, end) in zip(space, pads, strict=True))
+    if all(size >= e for size, e in zip(padded, effective, strict=True)):
+        return
     need = tuple(max(e - start - end, 1) for e, (start, end) in zip(effective, pads, strict=True))
-    if any(size < least for size, least in zip(space, need, strict=True)):
-        remedy = 'Use a smaller window or padding="same", or pool less before it.'
-        raise refuse(layer, f"space axes of at least {need}", shapes, remedy)
+    dilation = dilation or (1,) * len(space)
+    largest = tuple((min(size, e) - 1) // d + 1 for size, e, d in zip(padded, effective, dilation, strict=True))
+    wider = tuple(
+        -(-max(e - size, start + end) // 2) for size, e, (start, end) in zip(space, effective, pads, strict=True)
+    )
+    remedy = (
+        f"With its padding the input has {padded}, the window spans {effective}: use a window of at most {largest}, "
+        f'padding={wider} or "same", or pool less before it.'
+    )
+    raise refuse(layer, f"space axes of at least {need}", shapes, remedy)
+
+
+def expect_exact(layer: Layer, shapes: tuple[Shape, ...], effective: Shape, stride: Shape, pads: Pads) -> None:
+    """Refuse an input on which windows leave places over at the end: (I + start + end - E) must be a multiple of S.
+
+    Parameters
+    ----------
+    layer, shapes : the layer and the shapes that come.
+    effective, stride : E and S of each space axis.
+    pads : (start, end) of each space axis.
+    """
+    wrong: dict[str, str] = {}  # the sum that gives no whole number -> what would fit
+    for size, e, s, (start, end) in zip(shapes[0][1:], effective, stride, pads, strict=True):
+        over = (size + start + end - e) % s
+        if not over:
+            continue
+        padded = " + ".join(map(str, (size, start, end) if start + end else (size,)))
+        places = f"{(size + start + end - e) / s + 1:.4f}".rstrip("0")
+        smaller = [size - over] if size > over else []
+        less = [start + end - over] if start + end >= over else []
+        fitting_sizes = " or ".join(map(str, [*smaller, size + s - over]))
+        fitting_pads = " or ".join(map(str, [*less, start + end + s - over]))
+        wrong[f"({padded} - {e}) / {s} + 1 = {places}"] = (
+            f"Instead of {size} a size of {fitting_sizes} fits, or a padding of {fitting_pads} in all."
+        )
+    if wrong:
+        takes = f"windows that leave no place over, and not {' and '.join(wrong)} of them"
+        raise refuse(layer, takes, shapes, " ".join(dict.fromkeys(wrong.values())))
 
 
 def _wrong_rank(layer: Layer, name: str, item: tuple[object, ...], shapes: tuple[Shape, ...]) -> JoinError:

@@ -125,6 +125,8 @@ def test_same_is_torchs_same_for_stride_1() -> None:
         ),
         (lambda: Conv(3, 3, dilation=0), r"Conv\(dilation\): expected .*, got 0"),
         (lambda: Conv(6, 3, groups=4), r"Conv\(filters\): expected a multiple of groups, got 6 filters in 4 groups"),
+        (lambda: Conv(6, 3, exact=1), r"Conv\(exact\): expected True or False, got 1"),
+        (lambda: Conv(6, 3, groups="depthwise"), r"Conv\(groups\): expected an integer >= 1, got 'depthwise'"),
         (lambda: Conv(6, 3, groups=0), r"Conv\(groups\): expected an integer >= 1, got 0"),
         (lambda: Conv(6, 3, strides=2), r"Conv: expected one of its options, got 'strides'\. Did you mean 'stride'"),
     ],
@@ -132,6 +134,26 @@ def test_same_is_torchs_same_for_stride_1() -> None:
 def test_refusals(make: Any, text: str) -> None:
     with pytest.raises(InvalidParameter, match=text):
         make()
+
+
+def test_full_padding_may_start_with_fewer_zeros() -> None:
+    """A full padding with start in [0, F - 1] leaves out the first F - 1 - start places of the full one."""
+    x = torch.randn(2, 3, 7, generator=torch.Generator().manual_seed(0))
+    whole = (Input(3, 7) >> Conv(4, 4, padding="full")).build(seed=1)(x)
+    for first in range(4):
+        part = (Input(3, 7) >> Conv(4, 4, padding=((first, 3),))).build(seed=1)(x)
+        assert torch.allclose(part, whole[..., 3 - first :], atol=1e-6)
+
+
+def test_exact_changes_nothing_where_the_stride_fits() -> None:
+    x = torch.randn(2, 3, 9, 7, generator=torch.Generator().manual_seed(0))
+    plain, exact = ((Input(3, 9, 7) >> Conv(4, 3, 2, exact=exact)).build(seed=1) for exact in (False, True))
+    assert torch.equal(plain(x), exact(x))
+    assert (Input(3, 28, 28) >> Conv(4, 3, 2)).output_shape == (4, 13, 13)
+    with pytest.raises(
+        JoinError, match=r"conv1: Conv\(4, 3, 2, exact=True\).*\(28 - 3\) / 2 \+ 1 = 13\.5 of them, got shape"
+    ):
+        Input(3, 28, 28) >> Conv(4, 3, 2, exact=True)
 
 
 def test_groups_divide_the_channels() -> None:

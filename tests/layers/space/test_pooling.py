@@ -10,10 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from netwright.core.errors import InvalidParameter
-from netwright.layers import AvgPool, GlobalPool, Input, MaxPool
+from netwright.core.errors import InvalidParameter, JoinError
+from netwright.layers import AvgPool, Input, L2Pool, MaxPool
 
-Pool = MaxPool | AvgPool
+Pool = MaxPool | AvgPool | L2Pool
+KINDS = [
+    (MaxPool, lambda v: v.max(1)),
+    (AvgPool, lambda v: v.mean(1)),
+    (L2Pool, lambda v: np.sqrt((v**2).sum(1))),
+]
 
 
 def run(layer: Any, x: np.ndarray) -> np.ndarray:
@@ -45,13 +50,16 @@ CASES = [
     ((2, 6, 5), (3, 2), (2, 1), "same", False, (0, 0), (3, 5)),
     ((2, 6, 5), 3, 2, (1, 0), False, (1, 0), (3, 2)),
     ((2, 5, 5), 2, 2, "valid", True, (0, 0), (3, 3)),
+    ((2, 7, 9), 3, 2, "valid", False, (0, 0), (3, 4)),  # overlapping
+    ((2, 8, 6), 3, 2, "valid", True, (0, 0), (4, 3)),  # overlapping, the last window hangs over
+    ((2, 8, 6), 3, 2, 1, True, (1, 1), (5, 4)),
     ((1, 4, 5, 6), (2, 1, 3), None, "valid", False, (0, 0, 0), (2, 5, 2)),
     ((1, 4, 5, 6), 3, 2, "same", False, (0, 1, 0), (2, 3, 3)),
 ]
 
 
 @pytest.mark.parametrize(("shape", "size", "stride", "padding", "ceil", "first", "places"), CASES)
-@pytest.mark.parametrize(("kind", "reduce"), [(MaxPool, lambda v: v.max(1)), (AvgPool, lambda v: v.mean(1))])
+@pytest.mark.parametrize(("kind", "reduce"), KINDS)
 def test_windows(
     kind: type[Pool], reduce: Any, shape: Any, size: Any, stride: Any, padding: Any, ceil: bool, first: Any, places: Any
 ) -> None:
@@ -79,12 +87,48 @@ def test_windowed_pools_are_torchs_own() -> None:
         assert type(pool) is kind
 
 
-@pytest.mark.parametrize("space", [(5,), (4, 3), (2, 3, 2)])
-@pytest.mark.parametrize(("kind", "reduce"), [("avg", np.mean), ("max", np.max), ("sum", np.sum)])
-def test_global(kind: str, reduce: Any, space: tuple[int, ...]) -> None:
-    x = np.random.default_rng(0).normal(size=(4, 3, *space))
-    assert (Input(3, *space) >> GlobalPool(kind)).output_shape == (3,)
-    np.testing.assert_allclose(run(GlobalPool(kind), x), reduce(x, axis=tuple(range(2, x.ndim))), rtol=1e-12)
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_l2_is_torchs_where_torch_has_it(rank: int) -> None:
+    x = torch.randn(2, 3, *[7] * rank, generator=torch.Generator().manual_seed(0))
+    kind = {1: torch.nn.LPPool1d, 2: torch.nn.LPPool2d, 3: torch.nn.LPPool3d}[rank]
+    torch.testing.assert_close((Input(x.shape[1:]) >> L2Pool(3, 2)).build()(x), kind(2, 3, 2)(x))
+
+
+@pytest.mark.parametrize("space", [(6,), (4, 6), (2, 4, 6)])
+def test_the_gradient_of_a_window_of_zeros_is_zero(space: tuple[int, ...]) -> None:
+    module = (Input(1, *space) >> L2Pool(2)).build().double()
+    x = torch.randn(1, 1, *space, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x[..., :2] = 0  # all windows that begin there
+    x.requires_grad_()
+    module(x).sum().backward()
+    assert x.grad is not None
+    assert (x.grad[..., :2] == 0).all()
+    assert x.grad[..., 2:].abs().min() > 0
+    assert (module(x)[..., 0] == 0).all()
+
+
+def test_l2_shows_what_is_no_number_and_holds_what_half_precision_does_not() -> None:
+    module = (Input(1, 2) >> L2Pool(2)).build()
+    assert module(torch.tensor([[[torch.nan, 1.0]]])).isnan().all()
+    assert module(torch.tensor([[[300.0, 400.0]]], dtype=torch.float16)).item() == 500
+
+
+@pytest.mark.parametrize("kind", [MaxPool, AvgPool, L2Pool])
+def test_exact(kind: type[Pool]) -> None:
+    assert (Input(1, 7, 9) >> kind(3, 2, exact=True)).output_shape == (1, 3, 4)
+    assert (Input(1, 8) >> kind(3, 2, "same", exact=True)).output_shape == (1, 4)
+    assert (Input(1, 8) >> kind(4, 2, 1, exact=True)).output_shape == (1, 4)
+    with pytest.raises(JoinError, match=r"expected windows that leave no place over.*got shape \(1, 7, 8\)"):
+        Input(1, 7, 8) >> kind(3, 2, exact=True)
+    text = rf"{kind.__name__}\(exact\): expected False with ceil=True, got exact=True, ceil=True\. A last window"
+    with pytest.raises(InvalidParameter, match=text):
+        kind(3, 2, ceil=True, exact=True)
+
+
+@pytest.mark.parametrize("kind", [MaxPool, AvgPool, L2Pool])
+def test_a_window_that_does_not_fit(kind: type[Pool]) -> None:
+    with pytest.raises(JoinError, match=r"expected space axes of at least \(5,\), got shape \(2, 4\)"):
+        Input(2, 4) >> kind(5)
 
 
 @pytest.mark.parametrize(
@@ -107,8 +151,12 @@ def test_global(kind: str, reduce: Any, space: tuple[int, ...]) -> None:
         ),
         (lambda: MaxPool(2, padding="full"), r"MaxPool\(padding\): expected 'valid' or 'same' or .*, got 'full'"),
         (lambda: MaxPool(2, ceil=1), r"MaxPool\(ceil\): expected True or False, got 1"),
-        (lambda: GlobalPool("mean"), r"GlobalPool\(kind\): expected 'avg' or 'max' or 'sum', got 'mean'"),
-        (lambda: GlobalPool("Avg"), r"GlobalPool\(kind\): .*, got 'Avg'\. Did you mean 'avg'"),
+        (lambda: L2Pool(3, padding=2), r"L2Pool\(padding\): expected at most half the size, got padding 2 for size 3"),
+        (
+            lambda: L2Pool(2, padding=((0, 1),)),
+            r"L2Pool\(padding\): expected 'valid' or 'same' or .*, got \(\(0, 1\),\)",
+        ),
+        (lambda: L2Pool(2, exact=1), r"L2Pool\(exact\): expected True or False, got 1"),
     ],
 )
 def test_refusals(make: Any, text: str) -> None:

@@ -1,9 +1,11 @@
-"""Pooling over windows and over all of space, in 1-D, 2-D and 3-D: the rank of the input decides.
+"""Pooling over windows, in 1-D, 2-D and 3-D: the rank of the input decides.
 
-The places of windows are those of `netwright.layers.windows`. Padding never enters a maximum, nor a mean unless asked:
+The places of windows are those of `netwright.layers.space.windows`. Padding never enters a maximum, nor a mean unless asked:
 a mean near the border is that of the values that are there. Where "same" is uneven (end = start + 1) torch's even
 padding still does it: with a stride above 1 by `start` and ``ceil_mode``, which lets the last window hang over the end
 by the place that is missing; with stride 1 by `end`, and the first place is cropped.
+
+Windows overlap where the stride is less than the size: ``MaxPool(3, 2)``.
 """
 
 from __future__ import annotations
@@ -18,11 +20,12 @@ from netwright.core.errors import InvalidParameter, problem
 from netwright.core.validation import Constraint, boolean, nothing, one_of
 from netwright.core.value import value
 from netwright.graph import Layer, Shape
-from netwright.layers.windows import (
+from netwright.layers.space.windows import (
     Pads,
     PerAxis,
     amounts,
     channels_and_space,
+    expect_exact,
     expect_room,
     padding_of,
     per_axis,
@@ -32,22 +35,12 @@ from netwright.layers.windows import (
 _MAX: dict[int, Any] = {1: torch.nn.MaxPool1d, 2: torch.nn.MaxPool2d, 3: torch.nn.MaxPool3d}
 _AVERAGE: dict[int, Any] = {1: torch.nn.AvgPool1d, 2: torch.nn.AvgPool2d, 3: torch.nn.AvgPool3d}
 _PADS: dict[int, Any] = {1: torch.nn.ConstantPad1d, 2: torch.nn.ConstantPad2d, 3: torch.nn.ConstantPad3d}
-_GLOBAL_MAX: dict[int, Any] = {
-    1: torch.nn.AdaptiveMaxPool1d,
-    2: torch.nn.AdaptiveMaxPool2d,
-    3: torch.nn.AdaptiveMaxPool3d,
-}
-_GLOBAL_AVERAGE: dict[int, Any] = {
-    1: torch.nn.AdaptiveAvgPool1d,
-    2: torch.nn.AdaptiveAvgPool2d,
-    3: torch.nn.AdaptiveAvgPool3d,
-}
-
 _WINDOW: Mapping[str, Constraint] = {
     "size": sizes,
     "stride": sizes | nothing,
     "padding": one_of("valid", "same") | amounts,
     "ceil": boolean,
+    "exact": boolean,
 }
 
 
@@ -62,6 +55,7 @@ class MaxPool(Layer):
     padding : places around the input that count as minus infinity. "valid": none. "same": ceil(I / S) windows.
         Or an integer, or one for each axis, at most half the size.
     ceil : whether a last window may hang over the end, when the stride does not divide.
+    exact : whether an input is refused on which the stride leaves places over; not together with `ceil`.
 
     Shapes
     ------
@@ -70,8 +64,8 @@ class MaxPool(Layer):
     Raises
     ------
     JoinError : an input that is not (channels, *space) of rank 2 to 4, options for another number of axes, a window
-        that does not fit.
-    InvalidParameter : options out of range, padding of more than half the size.
+        that does not fit, with `exact` places that are left over.
+    InvalidParameter : options out of range, padding of more than half the size, `exact` with `ceil`.
 
     Examples
     --------
@@ -89,11 +83,12 @@ class MaxPool(Layer):
     stride: PerAxis | None = None
     padding: str | PerAxis = "valid"
     ceil: bool = False
+    exact: bool = False
 
     constraints: ClassVar[Mapping[str, Constraint]] = _WINDOW
 
     def __post_init__(self) -> None:
-        _expect_half("MaxPool", self.size, self.padding)
+        _expect_options(self)
 
     def make(self, *shapes: Shape) -> torch.nn.Module:
         kernel, stride, pads = _windows(self, shapes)
@@ -115,6 +110,7 @@ class AvgPool(Layer):
     padding : "valid": none. "same": ceil(I / S) windows. Or an integer, or one for each axis, at most half the size.
     ceil : whether a last window may hang over the end, when the stride does not divide.
     count_padding : whether padding enters the mean, as zeros.
+    exact : whether an input is refused on which the stride leaves places over; not together with `ceil`.
 
     Shapes
     ------
@@ -123,8 +119,8 @@ class AvgPool(Layer):
     Raises
     ------
     JoinError : an input that is not (channels, *space) of rank 2 to 4, options for another number of axes, a window
-        that does not fit.
-    InvalidParameter : options out of range, padding of more than half the size.
+        that does not fit, with `exact` places that are left over.
+    InvalidParameter : options out of range, padding of more than half the size, `exact` with `ceil`.
 
     Examples
     --------
@@ -143,11 +139,12 @@ class AvgPool(Layer):
     padding: str | PerAxis = "valid"
     ceil: bool = False
     count_padding: bool = False
+    exact: bool = False
 
     constraints: ClassVar[Mapping[str, Constraint]] = {**_WINDOW, "count_padding": boolean}
 
     def __post_init__(self) -> None:
-        _expect_half("AvgPool", self.size, self.padding)
+        _expect_options(self)
 
     def make(self, *shapes: Shape) -> torch.nn.Module:
         kernel, stride, pads = _windows(self, shapes)
@@ -162,60 +159,94 @@ class AvgPool(Layer):
 
 
 @value("layer")
-class GlobalPool(Layer):
-    """One value for each channel, over all space axes: y_c = mean_i x_c[i], or the largest, or the sum.
+class L2Pool(Layer):
+    """The square root of the sum of squares of each window: y_c[i] = sqrt(sum_k x_c[i S + k - start]^2).
+
+    Padding enters as zeros, and so does not change the sum. Where a window holds zeros only, the gradient is 0 (any of
+    length at most 1 would be a subgradient).
 
     Parameters
     ----------
-    kind : "avg", "max" or "sum".
+    size : size F of the window, one integer >= 1 for all space axes or one for each.
+    stride : step S of the window; None is the size itself, so that windows do not overlap.
+    padding : zeros around the input. "valid": none. "same": ceil(I / S) windows. Or an integer, or one for each axis,
+        at most half the size.
+    ceil : whether a last window may hang over the end, when the stride does not divide.
+    exact : whether an input is refused on which the stride leaves places over; not together with `ceil`.
 
     Shapes
     ------
-    (channels, *space) -> (channels,)
+    (channels, *space) -> (channels, *places), places = floor((I + 2 padding - F) / S) + 1, rounded up with `ceil`
 
     Raises
     ------
-    JoinError : an input that is not (channels, *space) of rank 2 to 4.
-    InvalidParameter : an unknown kind.
+    JoinError : an input that is not (channels, *space) of rank 2 to 4, options for another number of axes, a window
+        that does not fit, with `exact` places that are left over.
+    InvalidParameter : options out of range, padding of more than half the size, `exact` with `ceil`.
 
     Examples
     --------
-    >>> from netwright.layers import GlobalPool, Input
-    >>> (Input(64, 7, 7) >> GlobalPool()).output_shape
-    (64,)
+    >>> import torch
+    >>> from netwright.layers import Input, L2Pool
+    >>> (Input(1, 4) >> L2Pool(2)).build()(torch.tensor([[[3.0, -4.0, 0.0, 0.0]]]))
+    tensor([[[5., 0.]]])
 
     References
     ----------
-    Lin, Chen, Yan, *Network in network*, 2014.
+    Le, Ngiam, Chen, Chia, Koh, Ng, *Tiled convolutional neural networks*, 2010.
     """
 
-    kind: str = "avg"
+    size: PerAxis
+    stride: PerAxis | None = None
+    padding: str | PerAxis = "valid"
+    ceil: bool = False
+    exact: bool = False
 
-    constraints: ClassVar[Mapping[str, Constraint]] = {"kind": one_of("avg", "max", "sum")}
+    constraints: ClassVar[Mapping[str, Constraint]] = _WINDOW
+
+    def __post_init__(self) -> None:
+        _expect_options(self)
 
     def make(self, *shapes: Shape) -> torch.nn.Module:
-        _, space = channels_and_space(self, shapes)
-        if self.kind == "sum":
-            return SpaceSum()
-        pools = _GLOBAL_AVERAGE if self.kind == "avg" else _GLOBAL_MAX
-        return torch.nn.Sequential(OrderedDict(pool=pools[len(space)](1), flatten=torch.nn.Flatten()))
+        kernel, stride, pads = _windows(self, shapes)
+        padding, crop = _even(pads, stride)
+        return _cropped(WindowNorm(kernel, stride, padding, self.ceil or self.padding == "same"), crop)
 
 
-class SpaceSum(torch.nn.Module):
-    """The sum over all axes behind the channels."""
+class WindowNorm(torch.nn.Module):
+    """The square root of the sum of squares of each window, with the gradient 0 where that is 0.
+
+    Parameters
+    ----------
+    kernel, stride, padding : one number for each space axis.
+    ceil : whether a last window may hang over the end.
+    """
+
+    def __init__(self, kernel: Shape, stride: Shape, padding: Shape, ceil: bool) -> None:
+        super().__init__()
+        self.line = len(kernel) == 1  # torch's pool of one axis cannot sum: a line is an image of one row
+        if self.line:
+            kernel, stride, padding = (1, *kernel), (1, *stride), (0, *padding)
+        pool = torch.nn.AvgPool3d if len(kernel) == 3 else torch.nn.AvgPool2d
+        self.sum = pool(kernel, stride, padding, ceil_mode=ceil, divisor_override=1)  # type: ignore[arg-type]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(batch, channels, *space) -> (batch, channels)"""
-        return x.flatten(2).sum(-1)
+        """(batch, channels, *space) -> (batch, channels, *places)"""
+        squares = (x.float() if x.dtype.itemsize < 4 else x).square()  # 256^2 is beyond float16
+        sums = self.sum(squares.unsqueeze(2)).squeeze(2) if self.line else self.sum(squares)
+        zero = (sums == 0).to(sums.dtype)  # the root's gradient is infinite there, at 1 it is not
+        return ((sums + zero).sqrt() - zero).to(x.dtype)
 
 
-def _windows(layer: MaxPool | AvgPool, shapes: tuple[Shape, ...]) -> tuple[Shape, Shape, Pads]:
+def _windows(layer: MaxPool | AvgPool | L2Pool, shapes: tuple[Shape, ...]) -> tuple[Shape, Shape, Pads]:
     """Window, stride and padding of a pool for each space axis."""
     channels_and_space(layer, shapes)
     kernel = per_axis(layer, "size", layer.size, shapes)
     stride = kernel if layer.stride is None else per_axis(layer, "stride", layer.stride, shapes)
     pads = padding_of(layer, layer.padding, shapes, kernel, stride)
     expect_room(layer, shapes, kernel, pads)
+    if layer.exact:
+        expect_exact(layer, shapes, kernel, stride, pads)
     return kernel, stride, pads
 
 
@@ -233,7 +264,12 @@ def _cropped(pool: torch.nn.Module, crop: Shape) -> torch.nn.Module:
     return torch.nn.Sequential(OrderedDict(pool=pool, crop=_PADS[len(crop)](amounts, 0.0)))
 
 
-def _expect_half(owner: str, size: PerAxis, padding: str | PerAxis) -> None:
+def _expect_options(layer: MaxPool | AvgPool | L2Pool) -> None:
+    """Refuse padding of more than half the size, and `exact` with `ceil`."""
+    owner, size, padding = type(layer).__name__, layer.size, layer.padding
+    if layer.exact and layer.ceil:
+        remedy = "A last window that hangs over the end leaves nothing over: give one of the two."
+        raise InvalidParameter(problem(f"{owner}(exact)", "False with ceil=True", "exact=True, ceil=True", remedy))
     if isinstance(padding, str):
         return
     windows = (size,) if isinstance(size, int) else size

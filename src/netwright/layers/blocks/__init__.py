@@ -1,0 +1,1 @@
+"""Layers that are made of layers, one a file; `netwright.layers` exports them."""

@@ -1,0 +1,1 @@
+"""Layers that slide windows over space axes, or pool and resample them."""

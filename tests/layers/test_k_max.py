@@ -1,0 +1,161 @@
+"""k-max pooling against sorting in Python."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netwright.core.errors import InvalidData, InvalidParameter, JoinError
+from netwright.layers import Input, KMaxPool
+from netwright.layers.k_max import kept
+
+
+def by_sorting(values: list[float], k: int) -> list[float]:
+    """The k largest in their order; sorted is stable, so that of equal ones the first come first."""
+    steps = sorted(range(len(values)), key=lambda t: -values[t])[:k]
+    return [values[t] for t in sorted(steps)]
+
+
+def with_lengths(layer: KMaxPool, x: torch.Tensor, lengths: list[Any]) -> torch.Tensor:
+    network = (Input(x.shape[1:]) | Input(1)) >> layer
+    return network.build()(x, torch.tensor(lengths).reshape(-1, 1))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    values=st.lists(st.integers(-3, 3).map(float), min_size=1, max_size=9),
+    k=st.integers(1, 9),
+    more=st.integers(-2, 2).map(float),
+)
+def test_the_largest_in_their_order(values: list[float], k: int, more: float) -> None:
+    k = min(k, len(values))
+    other = [more * value for value in reversed(values)]
+    x = torch.tensor([[values, other]]).transpose(1, 2)
+    y = (Input(len(values), 2) >> KMaxPool(k)).build()(x.double())
+    assert y[0].T.tolist() == [by_sorting(values, k), by_sorting(other, k)]
+
+
+def test_of_equal_values_the_earliest() -> None:
+    """It can be seen in the gradient, and in which neighbours are kept."""
+    x = torch.tensor([[2.0, 3.0, 2.0, 2.0]])[:, :, None].requires_grad_()
+    y = (Input(4, 1) >> KMaxPool(2)).build()(x)
+    assert y.flatten().tolist() == [2, 3]
+    y.sum().backward()
+    assert x.grad is not None
+    assert x.grad.flatten().tolist() == [1, 1, 0, 0]
+
+
+def test_of_many_equal_values_the_earliest() -> None:
+    x = torch.zeros(2, 500, 3, requires_grad=True)
+    (Input(500, 3) >> KMaxPool(100)).build()(x).sum().backward()
+    assert x.grad is not None
+    assert (x.grad[:, :100] == 1).all()
+    assert (x.grad[:, 100:] == 0).all()
+
+
+def test_no_number_is_among_the_largest() -> None:
+    x = torch.tensor([[1.0, torch.nan, 3.0]])[:, :, None]
+    assert (Input(3, 1) >> KMaxPool(2)).build()(x).isnan().flatten().tolist() == [True, False]
+
+
+@given(k=st.integers(1, 8), level=st.integers(1, 9), more=st.integers(0, 5), s=st.integers(1, 200))
+def test_the_dynamic_number(k: int, level: int, more: int, s: int) -> None:
+    levels = level + more
+    assert kept(k, more, s, levels) == max(k, math.ceil(more * s / levels - 1e-9))
+
+
+def test_levels_of_a_network() -> None:
+    network = Input(18, 2) >> KMaxPool(3, 1, 3, steps=18) >> KMaxPool(3, 2, 3, steps=18) >> KMaxPool(3, 3, 3, steps=18)
+    assert [node.shape for node in network.plan().nodes] == [(18, 2), (12, 2), (6, 2), (3, 2)]
+    assert (Input(18, 2) >> KMaxPool(3, 1, 3)).output_shape == (12, 2)  # the steps that come are those of the sentence
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    lengths=st.lists(st.integers(0, 7), min_size=1, max_size=4),
+    k=st.integers(1, 4),
+    level=st.sampled_from([None, 1, 2, 3]),
+    padding=st.sampled_from([0.0, 9.0, float("nan"), float("inf"), -float("inf")]),
+    seed=st.integers(0, 1000),
+)
+def test_valid_steps(lengths: list[int], k: int, level: int | None, padding: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = [rng.integers(-3, 3, size=(n, 2)).astype(float) for n in lengths]
+    x = torch.full((len(rows), 7, 2), padding, dtype=torch.float64)
+    for row, values in zip(x, rows, strict=True):
+        row[: len(values)] = torch.from_numpy(values)
+    x.requires_grad_()
+    layer = KMaxPool(k, level, level and 3, lengths=True)
+    y = with_lengths(layer, x, lengths)
+    count = k if level is None else kept(k, 3 - level, 7, 3)
+    assert y.shape == (len(rows), count, 2)
+    for got, values in zip(y.detach().numpy(), rows, strict=True):
+        own = k if level is None else kept(k, 3 - level, len(values), 3)
+        for feature in range(2):
+            wanted = by_sorting(values[:, feature].tolist(), own)
+            assert got[:, feature].tolist() == wanted + [0.0] * (count - len(wanted))
+    y.sum().backward()
+    assert x.grad is not None
+    assert all((grad[n:] == 0).all() and grad.isfinite().all() for grad, n in zip(x.grad, lengths, strict=True))
+
+
+def test_values_of_minus_infinity_are_values() -> None:
+    x = torch.tensor([[-torch.inf, 1.0, -torch.inf, 5.0]])[:, :, None]
+    assert with_lengths(KMaxPool(3, lengths=True), x, [3]).flatten().tolist() == [-torch.inf, 1.0, -torch.inf]
+
+
+def test_with_steps_the_number_is_that_of_all_sequences() -> None:
+    x = torch.arange(1.0, 10.0)[None, :, None]
+    layer = KMaxPool(1, 1, 3, lengths=True, steps=9)
+    assert with_lengths(layer, x, [4]).flatten().tolist() == [1, 2, 3, 4, 0, 0]
+    assert with_lengths(KMaxPool(1, 1, 3, lengths=True), x, [4]).flatten().tolist() == [2, 3, 4, 0, 0, 0]
+
+
+def test_a_bad_length_is_named() -> None:
+    text = r"KMaxPool\(2, lengths=True\), length: expected an integer from 0 to 4, got 5 in sample 1 of the batch"
+    with pytest.raises(InvalidData, match=text):
+        with_lengths(KMaxPool(2, lengths=True), torch.zeros(2, 4, 1), [0, 5])
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (
+            lambda: Input(3, 8) >> KMaxPool(5),
+            r"kmaxpool1: KMaxPool\(5\): expected at least 5 steps, as many as are kept, got shape \(3, 8\)\. "
+            r"Keep at most 3, or pad the sequences to 5 steps",
+        ),
+        (lambda: Input(5, 8) >> KMaxPool(2, 1, 2, steps=12), r"expected at least 6 steps, .*Keep at most 5"),
+        (lambda: (Input(3, 8) | Input(1)) >> KMaxPool(5, lengths=True), r"expected at least 5 steps"),
+        (lambda: Input(8) >> KMaxPool(1), r"KMaxPool\(1\): expected an input \(steps, features\), got shape \(8,\)"),
+        (lambda: Input(8, 2) >> KMaxPool(1, lengths=True), r"expected two inputs, a sequence"),
+    ],
+)
+def test_joins_that_cannot_work(make: Any, text: str) -> None:
+    with pytest.raises(JoinError, match=text):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: KMaxPool(0), r"KMaxPool\(k\): expected an integer >= 1, got 0"),
+        (lambda: KMaxPool(3, 1), r"KMaxPool\(level\): expected level and levels together, got level=1, levels=None"),
+        (lambda: KMaxPool(3, levels=2), r"KMaxPool\(level\): expected level and levels together, got level=None"),
+        (lambda: KMaxPool(3, 4, 3), r"KMaxPool\(level\): expected an integer in \[1, 3\], got level=4, levels=3"),
+        (
+            lambda: KMaxPool(3, steps=9),
+            r"KMaxPool\(steps\): expected level and levels to go with it, got steps=9 alone",
+        ),
+        (lambda: KMaxPool(3, 0, 3), r"KMaxPool\(level\): expected an integer >= 1 or None, got 0"),
+    ],
+)
+def test_refusals(make: Any, text: str) -> None:
+    with pytest.raises(InvalidParameter, match=text):
+        make()

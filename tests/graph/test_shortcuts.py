@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from netwright.graph.shortcuts import SHORTCUTS, Shortcuts, run
 
@@ -20,7 +22,10 @@ def meta(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
 
 X = meta(2, 4, 5, 6)
 NORM = [(X, meta(4), None, meta(4), meta(4), training, 0.1, 1e-5) for training in (False, True)]
-UNARY = [getattr(aten, n).default for n in ("relu", "tanh", "gelu", "elu", "leaky_relu", "softplus", "hardsigmoid")]
+UNARY = [
+    getattr(aten, n).default
+    for n in ("relu", "tanh", "gelu", "elu", "leaky_relu", "softplus", "hardsigmoid", "sigmoid", "silu")
+]
 CASES: list[tuple[Any, tuple[Any, ...]]] = [
     *((aten.native_batch_norm.default, args) for args in NORM),
     (aten.native_batch_norm.default, (meta(2, 4, dtype=torch.bfloat16), None, None, None, None, True, 0.1, 1e-5)),
@@ -32,6 +37,9 @@ CASES: list[tuple[Any, tuple[Any, ...]]] = [
     (aten.mean.dim, (X, [2, 3], True)),
     (aten.mean.dim, (X, [0])),
     (aten._log_softmax.default, (X, 1, False)),
+    (aten._softmax.default, (X, 1, False)),
+    (aten.convolution.default, (X, meta(4, 4, 3, 3), None, [1], [0], [1], False, [0], 1)),
+    (aten.max_pool2d_with_indices.default, (X, [2])),
     (aten.leaky_relu.default, (X, 0.1)),
     (aten.add.Tensor, (X, 2)),
     *((op, (X,)) for op in UNARY),
@@ -55,6 +63,50 @@ def facts(result: Any) -> list[Any]:
 @pytest.mark.parametrize(("op", "args"), CASES, ids=lambda item: str(item) if not isinstance(item, tuple) else "")
 def test_against_torch(op: Any, args: tuple[Any, ...]) -> None:
     assert facts(run(op, args, {})) == facts(op(*args))
+
+
+@settings(max_examples=150)
+@given(
+    *(st.integers(low, high) for low, high in ((5, 9), (1, 3), (1, 3), (0, 2), (1, 2), (1, 2), (0, 1))),
+    st.integers(1, 3),
+    st.booleans(),
+)
+def test_convolutions(
+    size: int,
+    kernel: int,
+    stride: int,
+    padding: int,
+    dilation: int,
+    groups: int,
+    extra: int,
+    rank: int,
+    transposed: bool,
+) -> None:
+    into, out = (4, 2) if transposed else (4 // groups, 6)
+    weight = meta(*((into, out) if transposed else (out, into)), *range(kernel, kernel + rank))
+    x = meta(2, 4, *range(size, size + rank))
+    more = min(extra, max(stride, dilation) - 1) if transposed else 0
+    args = (x, weight, None, [stride], [padding], [dilation] * rank, transposed, [more] * rank, groups)
+    try:
+        expected = facts(aten.convolution.default(*args))
+    except RuntimeError:
+        with pytest.raises(RuntimeError):
+            run(aten.convolution.default, args, {})
+        return
+    assert facts(run(aten.convolution.default, args, {})) == expected
+
+
+@settings(max_examples=150)
+@given(*(st.integers(low, high) for low, high in ((3, 9), (1, 4), (1, 4), (0, 2), (1, 2))), st.booleans())
+def test_pools(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil: bool) -> None:
+    args = (meta(2, 3, size, size + 3), [kernel, kernel + 1], [stride], [padding], [dilation], ceil)
+    try:
+        expected = facts(aten.max_pool2d_with_indices.default(*args))
+    except RuntimeError:
+        with pytest.raises(RuntimeError):
+            run(aten.max_pool2d_with_indices.default, args, {})
+        return
+    assert facts(run(aten.max_pool2d_with_indices.default, args, {})) == expected
 
 
 def test_every_shortcut_is_compared() -> None:
@@ -83,5 +135,6 @@ block = (Conv(8, 3, padding=1) >> BatchNorm() >> ReLU() | Identity()) >> Add() >
 net = Input(8, 9, 9) >> block >> MaxPool(2) >> (Conv(4, 1) | Conv(2, 1)) >> Concat() >> GlobalPool() >> Softmax(3)
 assert net.summary().parameters > 0
 assert "torch._dynamo" not in sys.modules
+assert "sympy" not in sys.modules
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=120)

@@ -124,6 +124,8 @@ def _module(part: Expression, path: str, plan: Plan, seed: int) -> torch.nn.Modu
         return _module(plan.blocks[path], path, plan, seed)
     assert isinstance(part, Layer)
     node = plan.node(path)
+    if torch.get_default_device().type == "meta":  # nothing is drawn there
+        return part.make(*plan.shapes_into(node))
     own = derive(seed, "weights", path)
     with torch.random.fork_rng(devices=[]), forked_random(own):  # a third party's module may draw from any generator
         torch.default_generator.manual_seed(own)

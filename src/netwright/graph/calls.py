@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,7 +63,7 @@ def observe_call(
     """
     seen: dict[str, Record] = {}
     observer, reads = Observer(), list[tuple[int, ...]]()
-    leaves = {name for name in watched if not any(_inside(other, name) for other in watched)}
+    leaves = set(watched) - _homes(watched)
 
     def before(name: str, args: Any) -> None:
         record = seen.setdefault(name, Record())
@@ -109,10 +109,12 @@ def _declared(part: torch.nn.Module, args: Any, observer: Observer) -> Window | 
 
 def _rows(watched: Watched, seen: dict[str, Record], steps: list[Step], samples: int) -> dict[str, Row]:
     rows, counted = {}, set[int]()
+    homes = _homes(watched)
     nested = _nested_macs(seen)
     for name, record in seen.items():
         part = watched[name]
-        inner = {id(p) for other, m in watched.items() if _inside(other, name) for p in m.parameters()}
+        others = [m for other, m in watched.items() if _inside(other, name)] if name in homes else []
+        inner = {id(p) for m in others for p in m.parameters()}
         owners: list[tuple[torch.nn.Module, list[torch.Tensor]]]
         owners = [(m, [p for p in m.parameters(False) if id(p) not in inner | counted]) for m in part.modules()]
         owners = [(m, own) for m, own in owners if own]
@@ -154,11 +156,17 @@ def _inside(path: str, name: str) -> bool:
     return path != name and (name == "" or path.startswith(f"{name}."))
 
 
+def _homes(names: Iterable[str]) -> set[str]:
+    """All paths that some name lies inside of."""
+    parts = [name.split(".") for name in names if name]
+    return {".".join(part[:depth]) for part in parts for depth in range(len(part))}
+
+
 def _nested_macs(seen: dict[str, Record]) -> dict[str, int]:
     """MACs of watched modules inside a watched module, so that each is counted in one row only."""
-    inside: dict[str, int] = {}
+    inside, homes = dict[str, int](), _homes(seen) & set(seen)
     for name, record in seen.items():
-        parents = [other for other in seen if _inside(name, other)]
+        parents = [home for home in homes if _inside(name, home)]
         if parents:
             nearest = max(parents, key=len)
             inside[nearest] = inside.get(nearest, 0) + record.macs

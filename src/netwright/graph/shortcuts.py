@@ -1,8 +1,8 @@
 """Shortcuts on the meta device: what common operations give, without torch's decompositions of them in Python.
 
 torch works out the result of many operations on meta tensors in Python: a millisecond for a batch normalisation, and
-the first of them loads its compiler, which takes longer than a network has layers. What they give is known. Each
-shortcut is compared with torch's own answer by a test; anything that is not the plain case goes to torch.
+the first of them loads sympy and a compiler, which takes longer than the summary of a deep network. What they give is
+known. Each shortcut is compared with torch's own answer by a test; anything that is not the plain case goes to torch.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _pointwise(x: Any, *others: Any) -> Any:
     tensors = [x, *(other for other in others if isinstance(other, torch.Tensor))]
     if not _plain(*tensors) or any(t.shape != x.shape for t in tensors):
         return None
-    return torch.empty_like(x)
+    return x.new_empty(x.shape)
 
 
 def _batch_norm(x: Any, *_: Any) -> Any:
@@ -63,7 +63,51 @@ def _batch_norm(x: Any, *_: Any) -> Any:
     if not _plain(x):
         return None
     stats = x.new_empty(x.shape[1], dtype=torch.float32 if x.dtype in _LOW else x.dtype)
-    return torch.empty_like(x), stats, torch.empty_like(stats)
+    return x.new_empty(x.shape), stats, stats.new_empty(x.shape[1])
+
+
+def _convolution(
+    x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, transposed: bool, extra: Any, groups: int
+) -> Any:
+    rank = weight.ndim - 2
+    if (
+        not _plain(x, weight)
+        or x.ndim != rank + 2
+        or x.shape[1] != weight.shape[0 if transposed else 1] * (1 if transposed else groups)
+    ):
+        return None
+    stride, padding, dilation, extra = (_axes(item, rank) for item in (stride, padding, dilation, extra))
+    spans = [d * (k - 1) + 1 for d, k in zip(dilation, weight.shape[2:], strict=True)]
+    axes = zip(x.shape[2:], spans, stride, padding, extra, strict=True)
+    if transposed:
+        places = [(i - 1) * s - 2 * p + e + more for i, e, s, p, more in axes]
+    else:
+        places = [(i + 2 * p - e) // s + 1 for i, e, s, p, _ in axes]
+    filters = weight.shape[1] * groups if transposed else weight.shape[0]
+    return x.new_empty(x.shape[0], filters, *places) if min(places) > 0 else None
+
+
+def _max_pool(x: Any, size: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, ceil: bool = False) -> Any:
+    if not _plain(x) or x.ndim != 4:
+        return None
+    size, padding, dilation = (_axes(item, 2) for item in (size, padding, dilation))
+    steps = _axes(stride, 2) if stride else size
+    places = []
+    for i, f, s, p, d in zip(x.shape[2:], size, steps, padding, dilation, strict=True):
+        room = i + 2 * p - d * (f - 1) - 1
+        if 2 * p > d * (f - 1) + 1:
+            return None
+        n = (room + (s - 1 if ceil else 0)) // s + 1
+        places.append(n - (ceil and (n - 1) * s >= i + p))  # no window begins behind the input
+    if min(places) < 1:
+        return None
+    made = x.new_empty(*x.shape[:2], *places)
+    return made, made.new_empty(made.shape, dtype=torch.long)
+
+
+def _axes(item: Any, rank: int) -> tuple[int, ...]:
+    items = (item,) if isinstance(item, int) else tuple(item)
+    return items * rank if len(items) == 1 else items
 
 
 def _addmm(bias: Any, a: Any, b: Any) -> Any:
@@ -98,7 +142,10 @@ SHORTCUTS: dict[Any, Callable[..., Any]] = {
     aten.addmm.default: _addmm,
     aten.cat.default: _cat,
     aten.mean.dim: _mean,
+    aten.convolution.default: _convolution,
+    aten.max_pool2d_with_indices.default: _max_pool,
     aten._log_softmax.default: _pointwise,
+    aten._softmax.default: _pointwise,
     **dict.fromkeys(
         (
             aten.relu.default,
@@ -108,6 +155,8 @@ SHORTCUTS: dict[Any, Callable[..., Any]] = {
             aten.leaky_relu.default,
             aten.softplus.default,
             aten.hardsigmoid.default,
+            aten.sigmoid.default,
+            aten.silu.default,
             aten.add.Tensor,
             aten.mul.Tensor,
             aten.div.Tensor,

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from netwright.core.errors import InvalidParameter, problem
+from netwright.core.seeds import forked_random
 from netwright.core.validation import check, integer, one_of
 from netwright.graph.building import build
 from netwright.graph.calls import Watched, hooks, observe_call
@@ -46,7 +47,7 @@ def summarize(expression: Expression, input_shape: Shape | None = None, explain:
     names = tuple(plan.nodes[i].path for i in plan.inputs)
 
     def make(device: str) -> tuple[torch.nn.Module, Watched]:
-        with torch.random.fork_rng(devices=[]), torch.device(device):
+        with torch.random.fork_rng(devices=[]), forked_random(0), torch.device(device):
             module = build(expression)
         return module, {n: part for n, part in module.named_modules(remove_duplicate=False) if n in labels}
 

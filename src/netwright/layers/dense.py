@@ -65,7 +65,10 @@ def start(module: Any, weight: Start, bias: Start) -> None:
 
 def fresh(kind: type[torch.nn.Module], *args: Any, **kwargs: Any) -> Any:
     """A torch module with weights still to be filled: torch's own initialisation is not run only to be overwritten."""
-    return torch.nn.utils.skip_init(kind, *args, device=torch.get_default_device(), **kwargs)
+    device = torch.get_default_device()
+    if device.type == "meta":  # nothing to fill there
+        return kind(*args, device=device, **kwargs)
+    return torch.nn.utils.skip_init(kind, *args, device=device, **kwargs)
 
 
 def fully_connected(layer: Layer, shapes: tuple[Shape, ...], units: int, weight: Start, bias: Start) -> torch.nn.Linear:

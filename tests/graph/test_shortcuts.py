@@ -22,10 +22,8 @@ def meta(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
 
 X = meta(2, 4, 5, 6)
 NORM = [(X, meta(4), None, meta(4), meta(4), training, 0.1, 1e-5) for training in (False, True)]
-UNARY = [
-    getattr(aten, n).default
-    for n in ("relu", "tanh", "gelu", "elu", "leaky_relu", "softplus", "hardsigmoid", "sigmoid", "silu")
-]
+NAMES = ("relu", "tanh", "gelu", "elu", "leaky_relu", "softplus", "hardsigmoid", "sigmoid", "silu")
+UNARY = [getattr(aten, name).default for name in NAMES]
 CASES: list[tuple[Any, tuple[Any, ...]]] = [
     *((aten.native_batch_norm.default, args) for args in NORM),
     (aten.native_batch_norm.default, (meta(2, 4, dtype=torch.bfloat16), None, None, None, None, True, 0.1, 1e-5)),
@@ -67,21 +65,12 @@ def test_against_torch(op: Any, args: tuple[Any, ...]) -> None:
 
 @settings(max_examples=150)
 @given(
-    *(st.integers(low, high) for low, high in ((5, 9), (1, 3), (1, 3), (0, 2), (1, 2), (1, 2), (0, 1))),
+    st.tuples(*(st.integers(low, high) for low, high in ((5, 9), (1, 3), (1, 3), (0, 2), (1, 2), (1, 2), (0, 1)))),
     st.integers(1, 3),
     st.booleans(),
 )
-def test_convolutions(
-    size: int,
-    kernel: int,
-    stride: int,
-    padding: int,
-    dilation: int,
-    groups: int,
-    extra: int,
-    rank: int,
-    transposed: bool,
-) -> None:
+def test_convolutions(numbers: tuple[int, ...], rank: int, transposed: bool) -> None:
+    size, kernel, stride, padding, dilation, groups, extra = numbers
     into, out = (4, 2) if transposed else (4 // groups, 6)
     weight = meta(*((into, out) if transposed else (out, into)), *range(kernel, kernel + rank))
     x = meta(2, 4, *range(size, size + rank))

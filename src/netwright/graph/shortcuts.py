@@ -95,7 +95,7 @@ def _max_pool(x: Any, size: Any, stride: Any = (), padding: Any = 0, dilation: A
     places = []
     for i, f, s, p, d in zip(x.shape[2:], size, steps, padding, dilation, strict=True):
         room = i + 2 * p - d * (f - 1) - 1
-        if 2 * p > d * (f - 1) + 1:
+        if 2 * p > f:
             return None
         n = (room + (s - 1 if ceil else 0)) // s + 1
         places.append(n - (ceil and (n - 1) * s >= i + p))  # no window begins behind the input

@@ -33,6 +33,8 @@ extensions = [
     "docstrings",
     "rooms",
     "executed",
+    "drawings",
+    "architectures",
     "mathml",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
@@ -55,7 +57,9 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_favicon = "_static/mark.svg"
 html_show_sourcelink = False
-html_sidebars = {"index": [], "installation": [], "results": [], "changelog": []}
+html_sidebars = dict.fromkeys(
+    ("index", "installation", "architectures", "results", "changelog"), []
+)
 html_theme_options = {
     "logo": {
         "image_light": "_static/mark.svg",

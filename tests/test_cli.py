@@ -173,7 +173,7 @@ def test_wrong_words(words: list[str], message: str, capsys: pytest.CaptureFixtu
     [
         (["Input(1, 28, 28) >> Conv(32, 3) >> ReLU() >> Flatten() >> Softmax(10)"], "216,650 parameters"),
         (["lenet5", "--input", "1,28,28"], "61,706 parameters"),
-        (["lenet5(classes=5)", "--input", "1x28x28"], "61,281 parameters"),
+        (["lenet5(num_classes=5)", "--input", "1x28x28"], "61,281 parameters"),
         (["ReLU(8) >> Softmax(3)", "--input", "4"], "67 parameters"),
     ],
 )

@@ -13,6 +13,7 @@ ORDER = (  # an example that is not named here stands at the end
     "plot_optimizers_compared.py",
     "plot_learning_rates.py",
     "plot_two_moons_regularization.py",
+    "plot_augmentation.py",
     "plot_callbacks_and_history.py",
     "plot_multi_input_output.py",
     "plot_initialization.py",

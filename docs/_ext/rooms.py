@@ -29,6 +29,7 @@ FIRST = (
     "optim",
     "train",
     "data",
+    "data.augment",
     "models",
     "plots",
     "report",
@@ -83,10 +84,11 @@ class Room:
 def rooms() -> list[Room]:
     """All rooms that have an ``__all__``, those for users first."""
     found = {}
-    for front in sorted(PACKAGE.glob("*/__init__.py")):
+    for front in sorted(PACKAGE.rglob("*/__init__.py")):
         groups = groups_of(front.read_text(encoding="utf-8"))
-        if groups:
-            found[front.parent.name] = Room(front.parent.name, groups)
+        name = ".".join(front.parent.relative_to(PACKAGE).parts)
+        if groups and name:
+            found[name] = Room(name, groups)
     order = [*FIRST, *(name for name in found if name not in FIRST)]
     return [found[name] for name in order if name in found]
 

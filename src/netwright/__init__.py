@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from netwright.losses import l1 as l1
     from netwright.losses import l2 as l2
     from netwright.losses import maxnorm as maxnorm
+    from netwright.models.pattern import pattern as pattern
 
 __version__ = "0.1.0.dev0"
 
@@ -61,6 +62,7 @@ _NAMES = {
     "load": "netwright.files",
     "maxnorm": "netwright.losses",
     "parallel": "netwright.graph",
+    "pattern": "netwright.models.pattern",
     "register": "netwright.core.registry",
     "repeat": "netwright.graph",
 }

@@ -7,7 +7,8 @@ does is in `netwright.commands`, a file each, which is loaded when it is called.
 exit status   meaning
 ============= ========================================================================
 0             done
-2             the input was wrong: one line on standard error says what to do
+2             the input was wrong: one line on standard error says what to do, and of a pattern
+              two more show the place
 130           Ctrl-C; what was trained by then has been written
 ============= ========================================================================
 """
@@ -36,10 +37,12 @@ FAMILIES = (
     "init",
     "models",
     "plots",
+    "augmentations",
     "data",
     "commands",
 )
 WRONG, INTERRUPTED = 2, 130
+_NETWORK = "such as 'ReLU(64) >> Softmax(3)', or a pattern, 'INPUT -> CONV -> RELU -> FC' (default: chosen by data)"
 _DATA = "digits, mnist, a table (.csv .tsv .parquet .txt), or a folder of images with one sub-folder a class"
 
 
@@ -86,8 +89,16 @@ def _guarded(options: argparse.Namespace) -> int:
     except (ValueError, OSError, ImportError) as error:
         if options.debug:
             raise
-        _say(f"error: {_one_line(error)}")
+        _say(f"error: {_with_place(error)}")
         return WRONG
+
+
+def _with_place(error: BaseException) -> str:
+    """The text of an error on one line, and as it is what the last two may show: a text with carets under a place."""
+    lines = str(error).splitlines()
+    if len(lines) < 3 or not lines[-1].strip() or lines[-1].strip(" ^"):
+        return _one_line(error)
+    return "\n".join([" ".join(" ".join(lines[:-2]).split()), *lines[-2:]])
 
 
 def _say(text: str) -> None:
@@ -227,12 +238,15 @@ def _train(parser: argparse.ArgumentParser) -> None:
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
     model = parser.add_argument_group("model, as code or as a name that `netwright list` shows")
-    model.add_argument("--network", metavar="EXPR", help="such as 'ReLU(64) >> Softmax(3)' (default: chosen by data)")
+    model.add_argument("--network", metavar="EXPR", help=_NETWORK)
     model.add_argument("--loss", metavar="EXPR", help="such as 'Huber()' (default: cross-entropy, or MSE)")
     model.add_argument(
         "--optimizer", metavar="EXPR", help="such as 'SGD(cosine(0.1), momentum=0.9)' (default: by data)"
     )
     model.add_argument("--regularizer", metavar="EXPR", help="such as 'l2(1e-4)' (default: by data)")
+    model.add_argument(
+        "--augment", metavar="EXPR", help="of training images, such as 'Rotate(10), Shift(2)' (default: none)"
+    )
 
 
 def _add_loop(parser: argparse.ArgumentParser) -> None:
@@ -275,7 +289,9 @@ def _predict(parser: argparse.ArgumentParser) -> None:
 
 
 def _summary(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("network", metavar="NETWORK|MODEL", help="a network as code, a named model, or a model file")
+    parser.add_argument(
+        "network", metavar="NETWORK|MODEL", help="a network as code or pattern, a named model, or a model file"
+    )
     parser.add_argument(
         "--input", metavar="SHAPE", type=_shape, help="of one sample, such as 1,28,28, if it has no Input"
     )
@@ -304,7 +320,8 @@ COMMANDS: dict[str, tuple[str, str, Fill, tuple[str, ...]]] = {
         _train,
         (
             "train digits --epochs 5",
-            "train mnist --out runs/mnist",
+            "train digits --network 'INPUT -> [CONV -> RELU -> POOL]*2 -> FC -> RELU -> FC'",
+            "train mnist --augment 'Rotate(10), Shift(2)' --epochs 20 --out runs/mnist",
             "train titanic.csv --target Survived",
             "train houses.csv --target price --network 'ReLU(64) >> Dropout(0.2) >> Linear(1)' --loss 'Huber()'",
             "train photos/ --image-size 64 --optimizer 'AdamW(cosine(0.002))' --regularizer 'l2(1e-4)'",
@@ -323,6 +340,7 @@ COMMANDS: dict[str, tuple[str, str, Fill, tuple[str, ...]]] = {
         (
             "summary 'Input(1, 28, 28) >> Conv(32, 3) >> ReLU() >> Flatten() >> Softmax(10)'",
             "summary lenet5 --input 1,28,28",
+            "summary 'INPUT -> [[CONV -> RELU]*2 -> POOL]*3 -> [FC -> RELU]*2 -> FC10' --input 3,32,32",
             "summary runs/digits-1/model.nw",
         ),
     ),

@@ -7,6 +7,7 @@ import dataclasses
 import importlib.util
 import inspect
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,10 @@ from netwright import layers
 from netwright.core import registry
 from netwright.core.errors import InvalidParameter
 from netwright.core.value import from_json, to_json
-from netwright.graph import Expression, Input, Layer, Shape, parallel, parse
+from netwright.graph import Expression, Input, Shape, parallel, parse
 from netwright.layers import ColumnEmbedding, Embedding
 
-Case = tuple[Layer, tuple[Shape, ...]]
+Case = tuple[Expression, tuple[Shape, ...]]
 
 
 HERE = Path(__file__).parent / "layers"
@@ -30,12 +31,14 @@ def gathered() -> dict[str, list[Case]]:
     """The examples of all families: a file of `tests/contract/layers` each."""
     found: dict[str, list[Case]] = {}
     for path in sorted(HERE.glob("*.py")):
-        spec = importlib.util.spec_from_file_location(f"layer_examples_{path.stem}", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        found |= module.EXAMPLES
+        name = f"tests.contract.layers.{path.stem}"  # the one that pytest uses: a file is not loaded twice
+        if name not in sys.modules:
+            spec = importlib.util.spec_from_file_location(name, path)
+            assert spec is not None
+            assert spec.loader is not None
+            sys.modules[name] = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(sys.modules[name])
+        found |= sys.modules[name].EXAMPLES
     return found
 
 
@@ -47,12 +50,12 @@ each = pytest.mark.parametrize(("layer", "shapes"), CASES)
 each_class = pytest.mark.parametrize("name", sorted(EXAMPLES))
 
 
-def closed(layer: Layer, shapes: tuple[Shape, ...]) -> Expression:
+def closed(layer: Expression, shapes: tuple[Shape, ...]) -> Expression:
     inputs = [Input(shape) for shape in shapes]
     return (inputs[0] if len(inputs) == 1 else parallel(*inputs)) >> layer
 
 
-def samples(layer: Layer, shapes: tuple[Shape, ...], count: int, seed: int = 0) -> tuple[torch.Tensor, ...]:
+def samples(layer: Expression, shapes: tuple[Shape, ...], count: int, seed: int = 0) -> tuple[torch.Tensor, ...]:
     """Generic inputs in float64; codes where the layer looks them up."""
     g = torch.Generator().manual_seed(seed)
     made = [torch.randn(count, *shape, generator=g, dtype=torch.float64) for shape in shapes]
@@ -61,11 +64,18 @@ def samples(layer: Layer, shapes: tuple[Shape, ...], count: int, seed: int = 0) 
     if isinstance(layer, ColumnEmbedding):
         for column, k in enumerate(layer.cardinalities, start=shapes[0][0] - len(layer.cardinalities)):
             made[0][:, column] = torch.randint(k, (count,), generator=g).double()
+    if has_lengths(layer):
+        made[1] = torch.randint(shapes[0][0] + 1, (count, 1), generator=g).double()
     return tuple(made)
 
 
-def looks_up(layer: Layer) -> bool:
+def looks_up(layer: Expression) -> bool:
     return isinstance(layer, (Embedding, ColumnEmbedding))
+
+
+def has_lengths(layer: Expression) -> bool:
+    """Whether the second input says how many steps of the first are valid."""
+    return getattr(layer, "lengths", False) is True
 
 
 def test_every_layer_has_an_example() -> None:
@@ -75,30 +85,31 @@ def test_every_layer_has_an_example() -> None:
 
 @each
 @pytest.mark.parametrize("count", [1, 3])
-def test_planned_shape_is_the_real_shape(layer: Layer, shapes: tuple[Shape, ...], count: int) -> None:
+def test_planned_shape_is_the_real_shape(layer: Expression, shapes: tuple[Shape, ...], count: int) -> None:
     network = closed(layer, shapes)
     output = network.build().double().eval()(*samples(layer, shapes, count))
     assert tuple(output.shape) == (count, *network.output_shape)
 
 
 @each
-def test_gradients(layer: Layer, shapes: tuple[Shape, ...]) -> None:
+def test_gradients(layer: Expression, shapes: tuple[Shape, ...]) -> None:
     module = closed(layer, shapes).build(seed=3).double().eval()
     inputs = samples(layer, shapes, 2, seed=1)
     names = [name for name, _ in module.named_parameters()]
     parameters = [p.detach().clone().requires_grad_() for p in module.parameters()]
-    fixed = inputs if looks_up(layer) else ()
-    moving = () if looks_up(layer) else tuple(x.requires_grad_() for x in inputs)
+    still = len(inputs) if looks_up(layer) else int(has_lengths(layer))  # the last inputs, which have no gradient
+    moving = tuple(x.requires_grad_() for x in inputs[: len(inputs) - still])
+    fixed = inputs[len(moving) :]
 
     def run(*tensors: torch.Tensor) -> torch.Tensor:
-        xs, ps = (*fixed, *tensors[: len(moving)]), tensors[len(moving) :]
+        xs, ps = (*tensors[: len(moving)], *fixed), tensors[len(moving) :]
         return torch.func.functional_call(module, dict(zip(names, ps, strict=True)), xs)
 
     assert torch.autograd.gradcheck(run, (*moving, *parameters))
 
 
 @each
-def test_state_goes_into_another_build(layer: Layer, shapes: tuple[Shape, ...]) -> None:
+def test_state_goes_into_another_build(layer: Expression, shapes: tuple[Shape, ...]) -> None:
     network, inputs = closed(layer, shapes), samples(layer, shapes, 3)
     one, two = (network.build(seed).double().eval() for seed in (0, 1))
     two.load_state_dict(one.state_dict())
@@ -107,7 +118,7 @@ def test_state_goes_into_another_build(layer: Layer, shapes: tuple[Shape, ...]) 
 
 @each
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_dtypes(layer: Layer, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
+def test_dtypes(layer: Expression, shapes: tuple[Shape, ...], dtype: torch.dtype) -> None:
     module = closed(layer, shapes).build().to(dtype).eval()
     output = module(*(x.to(dtype) for x in samples(layer, shapes, 3)))
     assert output.dtype == dtype
@@ -115,7 +126,7 @@ def test_dtypes(layer: Layer, shapes: tuple[Shape, ...], dtype: torch.dtype) -> 
 
 
 @each
-def test_weights_are_a_function_of_the_seed(layer: Layer, shapes: tuple[Shape, ...]) -> None:
+def test_weights_are_a_function_of_the_seed(layer: Expression, shapes: tuple[Shape, ...]) -> None:
     network, before = closed(layer, shapes), torch.get_rng_state()
     one, same, other = (network.build(seed).state_dict() for seed in (5, 5, 6))
     assert torch.equal(torch.get_rng_state(), before)
@@ -126,14 +137,14 @@ def test_weights_are_a_function_of_the_seed(layer: Layer, shapes: tuple[Shape, .
 
 
 @each
-def test_all_weights_are_filled(layer: Layer, shapes: tuple[Shape, ...]) -> None:
+def test_all_weights_are_filled(layer: Expression, shapes: tuple[Shape, ...]) -> None:
     for name, tensor in closed(layer, shapes).build().named_parameters():
         assert tensor.isfinite().all(), name
         assert tensor.abs().max() < 10, name
 
 
 @each
-def test_rows_of_a_batch_do_not_mix_in_eval_mode(layer: Layer, shapes: tuple[Shape, ...]) -> None:
+def test_rows_of_a_batch_do_not_mix_in_eval_mode(layer: Expression, shapes: tuple[Shape, ...]) -> None:
     module = closed(layer, shapes).build().double().eval()
     inputs, others = samples(layer, shapes, 3, seed=1), samples(layer, shapes, 3, seed=2)
     mixed = tuple(torch.cat([x[:1], y[1:]]) for x, y in zip(inputs, others, strict=True))
@@ -142,7 +153,7 @@ def test_rows_of_a_batch_do_not_mix_in_eval_mode(layer: Layer, shapes: tuple[Sha
 
 
 @each
-def test_inputs_are_not_written(layer: Layer, shapes: tuple[Shape, ...]) -> None:
+def test_inputs_are_not_written(layer: Expression, shapes: tuple[Shape, ...]) -> None:
     inputs = samples(layer, shapes, 3)
     kept = [x.clone() for x in inputs]
     with torch.random.fork_rng():
@@ -151,7 +162,7 @@ def test_inputs_are_not_written(layer: Layer, shapes: tuple[Shape, ...]) -> None
 
 
 @each
-def test_repr_is_code(layer: Layer, shapes: tuple[Shape, ...]) -> None:
+def test_repr_is_code(layer: Expression, shapes: tuple[Shape, ...]) -> None:
     scope = {**vars(layers), **{name: registry.look_up("user", name) for name in registry.names("user")}}
     network = closed(layer, shapes)
     assert eval(repr(layer), scope) == layer
@@ -160,7 +171,7 @@ def test_repr_is_code(layer: Layer, shapes: tuple[Shape, ...]) -> None:
 
 
 @each
-def test_json_and_back(layer: Layer, shapes: tuple[Shape, ...]) -> None:
+def test_json_and_back(layer: Expression, shapes: tuple[Shape, ...]) -> None:
     for thing in (layer, closed(layer, shapes)):
         back = from_json(json.loads(json.dumps(to_json(thing))))
         assert back == thing
@@ -168,7 +179,7 @@ def test_json_and_back(layer: Layer, shapes: tuple[Shape, ...]) -> None:
 
 
 @each
-def test_equality_and_hash(layer: Layer, shapes: tuple[Shape, ...]) -> None:
+def test_equality_and_hash(layer: Expression, shapes: tuple[Shape, ...]) -> None:
     twin = copy.deepcopy(layer)
     assert twin == layer
     assert hash(twin) == hash(layer)
@@ -178,7 +189,7 @@ def test_equality_and_hash(layer: Layer, shapes: tuple[Shape, ...]) -> None:
 
 
 @each
-def test_frozen(layer: Layer, shapes: tuple[Shape, ...]) -> None:
+def test_frozen(layer: Expression, shapes: tuple[Shape, ...]) -> None:
     for field in dataclasses.fields(layer):
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(layer, field.name, None)

@@ -120,7 +120,7 @@ def test_a_summary_does_not_load_the_compiler() -> None:
     code = """
 import sys
 from netwright.layers import *
-block = (Conv(8, 3, padding=1) >> BatchNorm() >> ReLU() | Identity()) >> Add() >> Dropout() >> Tanh()
+block = (Conv(8, 3, padding=1) >> BatchNorm() >> ReLU() | Identity()) >> Add() >> Tanh()
 net = Input(8, 9, 9) >> block >> MaxPool(2) >> (Conv(4, 1) | Conv(2, 1)) >> Concat() >> GlobalPool() >> Softmax(3)
 assert net.summary().parameters > 0
 assert "torch._dynamo" not in sys.modules

@@ -39,6 +39,7 @@ OPTIONAL = {
     "pyarrow",
     "PIL",
     "tensorboard",
+    "h5py",
     "narwhals",
     "pooch",
     "optuna",

@@ -123,7 +123,6 @@ def test_weights_need_units(kind: Any, option: dict[str, Any]) -> None:
         (lambda: Tanh(True), r"Tanh\(units\): expected an integer >= 1 or None, got True"),
         (lambda: Linear(3, weight="he"), r"Linear\(weight\): expected an initialisation rule or a number .*, got 'he'"),
         (lambda: Linear(3, bias="no"), r"Linear\(bias\): expected True or False or an initialisation rule or a number"),
-        (lambda: Maxout(None), r"Maxout\(units\): expected an integer >= 1, got None"),
     ],
 )
 def test_refusals(make: Any, text: str) -> None:

@@ -19,7 +19,7 @@ def test_lenet5_has_the_size_of_the_paper_with_full_connections():
 
 
 def test_a_number_of_classes_is_needed():
-    with pytest.raises(InvalidParameter, match=r"lenet5\(classes\): expected an integer >= 2, got 1"):
+    with pytest.raises(InvalidParameter, match=r"lenet5\(num_classes\): expected an integer >= 2, got 1"):
         lenet5(1)
 
 

@@ -15,9 +15,8 @@ EPOCHS = 20
 
 def run(options: Namespace) -> int:
     """Run the command: `train` with the settings above."""
-    unset = dict.fromkeys(
-        ("target", "test", "validation", "image_size", "loss", "optimizer", "regularizer", "batch_size", "patience")
-    )
+    data, model = ("target", "test", "validation", "image_size"), ("loss", "optimizer", "regularizer", "augment")
+    unset = dict.fromkeys((*data, *model, "batch_size", "patience"))
     settings = {
         **unset,
         "data": "digits",

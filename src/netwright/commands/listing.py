@@ -11,8 +11,9 @@ from netwright import data, layers, losses, optim, plots
 from netwright.commands.networks import named_models
 from netwright.commands.printing import bold
 from netwright.core.registry import look_up, names
+from netwright.data import augment
 
-KNOWN = (layers, losses, optim)  # loaded so that the registry has them
+KNOWN = (augment, layers, losses, optim)  # loaded so that the registry has them
 
 
 def run(options: Namespace) -> int:
@@ -68,6 +69,7 @@ FAMILIES: dict[str, Callable[[], dict[str, str]]] = {
     "init": _registered("init"),
     "models": lambda: {name: first_line(model) for name, model in sorted(named_models().items())},
     "plots": _public(plots),
+    "augmentations": _registered("augmentation"),
     "data": _public(data, "load_", "read_", "Table"),
     "commands": dict,
 }

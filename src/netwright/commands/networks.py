@@ -1,4 +1,5 @@
-"""NETWORK of the command line: code such as ``ReLU(8) >> Softmax(3)``, or the name of a model such as ``lenet5``."""
+"""NETWORK of the command line: code such as ``ReLU(8) >> Softmax(3)``, the name of a model such as ``lenet5``, or a
+layer pattern such as ``INPUT -> [CONV -> RELU -> POOL]*2 -> FC``: what has arrows is one."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from typing import Any
 from netwright import losses, models, optim
 from netwright.core.errors import InvalidParameter, did_you_mean, problem, shown
 from netwright.core.registry import names
-from netwright.graph import Expression, parse, parse_value
+from netwright.graph import Expression, Shape, parse, parse_value
+from netwright.models.pattern_text import read_pattern
 
 KNOWN = (losses, optim)  # loaded so that texts may name what they hold
 
@@ -25,17 +27,46 @@ def named_models() -> dict[str, Callable[..., Expression]]:
     }
 
 
-def read_network(text: str, classes: int | None = None) -> Expression:
+def is_pattern(text: str) -> bool:
+    """Whether a text is a layer pattern: it has an arrow, which no code has.
+
+    Examples
+    --------
+    >>> is_pattern("INPUT -> FC"), is_pattern("ReLU(8) >> Softmax(3)")
+    (True, False)
+    """
+    return "->" in text or "→" in text
+
+
+def check_network(text: str) -> None:
+    """Refuse a text that is no network whatever the data are, before they are read.
+
+    Raises
+    ------
+    InvalidParameter : as of `read_network`.
+    """
+    if is_pattern(text):
+        read_pattern(text)
+    else:
+        read_network(text)
+
+
+def read_network(
+    text: str, classes: int | None = None, input_shape: Shape | None = None, outputs: int | None = None
+) -> Expression:
     """The network of a text.
 
     Parameters
     ----------
-    text : code, a model's name, or a model with options: ``lenet5(filters=(20, 50))``.
-    classes : how many classes the data have; models that have an option `classes` get it unless the text does.
+    text : code, a model's name, a model with options, ``lenet5(filters=(20, 50))``, or a layer pattern.
+    classes : how many classes the data have; models that have an option `num_classes` get it unless the text does.
+    input_shape : of one sample, where it is known; it closes a pattern, and decides what of it fits.
+    outputs : how many values a regression predicts; the last FC of a pattern gets them.
 
     Raises
     ------
-    InvalidParameter : a name that is neither of a layer nor of a model, options that cannot be.
+    InvalidParameter : a name that is neither of a layer nor of a model, options that cannot be, a wrong pattern.
+    JoinError : a pattern whose layers do not fit the shape.
 
     Examples
     --------
@@ -44,6 +75,8 @@ def read_network(text: str, classes: int | None = None) -> Expression:
     >>> read_network("lenet5", classes=26).parts[-1]
     Softmax(26)
     """
+    if is_pattern(text):
+        return models.pattern(text, input_shape, classes, outputs=outputs)
     name, call = _call(text)
     known = named_models()
     if name in known:
@@ -91,12 +124,24 @@ def _call(text: str) -> tuple[str | None, ast.Call | None]:
 
 
 def _made(model: Callable[..., Expression], call: ast.Call | None, text: str, classes: int | None) -> Expression:
+    args = [_literal(item, text) for item in call.args] if call else []
+    options: dict[str, Any] = {str(k.arg): _literal(k.value, text) for k in call.keywords} if call else {}
     try:
-        args = [ast.literal_eval(item) for item in call.args] if call else []
-        options: dict[str, Any] = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords} if call else {}
-        if classes is not None and not args and "classes" in inspect.signature(model).parameters:
-            options.setdefault("classes", classes)
+        signature = inspect.signature(model)
+        said = signature.bind_partial(*args, **options).arguments
+        if classes is not None and "num_classes" in signature.parameters and "num_classes" not in said:
+            options["num_classes"] = classes
         return model(*args, **options)
     except (TypeError, SyntaxError) as error:
         takes = f"{model.__name__}{inspect.signature(model)}"
         raise InvalidParameter(problem(f"network {shown(text)}", takes, " ".join(str(error).split()))) from error
+
+
+def _literal(node: ast.expr, text: str) -> Any:
+    """A number, a text, a tuple... as it stands in a call."""
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError) as error:
+        remedy = 'Names stand in quotes: mlp(activation="Tanh").'
+        expected = "options that are numbers, texts, tuples, True, False or None"
+        raise InvalidParameter(problem(f"network {shown(text)}", expected, ast.unparse(node), remedy)) from error

@@ -6,7 +6,7 @@ import os
 from argparse import Namespace
 
 from netwright import layers, losses, optim
-from netwright.commands.networks import read_network
+from netwright.commands.networks import is_pattern, read_network
 from netwright.commands.printing import say, show
 from netwright.commands.run_folder import model_path
 from netwright.core import storage
@@ -25,7 +25,7 @@ def run(options: Namespace) -> int:
         network = _network_in(manifest, str(path))
         say("file", f"{path}: a {manifest['kind']}, written by netwright {manifest['versions'].get('netwright', '?')}")
     else:
-        network = read_network(options.network)
+        network = read_network(options.network, input_shape=options.input)
     network = _closed(network, options.input)
     say("network", repr(network))
     show(str(network.summary()))
@@ -33,8 +33,8 @@ def run(options: Namespace) -> int:
 
 
 def _is_file(text: str) -> bool:
-    """Whether a text names a file, there or not; code has brackets, and a text of code may be too long for a name."""
-    if "(" in text:
+    """Whether a text names a file, there or not; code and patterns are none, and may be too long for a name."""
+    if "(" in text or is_pattern(text):
         return os.path.exists(text)  # unlike Path.exists, also of names that no file can have
     separators = tuple(filter(None, (os.sep, os.altsep)))
     return text.endswith(".nw") or any(mark in text for mark in separators) or os.path.exists(text)

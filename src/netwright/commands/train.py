@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from netwright.commands import run_folder
-from netwright.commands.networks import read_network, read_value
+from netwright.commands.networks import check_network, read_network, read_value
 from netwright.commands.printing import say, score_table, show
 from netwright.commands.reading import Dataset, read
 from netwright.commands.recipes import TEST, VALIDATION, recipe_for
@@ -26,6 +26,7 @@ from netwright.core.errors import InvalidData, problem
 from netwright.core.seeds import derive
 from netwright.data import holdout
 from netwright.estimators import Classifier, Regressor
+from netwright.estimators.augmenting import augmentation_of
 from netwright.report import Evaluation, evaluate, write_report
 from netwright.report.evaluation import scores_of
 from netwright.report.stored import EVALUATION, MODEL, RUN, versions
@@ -103,8 +104,9 @@ def run(options: Namespace) -> int:
 def _wanted(options: Namespace) -> dict[str, Any]:
     """The values that the user's texts describe; a network's text is read again when the classes are known."""
     if options.network is not None:
-        read_network(options.network)
-    return {family: read_value(getattr(options, family), family, f"--{family}") for family in FAMILIES}
+        check_network(options.network)
+    values = {family: read_value(getattr(options, family), family, f"--{family}") for family in FAMILIES}
+    return {**values, "augment": augmentation_of(options.augment, "--augment")}
 
 
 def _prepare(data: Dataset, options: Namespace) -> tuple[dict[str, Part], str, str]:
@@ -182,10 +184,11 @@ def _estimator(
     recipe = recipe_for(data.name if data.source == data.name else "", data.kind)
     classes = len(np.unique(parts["training"].y)) if task == "classify" else None
     chosen = {
-        "network": recipe.network if options.network is None else read_network(options.network, classes),
+        "network": _network(options.network, recipe.network, parts["training"].X, classes),
         "loss": wanted["loss"],
         "optimizer": recipe.optimizer if wanted["optimizer"] is None else wanted["optimizer"],
         "regularizer": recipe.regularizer if wanted["regularizer"] is None else wanted["regularizer"],
+        "augment": wanted["augment"],
         "epochs": options.epochs or recipe.epochs,
         "batch_size": options.batch_size or recipe.batch_size,
         "patience": options.patience or recipe.patience,
@@ -198,13 +201,21 @@ def _estimator(
     return Classifier(**chosen) if task == "classify" else Regressor(**chosen)
 
 
+def _network(text: str | None, default: Any, X: Any, classes: int | None) -> Any:
+    """The network of the user's text, for classes or for one number; how many features a table has is seen later."""
+    if text is None:
+        return default
+    return read_network(text, classes, None if isinstance(X, dict) else X.shape[1:], 1 if classes is None else None)
+
+
 def describe(estimator: Any, run: Any) -> str:
-    """The loss, rule, penalty and batches of a run in one sentence."""
-    penalty = f", {estimator.regularizer}" if estimator.regularizer is not None else ""
+    """The loss, rule, penalty, augmentation and batches of a run in one sentence."""
+    extras = [item for item in (estimator.regularizer, estimator.augment) if item is not None]
+    more = "".join(f", {item!r}" for item in extras)
     epochs = counted(estimator.epochs, "epoch")
     if estimator.patience is not None:
         epochs = f"at most {epochs}, patience {estimator.patience}"
-    return f"{estimator.loss_function_!r}, {run.optimizer!r}{penalty}, batches of {estimator.batch_size}, {epochs}"
+    return f"{estimator.loss_function_!r}, {run.optimizer!r}{more}, batches of {estimator.batch_size}, {epochs}"
 
 
 def _write(

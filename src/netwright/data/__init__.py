@@ -1,6 +1,7 @@
 """Data: tables, images, arrays and data sets, as NumPy arrays.
 
 Nothing here imports torch; scikit-learn, Pillow and the packages of data frames are loaded when they are needed.
+`netwright.data.augment`, which works on torch tensors, is a room of its own.
 """
 
 # data sets

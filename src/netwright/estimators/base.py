@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from netwright.core.errors import InvalidData, InvalidParameter, problem
 from netwright.core.seeds import derive, to_seed
 from netwright.core.validation import Constraint, check_all
+from netwright.estimators.augmenting import augmentation_of, require_images
 from netwright.estimators.inputs import Inputs, count, take
 from netwright.estimators.networks import (
     build_module,
@@ -246,10 +247,9 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
         self._settings = {name: repr(getattr(self, name)) for name in (*_FIXED, *_CHANGEABLE)}
 
     def _load(self, run: Run, training: Part, held: Part | None) -> None:
-        """Give the run its rows."""
-        run.load(
-            self._batches(training, self.batch_size), None if held is None else self._batches(held, self.batch_size)
-        )
+        """Give the run its rows; only those for training are augmented."""
+        batches = self._batches(training, self.batch_size, augmentation_of(self.augment))
+        run.load(batches, None if held is None else self._batches(held, self.batch_size))
         normalised = any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in run.module.modules())
         smallest = min(stop - start for start, stop in run.batches.bounds)
         if normalised and smallest < 2:
@@ -262,11 +262,14 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
                 )
             )
 
-    def _batches(self, part: Part, size: int) -> Batches:
+    def _batches(self, part: Part, size: int, augment: Any = None) -> Batches:
         rows, y, weight = part
         target = self._target.encode(y)
         seed = derive(self.seed_, "training")
-        batches = to_batches(self._inputs.transform(rows), target, weight, self._precision, size, seed)
+        inputs = self._inputs.transform(rows)
+        if augment is not None:
+            require_images(augment, inputs)
+        batches = to_batches(inputs, target, weight, self._precision, size, seed, augment)
         targets = batches.target if isinstance(batches.target, tuple) else (batches.target,)
         for shape, each in zip(self._output_shapes, targets, strict=True):
             self.loss_function_.check_target(shape, each)

@@ -37,6 +37,8 @@ class Classifier(ClassifierMixin, NetworkEstimator):
     loss : a loss of `netwright.losses`; None for cross-entropy, or binary cross-entropy of sigmoids.
     optimizer : an update rule of `netwright.optim`; None for ``Adam(0.001)``.
     regularizer : ``nw.l1(a)``, ``nw.l2(b)``, ``nw.maxnorm(c)`` or a sum of them; None for none.
+    augment : how training images are changed at random, anew in every batch: an augmentation such as ``Rotate(10)`` of
+        `netwright.data.augment`, a tuple of them, or their text; None for not at all.
     epochs : passes over the training rows, >= 1.
     batch_size : rows in an update, >= 1; all rows at once, in their order, when there are no more than that.
     validation : share of the rows in (0, 1) to hold out (stratified), or (X, y), or None.
@@ -90,6 +92,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         loss: Any = None,
         optimizer: Any = None,
         regularizer: Any = None,
+        augment: Any = None,
         epochs: int = 100,
         batch_size: int = 64,
         validation: Any = None,
@@ -108,6 +111,7 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         self.loss = loss
         self.optimizer = optimizer
         self.regularizer = regularizer
+        self.augment = augment
         self.epochs = epochs
         self.batch_size = batch_size
         self.validation = validation

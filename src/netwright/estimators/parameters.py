@@ -18,6 +18,7 @@ from netwright.core.validation import (
     number,
     one_of,
     satisfies,
+    tuple_of,
 )
 from netwright.graph import parse_value
 
@@ -27,11 +28,13 @@ def _family(name: str, text: str) -> Constraint:
 
 
 _text = instance(str, text="its text")
+_augmentation = _family("augmentation", "an augmentation such as Rotate(10)")
 
 CONSTRAINTS: Mapping[str, Constraint] = {
     "loss": nothing | _text | _family("loss", "a loss of nw.losses"),
     "optimizer": nothing | _text | _family("optimizer", "an update rule of nw.optim"),
     "regularizer": nothing | _text | _family("regularizer", "a penalty such as nw.l2(1e-4)"),
+    "augment": nothing | _text | _augmentation | tuple_of(_augmentation, least=1),
     "epochs": integer(1),
     "batch_size": integer(1),
     "validation": nothing

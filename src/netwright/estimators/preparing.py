@@ -94,13 +94,14 @@ def to_batches(
     precision: Precision,
     size: int,
     seed: int = 0,
+    augment: Any = None,
 ) -> Batches:
     """Arrays as tensors on the device, weights scaled to mean 1."""
     tensors = tuple(to_tensor(array, precision) for array in inputs)
     several = isinstance(target, tuple)
     targets = tuple(to_tensor(t, precision) for t in target) if several else to_tensor(target, precision)
     weights = None if weight is None else to_tensor(weight / weight.mean(), precision)
-    return Batches(tensors, targets, weights, size, seed, precision.channels_last)
+    return Batches(tensors, targets, weights, size, seed, precision.channels_last, augment)
 
 
 def to_tensor(array: np.ndarray, precision: Precision) -> torch.Tensor:

@@ -1,12 +1,13 @@
 """Batches: data in memory as tensors, gathered by an order that is a function of (seed, epoch) alone.
 
-Because the order needs no state, a run can be taken up again at any epoch and any batch. A last batch of a single row
-is merged into the one before it, so that batch normalisation always has two rows.
+Because the order needs no state, a run can be taken up again at any epoch and any batch; and so it is with the random
+numbers of augmentation, a function of (seed, epoch, batch). A last batch of a single row is merged into the one before
+it, so that batch normalisation always has two rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import repeat
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 from netwright.core.seeds import derive
 
 Batch = tuple[tuple[torch.Tensor, ...], Any, torch.Tensor | None]
+Augment = Callable[[torch.Tensor, torch.Generator], torch.Tensor]
 ONCE = 16 * 2**20  # bytes up to which a whole epoch is gathered at once
 
 
@@ -66,6 +68,7 @@ class Batches:
     size : rows in a batch; n or more means full batches in the given order.
     seed : of the order.
     channels_last : hand image batches out in that memory format.
+    augment : ``(images, generator) -> images``, applied to the images of each batch of an epoch; None for none.
     """
 
     def __init__(
@@ -76,12 +79,13 @@ class Batches:
         size: int = 64,
         seed: int = 0,
         channels_last: bool = False,
+        augment: Augment | None = None,
     ) -> None:
         self.images = tuple(channels_last and x.ndim == 4 for x in inputs)
         self.inputs = tuple(
             x.permute(0, 2, 3, 1).contiguous() if image else x for x, image in zip(inputs, self.images, strict=True)
         )
-        self.target, self.weight, self.seed = target, weight, seed
+        self.target, self.weight, self.seed, self.augment = target, weight, seed, augment
         self.n = len(inputs[0])
         self.bounds = bounds(self.n, size)
 
@@ -90,6 +94,26 @@ class Batches:
 
     def __call__(self, epoch: int) -> Iterator[Batch]:
         """The batches of an epoch."""
+        batches = self._drawn(epoch)
+        return batches if self.augment is None else self._augmented(batches, self.augment, epoch)
+
+    def _augmented(self, batches: Iterator[Batch], augment: Augment, epoch: int) -> Iterator[Batch]:
+        """The batches with new images, input by input; what is no image stays as it is."""
+        generator = torch.Generator(self.inputs[0].device)
+        for number, (inputs, target, weight) in enumerate(batches):
+            generator.manual_seed(derive(self.seed, "augment", epoch, number))
+            made = (augment(x, generator) if x.ndim == 4 else x for x in inputs)
+            yield self._laid_out(tuple(made)), target, weight
+
+    def _laid_out(self, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        """Images in the memory format of the run."""
+        return tuple(
+            x.contiguous(memory_format=torch.channels_last) if image else x
+            for x, image in zip(inputs, self.images, strict=True)
+        )
+
+    def _drawn(self, epoch: int) -> Iterator[Batch]:
+        """The batches of an epoch as the order has them."""
         if len(self.bounds) == 1:
             yield self._shaped(self.inputs), self.target, self.weight
             return

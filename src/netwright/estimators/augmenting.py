@@ -1,0 +1,73 @@
+"""Augmentation in an estimator: what its option says as one value, and whether the data are images for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from netwright.core import registry
+from netwright.core.errors import InvalidParameter, did_you_mean, problem, shown
+from netwright.data.augment import Augmentation, Color, Compose
+from netwright.graph import parse_value
+
+SLACK = 1e-3  # share of the limits' distance by which values may lie outside, from rounding
+
+
+def augmentation_of(item: Any, where: str = "augment") -> Augmentation | None:
+    """One augmentation from a value, a tuple of values, or a text such as ``"Rotate(10), Shift(2)"``.
+
+    Parameters
+    ----------
+    item : what the user gave; None for none.
+    where : the name of the option, for the message.
+
+    Raises
+    ------
+    InvalidParameter : a text that describes something else.
+
+    Examples
+    --------
+    >>> augmentation_of("Rotate(10), Shift(2)")
+    Compose(Rotate(10), Shift(2))
+    """
+    if item is None:
+        return None
+    made = parse_value(item) if isinstance(item, str) else item
+    parts = made if isinstance(made, (tuple, list)) else (made,)
+    wrong = [part for part in parts if getattr(part, "family", None) != "augmentation"]
+    if wrong or not parts:
+        known = registry.names("augmentation")
+        got = wrong[0] if wrong else item
+        expected = "augmentations such as Rotate(10), Shift(2)"
+        raise InvalidParameter(problem(where, expected, shown(got), did_you_mean(type(got).__name__, known)))
+    return Compose(*parts) if len(parts) > 1 else parts[0]
+
+
+def require_images(augment: Augmentation, inputs: tuple[np.ndarray, ...]) -> None:
+    """Refuse data without images, and images whose values lie outside of the limits of a change of colour.
+
+    Parameters
+    ----------
+    augment : the augmentation.
+    inputs : the arrays of the network's inputs.
+
+    Raises
+    ------
+    InvalidParameter : the shape of the samples, or the values, are named.
+    """
+    images = [array for array in inputs if array.ndim == 4]
+    if not images:
+        shapes = [array.shape[1:] for array in inputs]
+        expected = "samples that are images, of shape (channels, height, width)"
+        remedy = "Rows of pixels become images by X.reshape(-1, channels, height, width); other data have augment=None."
+        raise InvalidParameter(problem("augment", expected, f"shape {', '.join(map(str, shapes))}", remedy))
+    for part in augment.parts if isinstance(augment, Compose) else (augment,):
+        if not isinstance(part, Color):
+            continue
+        low, high = part.limits
+        least, most = min(float(array.min()) for array in images), max(float(array.max()) for array in images)
+        if least < low - SLACK * (high - low) or most > high + SLACK * (high - low):
+            expected = f"images with values in [{low:g}, {high:g}] for {part!r}, which cuts others off"
+            remedy = f"Give it limits=({least:.4g}, {most:.4g}), or scale the images."
+            raise InvalidParameter(problem("augment", expected, f"values from {least:.4g} to {most:.4g}", remedy))

@@ -1,0 +1,13 @@
+"""Examples of layers/upsampling.py for the contract: constructions and the shapes that they take."""
+
+from netwright.layers import Upsample
+
+EXAMPLES = {
+    "Upsample": [
+        (Upsample(), ((2, 3, 4),)),
+        (Upsample(3, "linear"), ((2, 4),)),
+        (Upsample((2, 3), "bilinear", align_corners=True), ((2, 3, 2),)),
+        (Upsample(2, "bicubic"), ((1, 3, 4),)),
+        (Upsample((1, 2, 3), "trilinear"), ((1, 2, 3, 2),)),
+    ],
+}

@@ -57,9 +57,9 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_favicon = "_static/mark.svg"
 html_show_sourcelink = False
-html_sidebars = dict.fromkeys(
-    ("index", "installation", "architectures", "results", "changelog"), []
-)
+html_sidebars = {
+    page: [] for page in ("index", "installation", "architectures", "results", "changelog")
+}
 html_theme_options = {
     "logo": {
         "image_light": "_static/mark.svg",

@@ -31,7 +31,7 @@ def show(rows, width, labelled=0.27):
     fig.subplots_adjust(left=labelled, right=1, bottom=0, top=1, wspace=0.06, hspace=0.06)
     for line, (name, pictures) in zip(axes, rows.items(), strict=True):
         for ax, picture in zip(line, pictures, strict=True):
-            ax.imshow(picture[0], cmap="gray", vmin=0, vmax=1)
+            ax.imshow(picture[0].numpy(), cmap="gray", vmin=0, vmax=1)
             ax.set_axis_off()
         line[0].text(-0.15, 0.5, name, transform=line[0].transAxes, ha="right", va="center", family="monospace")
 

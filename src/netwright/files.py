@@ -48,7 +48,7 @@ def load(path: str | os.PathLike[str], expected_sha256: str | None = None) -> An
     kind, content, tensors = storage.read(path, expected_sha256)
     if kind not in KINDS:
         raise CorruptFile(problem(f"{os.fspath(path)}", "a kind of model", repr(kind), did_you_mean(kind, KINDS)))
-    importlib.import_module("netwright.layers")
+    importlib.import_module("netwright.models")  # what files may name: the layers, and what is on the card of a model
     reader = importlib.import_module(KINDS[kind])
     try:
         return reader.from_content(kind, content, tensors)

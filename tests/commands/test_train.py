@@ -29,7 +29,7 @@ def test_digits_from_training_to_prediction(capsys: pytest.CaptureFixture[str]) 
     assert "digits: 1,797 images of 1 x 8 x 8" in out.out
     assert "classification of 'class': images, 10 classes: 0 (178)" in out.out
     assert "1,294 for training, 144 for validation, 359 for test; drawn by seed 3" in out.out
-    assert "650 parameters, 640 MACs a sample" in out.out
+    assert "650 parameters, 640 MACs = 1,280 FLOPs a sample" in out.out
     assert "epoch 1/1  loss" in out.err
     assert "\x1b" not in out.out + out.err
     folder = Path("runs/digits-1")

@@ -38,6 +38,7 @@ CASES: list[tuple[str, dict[str, Any], str, dict[str, Any], Shape]] = [
     ("googlenet", {"aux": True}, "googlenet", {"aux": True}, (3, 96, 96)),
     ("inception_v3", {}, "inception_v3", {}, (3, 107, 99)),
     ("inception_v3", {"aux": True}, "inception_v3", {"aux": True}, (3, 299, 299)),
+    *((f"resnet{depth}", {}, f"resnet{depth}", {}, (3, 32, 32)) for depth in (20, 32, 44, 56, 110)),
     ("unet", {"paper": True, "dropout": 0.0}, "unet", {}, (1, 188, 204)),
     ("unet", {}, "unet_bn", {}, (3, 32, 48)),
 ]
@@ -150,36 +151,6 @@ def test_vgg_on_images_of_full_size(name: str) -> None:
     ours, theirs = pair(name, {}, name, {}, (3, 224, 224))
     x = torch.rand(1, 3, 224, 224)
     same(run(ours.train(), x), run(theirs.train(), x))
-
-
-def order_of_channels(stage: int) -> Tensor:
-    """Which of their channels each of ours is: they have half of option A's zeros before, we have all behind."""
-    order = torch.arange(16)
-    for width in (32, 64)[:stage]:
-        half = width // 4
-        order = torch.cat([order + half, torch.arange(half), torch.arange(width - half, width)])
-    return order
-
-
-@pytest.mark.parametrize("name", ["resnet20", "resnet32", "resnet44", "resnet56", "resnet110"])
-def test_resnets_for_small_images(name: str) -> None:
-    theirs = getattr(by_hand, name)(num_classes=5)
-    tensors, before = [], torch.arange(3)
-    for key, tensor in theirs.state_dict().items():
-        stage = int(key[5]) - 1 if key.startswith("layer") else 0 if key.startswith(("conv", "bn")) else 2
-        after = torch.arange(5) if key.startswith("fc") else order_of_channels(stage)
-        if tensor.ndim:
-            tensor = tensor[after]
-        if tensor.ndim > 1:
-            tensor, before = tensor[:, before], after
-        tensors.append(tensor.clone())
-    with torch.device("meta"):
-        ours = close(getattr(models, name)(num_classes=5), (3, 32, 32)).build()
-    give(ours, tensors)
-    scores(ours)
-    x = torch.rand(4, 3, 32, 32)
-    for mode in (True, False):
-        same(run(ours.train(mode), x), run(theirs.train(mode), x))
 
 
 def closed_and_built(make: Callable[..., Expression], shape: Shape, **options: Any) -> nn.Module:

@@ -1,8 +1,8 @@
-"""Drawings that explain a layer: made while the site is built, by the layer itself, where code on a page would be noise.
+"""Drawings that explain a layer, made while the site is built, where their code on a page would be noise.
 
-A page shows one by its place, ``/_executed/drawings/convolution-padding.svg``: that is what the function ``padding`` of
-``drawings/convolution.py`` draws. The numbers in it are what the layers give. A drawing with a text that lies on
-another one, or that is cut, stops the build.
+A page shows one by its place: ``/_executed/drawings/convolution-padding.svg`` is what the function ``padding`` of
+``drawings/convolution.py`` draws. The numbers in it are what the layers give. A text that lies on another one, or is
+cut, stops the build.
 """
 
 from __future__ import annotations
@@ -77,6 +77,8 @@ def setup(app: Any) -> dict[str, bool]:
     return {"parallel_read_safe": False}
 
 
-if __name__ == "__main__":  # python docs/_ext/drawings convolution-padding: one drawing, to look at
+if (
+    __name__ == "__main__"
+):  # python docs/_ext/drawings convolution-padding: one drawing, to look at
     for shown in sys.argv[1:]:
         print(draw(*shown.split("-"), Path("/tmp/drawings")))

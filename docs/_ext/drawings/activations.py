@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from drawings.paper import BLUE, GRAY, INK, LABEL, TITLE, VERMILLION
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from drawings.paper import BLUE, GRAY, INK, LABEL, TITLE, VERMILLION
 from netwright.layers import (
     ELU,
     GELU,
@@ -61,7 +61,9 @@ def _values(layer: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     module = (Input(1) >> layer).build(seed=0)
     if isinstance(layer, Maxout):
         with torch.no_grad():
-            for parameter, values in zip(module.parameters(), zip(*PIECES, strict=True), strict=True):
+            for parameter, values in zip(
+                module.parameters(), zip(*PIECES, strict=True), strict=True
+            ):
                 parameter.copy_(torch.tensor(values).reshape(parameter.shape))
     f = module(x[:, None])[:, 0]
     (slope,) = torch.autograd.grad(f.sum(), x)

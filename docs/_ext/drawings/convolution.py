@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
 from drawings.paper import (
     BLUE,
     GREEN,
@@ -31,9 +34,6 @@ from drawings.paper import (
     say,
     sheet,
 )
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
 from netwright.layers import Conv, Input, Linear, LocallyConnected
 
 EDGES = np.array([[-1, 0, 1]] * 3)
@@ -56,7 +56,10 @@ def sliding() -> Figure:
         end = (11.25 + corner[0], 3.7 + corner[1])
         line(ax, *zip(start, end, strict=True), ORANGE, linewidth=0.8, zorder=0.5)
     for corner in ((0, 0), (1, 0), (0, 1), (1, 1)):
-        start, end = (11.25 + 3 * corner[0], 3.7 + 3 * corner[1]), (there + corner[0], on + corner[1])
+        start, end = (
+            (11.25 + 3 * corner[0], 3.7 + 3 * corner[1]),
+            (there + corner[0], on + corner[1]),
+        )
         line(ax, *zip(start, end, strict=True), ORANGE, linewidth=0.8, zorder=0.5)
     frame(ax, left, top, 3, 3)
     frame(ax, 11.25, 3.7, 3, 3, line=1.4)
@@ -113,7 +116,9 @@ def steps() -> Figure:
         cells(ax, np.zeros((7, 7)), x, 1.3, PALE_BLUE, text=None)
         for start, colour in ((stride, SECOND), (0, FIRST)):
             for row, column in itertools.product(range(3), repeat=2):
-                cells(ax, 0, x + start + column * dilation, 1.3 + row * dilation, colour, text=None)
+                cells(
+                    ax, 0, x + start + column * dilation, 1.3 + row * dilation, colour, text=None
+                )
         frame(ax, x + stride, 1.3, reach, reach, GREEN)
         frame(ax, x, 1.3, reach, reach)
         fill = np.full((places, places), DONE, dtype=object)
@@ -150,7 +155,9 @@ def groups() -> Figure:
 def sharing() -> Figure:
     """Which weight each line of a dense, a locally connected and a convolutional layer has."""
     figure, ax = sheet(25, 8.8)
-    shades = [mix(c, s) for c in (BLUE, GREEN, VERMILLION, PURPLE, ORANGE) for s in (1.0, 0.72, 0.45)]
+    shades = [
+        mix(c, s) for c in (BLUE, GREEN, VERMILLION, PURPLE, ORANGE) for s in (1.0, 0.72, 0.45)
+    ]
     forms = (
         (Input(7) >> Linear(5), lambda i, k: LINE),
         (Input(1, 7) >> LocallyConnected(1, 3), lambda i, k: shades[3 * i + k]),

@@ -5,6 +5,10 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
 from drawings.paper import (
     BLUE,
     GREEN,
@@ -24,12 +28,10 @@ from drawings.paper import (
     mix,
     sheet,
 )
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
 
 DONE = mix(BLUE, 0.45)
 FOUR = np.array([mix(c, 0.55) for c in (BLUE, ORANGE, GREEN, VERMILLION)], dtype=object)
+SIXTEEN = FOUR.reshape(2, 2).repeat(2, axis=0).repeat(2, axis=1)
 
 
 def _card() -> tuple[Figure, Axes]:
@@ -64,14 +66,14 @@ def upsampling() -> Figure:
     figure, ax = _card()
     cells(ax, np.zeros((2, 2)), 1.2, 1.8, FOUR, 1.2, text=None)
     arrow(ax, (4.2, 3), (5.6, 3))
-    cells(ax, np.zeros((4, 4)), 6.2, 0.6, FOUR.reshape(2, 2).repeat(2, 0).repeat(2, 1), 1.2, text=None)
+    cells(ax, np.zeros((4, 4)), 6.2, 0.6, SIXTEEN, 1.2, text=None)
     return figure
 
 
 def pooling() -> Figure:
     """Sixteen places become four."""
     figure, ax = _card()
-    cells(ax, np.zeros((4, 4)), 1.0, 0.6, FOUR.reshape(2, 2).repeat(2, 0).repeat(2, 1), 1.2, text=None)
+    cells(ax, np.zeros((4, 4)), 1.0, 0.6, SIXTEEN, 1.2, text=None)
     arrow(ax, (6.3, 3), (7.7, 3))
     cells(ax, np.zeros((2, 2)), 8.3, 1.8, FOUR, 1.2, text=None)
     return figure
@@ -81,11 +83,12 @@ def normalization() -> Figure:
     """Bells of any place and width become one."""
     figure, ax = _card()
     x = np.linspace(-2.2, 2.2, 120)
-    for y, centre, width, colour in ((2.2, 2.2, 0.45, BLUE), (3.9, 3.4, 0.9, ORANGE), (5.6, 2.0, 0.65, GREEN)):
-        for middle, spread in ((centre, width), (9.2, 0.6)):
-            bell = y - 1.35 * np.exp(-((middle + x - middle) ** 2) / (2 * spread**2)) * min(1.0, 0.6 / spread)
-            inside = np.abs(x) < 2.6 * spread
-            ax.fill_between(middle + x[inside], y, bell[inside], color=mix(colour, 0.6), linewidth=0)
+    bells = ((2.2, 2.6, 0.45, BLUE), (3.9, 3.4, 0.9, ORANGE), (5.6, 2.4, 0.65, GREEN))
+    for y, before, width, colour in bells:
+        for middle, spread in ((before, width), (9.2, 0.6)):
+            inside = x[np.abs(x) < 2.6 * spread]
+            height = 1.35 * min(1.0, 0.6 / spread) * np.exp(-(inside**2) / (2 * spread**2))
+            ax.fill_between(middle + inside, y, y - height, color=mix(colour, 0.6), linewidth=0)
     arrow(ax, (5.7, 3.2), (6.9, 3.2))
     return figure
 
@@ -114,7 +117,11 @@ def merging() -> Figure:
 
 def _box(ax: Axes, x: float, y: float, width: float, colour: str, edge: str) -> None:
     style = "round,pad=0,rounding_size=0.2"
-    ax.add_patch(FancyBboxPatch((x, y), width, 1.1, style, facecolor=colour, edgecolor=edge, linewidth=1.2, zorder=3))
+    ax.add_patch(
+        FancyBboxPatch(
+            (x, y), width, 1.1, style, facecolor=colour, edgecolor=edge, linewidth=1.2, zorder=3
+        )
+    )
 
 
 def blocks() -> Figure:
@@ -146,9 +153,48 @@ def receptive() -> Figure:
     for y, count, colour in ((0.4, 1, BLUE), (2.5, 3, ORANGE), (4.6, 5, PURPLE)):
         for i in range(-4, 5):
             chosen = abs(i) <= count // 2
-            cells(ax, 0, 5.5 + 1.05 * i, y, mix(colour, 0.6) if chosen else PALE_GRAY, text=None, edge=WHITE)
+            cells(
+                ax,
+                0,
+                5.5 + 1.05 * i,
+                y,
+                mix(colour, 0.6) if chosen else PALE_GRAY,
+                text=None,
+                edge=WHITE,
+            )
     for y, count, colour in ((0.4, 1, BLUE), (2.5, 3, ORANGE)):
         for i, k in itertools.product(range(-(count // 2), count // 2 + 1), (-1, 0, 1)):
             xs = (6 + 1.05 * i, 6 + 1.05 * (i + k))
             line(ax, xs, (y + 1, y + 2.1), colour, linewidth=1.0, zorder=0.5)
+    return figure
+
+
+def architectures() -> Figure:
+    """Discs of several sizes, the larger the more costly."""
+    figure, ax = _card()
+    line(ax, (1.2, 1.2, 10.8), (0.5, 5.4, 5.4), GRID)
+    discs = (
+        (2.4, 4.4, 60, ORANGE),
+        (4.2, 2.9, 160, GREEN),
+        (6.3, 1.8, 320, VERMILLION),
+        (9.0, 2.6, 900, BLUE),
+    )
+    for x, y, area, colour in discs:
+        ax.scatter(x, y, s=area, color=mix(colour, 0.7), edgecolor="none", zorder=3)
+    return figure
+
+
+def own() -> Figure:
+    """Bells round centres that are learned."""
+    figure, ax = _card()
+    line(ax, (1.0, 11.0), (5.2, 5.2), GRID)
+    x = np.linspace(1.0, 11.0, 300)
+    for centre, width, colour in ((3.4, 0.8, BLUE), (6.0, 1.1, ORANGE), (8.8, 0.7, GREEN)):
+        line(
+            ax,
+            x,
+            5.2 - 4.2 * np.exp(-((x - centre) ** 2) / (2 * width**2)),
+            colour,
+            linewidth=2.2,
+        )
     return figure

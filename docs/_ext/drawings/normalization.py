@@ -7,12 +7,25 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from drawings.paper import BLUE, GRAY, GRID, INK, LABEL, LINE, VERMILLION, WHITE, code, mix, say, sheet
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
 import netwright as nw
+from drawings.paper import (
+    BLUE,
+    GRAY,
+    GRID,
+    INK,
+    LABEL,
+    LINE,
+    VERMILLION,
+    WHITE,
+    code,
+    mix,
+    say,
+    sheet,
+)
 from netwright.layers import BatchNorm, Conv, GroupNorm, Input, LayerNorm
 
 CHANNELS, PLACES, SAMPLES = 6, 5, 4
@@ -52,11 +65,21 @@ def _block(ax: Axes, x: float, y: float, chosen: Chosen) -> None:
     for n in range(SAMPLES):
         for c in range(CHANNELS):
             left, low = x + c + n * dx, y + n * dy
-            corners = [(left, low), (left + 1, low), (left + 1 + dx, low + dy), (left + dx, low + dy)]
+            corners = [
+                (left, low),
+                (left + 1, low),
+                (left + 1 + dx, low + dy),
+                (left + dx, low + dy),
+            ]
             _face(ax, corners, chosen(c, 0, n), "top")
         for p in range(PLACES):
             right, low = x + CHANNELS + n * dx, y + p + n * dy
-            corners = [(right, low), (right + dx, low + dy), (right + dx, low + dy + 1), (right, low + 1)]
+            corners = [
+                (right, low),
+                (right + dx, low + dy),
+                (right + dx, low + dy + 1),
+                (right, low + 1),
+            ]
             _face(ax, corners, chosen(CHANNELS - 1, p, n), "side")
 
 
@@ -64,7 +87,11 @@ def _face(ax: Axes, corners: list[tuple[float, float]], chosen: bool, side: str)
     shade = SHADES[side]
     colour = mix(BLUE, 0.85 * shade) if chosen else mix("#e4e9ed", 1.0 if side == "side" else 0.5)
     edge = WHITE if chosen else GRID
-    ax.add_patch(Polygon(corners, facecolor=colour, edgecolor=edge, linewidth=0.8, zorder=3 if chosen else 2))
+    ax.add_patch(
+        Polygon(
+            corners, facecolor=colour, edgecolor=edge, linewidth=0.8, zorder=3 if chosen else 2
+        )
+    )
 
 
 def _axes(ax: Axes, x: float, y: float) -> None:
@@ -91,7 +118,9 @@ def effect() -> Figure:
         with torch.no_grad():
             shown[repr(layer)] = module(before).numpy()
     figure = Figure(figsize=(8.0, 3.9), layout="constrained")
-    for ax, (title, values) in zip(figure.subplots(1, 4, sharey=True), shown.items(), strict=True):
+    for ax, (title, values) in zip(
+        figure.subplots(1, 4, sharey=True), shown.items(), strict=True
+    ):
         _ridges(ax, values, VERMILLION if title == "before" else BLUE)
         ax.set_title(title, fontsize=LABEL, fontfamily="DejaVu Sans Mono")
     figure.axes[0].set_yticks(range(8), [f"channel {c + 1}" for c in range(8)], fontsize=8)
@@ -104,7 +133,9 @@ def _ridges(ax: Axes, values: np.ndarray, colour: str) -> None:
     middles = (edges[1:] + edges[:-1]) / 2
     bell = np.exp(-0.5 * (np.arange(-4, 5) / 1.6) ** 2)
     for c in range(values.shape[1]):
-        heights = np.convolve(np.histogram(values[:, c], edges, density=True)[0], bell / bell.sum(), "same")
+        heights = np.convolve(
+            np.histogram(values[:, c], edges, density=True)[0], bell / bell.sum(), "same"
+        )
         top = c - heights
         ax.fill_between(middles, c, top, color=mix(colour, 0.45), linewidth=0, zorder=2 + c)
         ax.plot(middles, top, color=colour, linewidth=0.9, zorder=2 + c)

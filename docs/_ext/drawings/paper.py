@@ -13,13 +13,15 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 import netwright as nw
-from netwright.plots.canvas import BLUE, GRAY, GREEN, ORANGE, VERMILLION
-
-__all__ = ["BLUE", "GRAY", "GREEN", "ORANGE", "VERMILLION"]
+from netwright.plots.canvas import BLUE as BLUE
+from netwright.plots.canvas import GRAY as GRAY
+from netwright.plots.canvas import GREEN as GREEN
+from netwright.plots.canvas import ORANGE as ORANGE
+from netwright.plots.canvas import VERMILLION as VERMILLION
 
 INK, LINE, GRID, WHITE = "#1a1a1a", "#767676", "#ccd3d9", "#ffffff"
 PURPLE, SKY = "#CC79A7", "#56B4E9"  # the rest of Okabe and Ito's palette
-PALE_BLUE, PALE_ORANGE, PALE_GRAY = "#d3e8f5", "#fbe3b8", "#efefef"
+PALE_BLUE, PALE_GRAY = "#d3e8f5", "#efefef"
 UNIT = 0.32  # inches of a cell
 NUMBER, LABEL, TITLE = 8.0, 9.0, 10.0  # points
 
@@ -63,7 +65,7 @@ def cells(
     edge: str = WHITE,
     fontsize: float = NUMBER,
 ) -> None:
-    """A grid of numbers, its corner at (x, y); `fill` is a colour, colours of its shape, or a function of the number."""
+    """A grid of numbers, its corner at (x, y); `fill` is a colour, an array of them, or a function of the number."""
     grid = np.atleast_2d(np.asarray(values))
     for (row, column), number in np.ndenumerate(grid):
         colour = fill(number) if callable(fill) else fill
@@ -71,8 +73,8 @@ def cells(
             colour = fill.reshape(grid.shape)[row, column]
         at = (x + column * size, y + row * size)
         ax.add_patch(Rectangle(at, size, size, facecolor=colour, edgecolor=edge, linewidth=0.8))
-        if text is not None and number is not None:
-            said = number if isinstance(number, str) else format(number, text).replace("-", "\u2212")
+        if text is not None:
+            said = format(number, text).replace("-", "\u2212")
             say(ax, at[0] + size / 2, at[1] + size / 2, said, fontsize=fontsize)
 
 
@@ -98,7 +100,13 @@ def frame(
 
 def say(ax: Axes, x: float, y: float, text: str, **options: Any) -> None:
     """A text, in the middle of its place unless told otherwise."""
-    style = {"ha": "center", "va": "center", "fontsize": LABEL, "color": INK, "zorder": 6} | options
+    style = {
+        "ha": "center",
+        "va": "center",
+        "fontsize": LABEL,
+        "color": INK,
+        "zorder": 6,
+    } | options
     ax.text(x, y, text, **style)
 
 
@@ -130,18 +138,11 @@ def arrow(
     )  # fmt: skip
 
 
-def line(ax: Axes, xs: Sequence[float], ys: Sequence[float], colour: str = LINE, **options: Any) -> None:
+def line(
+    ax: Axes, xs: Sequence[float], ys: Sequence[float], colour: str = LINE, **options: Any
+) -> None:
     """A line through points."""
     ax.plot(xs, ys, color=colour, **({"linewidth": 1.2, "solid_capstyle": "round"} | options))
-
-
-def picture(
-    ax: Axes, image: np.ndarray, x: float, y: float, width: float, height: float, **options: Any
-) -> None:
-    """An image in place; white is the largest value."""
-    style = {"cmap": "gray", "interpolation": "nearest", "zorder": 2} | options
-    ax.imshow(image, extent=(x, x + width, y + height, y), **style)
-    ax.set_aspect("auto")
 
 
 def digit(number: int = 0) -> np.ndarray:
@@ -150,15 +151,17 @@ def digit(number: int = 0) -> np.ndarray:
     return np.round(X[number, 0] * 16)
 
 
-def apply(layer: Any, x: Any, weight: Any = None, shape: tuple[int, ...] | None = None) -> np.ndarray:
+def apply(layer: Any, x: Any, weight: Any = None) -> np.ndarray:
     """What a layer gives for one sample, as numbers; `weight` takes the place of its weights, its biases are 0."""
     x = np.asarray(x, dtype=np.float32)
-    module = (nw.Input(*(shape or x.shape)) >> layer).build(seed=0).eval()
+    module = (nw.Input(*x.shape) >> layer).build(seed=0).eval()
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             if weight is not None:
                 value = torch.as_tensor(np.asarray(weight, dtype=np.float32))
-                parameter.copy_(value.reshape(parameter.shape) if name.endswith("weight") else 0.0)
+                parameter.copy_(
+                    value.reshape(parameter.shape) if name.endswith("weight") else 0.0
+                )
         return module(torch.from_numpy(x[None]))[0].numpy()
 
 

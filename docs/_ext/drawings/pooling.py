@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
 from drawings.paper import (
     BLUE,
     GREEN,
@@ -24,10 +28,6 @@ from drawings.paper import (
     say,
     sheet,
 )
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-
 from netwright.layers import AdaptivePool, AvgPool, Input, KMaxPool, L2Pool, MaxPool
 
 COLOURS = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE)
@@ -45,7 +45,9 @@ def windows() -> Figure:
             frame(ax, 0.3 + column, 1.2 + row, 2, 2, LINE, 1.0, zorder=3)
     row, column = 1, 1
     frame(ax, 0.3 + 2 * column, 1.2 + 2 * row, 2, 2)
-    for i, (layer, text) in enumerate(((MaxPool(2), ".0f"), (AvgPool(2), ".3g"), (L2Pool(2), ".1f"))):
+    for i, (layer, text) in enumerate(
+        ((MaxPool(2), ".0f"), (AvgPool(2), ".3g"), (L2Pool(2), ".1f"))
+    ):
         x, result = 10.2 + 5.6 * i, apply(layer, image[None])[0]
         code(ax, x + 2, 2.6, repr(layer))
         high = 32 if isinstance(layer, L2Pool) else 16
@@ -91,7 +93,9 @@ def _spans(layer: object, count: int) -> list[tuple[int, int]]:
 
 
 def _bracket(ax: Axes, first: float, last: float, y: float, colour: str) -> None:
-    bar = Rectangle((first + 0.08, y), last - first - 0.16, 0.22, facecolor=colour, edgecolor="none")
+    bar = Rectangle(
+        (first + 0.08, y), last - first - 0.16, 0.22, facecolor=colour, edgecolor="none"
+    )
     ax.add_patch(bar)
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
-from architectures import PHOTOGRAPHS, figures
-from drawings.paper import BLUE, GREEN, INK, LABEL, ORANGE, PURPLE, VERMILLION
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from drawings.paper import BLUE, GREEN, INK, LABEL, ORANGE, PURPLE, VERMILLION
+from literature import PHOTOGRAPHS, figures
 from netwright.plots.canvas import tidy
 
 COLOURS = {
-    **{"alexnet": PURPLE, "vgg": BLUE, "resnet": VERMILLION, "squeezenet": ORANGE},
-    **dict.fromkeys(("inception", "googlenet"), GREEN),
+    "alexnet": PURPLE,
+    "vgg": BLUE,
+    "resnet": VERMILLION,
+    "inception": GREEN,
+    "googlenet": GREEN,
+    "squeezenet": ORANGE,
 }
 PLACES = {  # of labels, in points from the centre of a disc, and how they are aligned
     "alexnet": (19, -10, "left"),

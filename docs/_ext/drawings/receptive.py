@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
+from matplotlib.figure import Figure
+
 from drawings.paper import (
     BLUE,
     GREEN,
@@ -24,8 +25,6 @@ from drawings.paper import (
     say,
     sheet,
 )
-from matplotlib.figure import Figure
-
 from netwright.layers import Conv, Input, MaxPool, Upsample
 
 LENGTH = 16
@@ -93,7 +92,9 @@ def _growth(row: Any) -> str:
 
 def nested() -> Figure:
     """What the middle place of each layer of LeNet-5's sees of an image of 32 x 32."""
-    net = Input(1, 32, 32) >> Conv(6, 5) >> MaxPool(2) >> Conv(16, 5) >> MaxPool(2) >> Conv(120, 5)
+    net = (
+        Input(1, 32, 32) >> Conv(6, 5) >> MaxPool(2) >> Conv(16, 5) >> MaxPool(2) >> Conv(120, 5)
+    )
     image = apply(Upsample(4, "bicubic"), digit(3)[None])[0]
     figure = Figure(figsize=(8.0, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.5))
@@ -101,7 +102,9 @@ def nested() -> Figure:
     rows = net.summary().rows[1:]
     for row, colour in zip(rows, COLOURS, strict=True):
         (y0, y1), (x0, x1) = row.window.at(*((size - 1) // 2 for size in row.output_shape[1:]))
-        inset = 0.1 if row.layer.startswith("MaxPool") else 0.6  # so that edges do not hide each other
+        inset = (
+            0.1 if row.layer.startswith("MaxPool") else 0.6
+        )  # so that edges do not hide each other
         width, height = x1 + 1 - x0 - 2 * inset, y1 + 1 - y0 - 2 * inset
         frame(left, x0 + inset, y0 + inset, width, height, colour)
     left.set_axis_off()

@@ -6,26 +6,23 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
+
 from drawings.paper import (
     BLUE,
     GREEN,
-    GRID,
     ORANGE,
     PURPLE,
     SKY,
     VERMILLION,
-    WHITE,
     apply,
     arrow,
-    by_sign,
     cells,
     code,
     mix,
     say,
     sheet,
 )
-from matplotlib.figure import Figure
-
 from netwright.layers import (
     Add,
     Concat,
@@ -41,14 +38,23 @@ from netwright.layers import (
     Transpose,
 )
 
-SIX = np.array([mix(c, 0.6) for c in (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY)], dtype=object)
+SIX = np.array(
+    [mix(c, 0.6) for c in (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY)], dtype=object
+)
 
 
 def axes() -> Figure:
     """Six numbers, (2, 3), and where each layer puts them."""
     x = np.arange(1.0, 7.0).reshape(2, 3)
     figure, ax = sheet(25, 10.8)
-    layers = (Flatten(), Reshape(3, 2), Transpose(), Select((1, 0, 1)), Select((2,), axis=-1), Identity())
+    layers = (
+        Flatten(),
+        Reshape(3, 2),
+        Transpose(),
+        Select((1, 0, 1)),
+        Select((2,), axis=-1),
+        Identity(),
+    )
     code(ax, 2.5, 3.7, "(2, 3)")
     cells(ax, x, 1.0, 4.3, SIX, text=".0f")
     for i, layer in enumerate(layers):
@@ -81,7 +87,9 @@ def merging() -> Figure:
         code(ax, left + 1.8, top, repr(layer).replace("'", '"').replace("(0)", "(gate=0)"))
         fill: Any = both
         if joins:
-            fill = np.concatenate([np.full((2, 3), blue), np.full((2, 3), orange)], axis=0 if height > 2 else 1)
+            fill = np.concatenate(
+                [np.full((2, 3), blue), np.full((2, 3), orange)], axis=0 if height > 2 else 1
+            )
         cells(ax, y, left + 1.8 - size * width / 2, top + 0.7, fill, size, ".3g")
         if isinstance(layer, GatedAverage):
             say(ax, left + 1.8, top + 3.3, "with the gates ¾ and ¼", fontsize=8)
@@ -106,7 +114,11 @@ def embedding() -> Figure:
     y = apply(Embedding(4, 3), symbols, table)
     figure, ax = sheet(25, 7.2)
     colours = [mix(c, 0.55) for c in (BLUE, ORANGE, GREEN, VERMILLION)]
-    for x, text in ((2.3, "symbols (4,)"), (11.7, "weights, one row a symbol"), (21.5, "vectors (4, 3)")):
+    for x, text in (
+        (2.3, "symbols (4,)"),
+        (11.7, "weights, one row a symbol"),
+        (21.5, "vectors (4, 3)"),
+    ):
         say(ax, x, 0.8, text)
     for t, symbol in enumerate(symbols):
         top = 1.6 + 1.3 * t

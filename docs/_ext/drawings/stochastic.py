@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from drawings.paper import LABEL, ORANGE, apply, digit
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from drawings.paper import LABEL, ORANGE, apply, digit
 from netwright.layers import (
     Conv,
     DropBlock,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
+from matplotlib.figure import Figure
+
 from drawings.paper import (
     BLUE,
     GREEN,
@@ -15,18 +15,14 @@ from drawings.paper import (
     VERMILLION,
     WHITE,
     apply,
-    arrow,
     by_value,
     cells,
     code,
     digit,
-    frame,
     mix,
     say,
     sheet,
 )
-from matplotlib.figure import Figure
-
 from netwright.layers import ConvTranspose, Upsample
 from netwright.plots.canvas import bare, direct_labels, tidy
 

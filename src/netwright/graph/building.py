@@ -49,17 +49,18 @@ class Branches(torch.nn.Module):
 
     def forward(self, inputs: torch.Tensor | tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         """The outputs of all branches, nested tuples flattened."""
-        outputs: list[torch.Tensor] = []
-        for branch, given in zip(self._modules.values(), self._shares(inputs), strict=True):
-            assert branch is not None
-            output = branch(given)
-            outputs.extend(output if isinstance(output, tuple) else (output,))
+        if self.takes is None:
+            outputs = [branch(inputs) for branch in self._modules.values()]  # type: ignore[misc]
+        else:
+            pairs = zip(self._modules.values(), self._shares(inputs), strict=True)
+            outputs = [branch(given) for branch, given in pairs]  # type: ignore[misc]
+        if any(type(output) is tuple for output in outputs):
+            outputs = [part for output in outputs for part in (output if isinstance(output, tuple) else (output,))]
         return tuple(outputs)
 
     def _shares(self, inputs: torch.Tensor | tuple[torch.Tensor, ...]) -> Iterator[Any]:
-        if self.takes is None:
-            yield from [inputs] * len(self._modules)
-            return
+        """The inputs of each branch that takes some of its own."""
+        assert self.takes is not None
         given = iter(inputs)
         for count in self.takes:
             yield next(given) if count == 1 else tuple(next(given) for _ in range(count))

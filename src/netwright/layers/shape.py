@@ -294,7 +294,7 @@ class Selection(torch.nn.Module):
         super().__init__()
         one, zero = (1,) * space, (0,) * space
         self.sliding = Sliding(one, one, zero, zero, one) if axis == 1 and space else None
-        self.axis = axis
+        self.axis, self.places = axis, indices
         self.first, self.count = indices[0], len(indices)
         self.neighbours = indices == tuple(range(self.first, self.first + self.count))
         self.register_buffer("indices", torch.tensor(indices), persistent=False)  # the layer says them
@@ -307,4 +307,4 @@ class Selection(torch.nn.Module):
 
     def extra_repr(self) -> str:
         """The options."""
-        return f"indices={tuple(self.indices.tolist())}, axis={self.axis}"
+        return f"indices={self.places}, axis={self.axis}"

@@ -162,3 +162,18 @@ def test_a_window_that_does_not_fit(kind: type[Pool]) -> None:
 def test_refusals(make: Any, text: str) -> None:
     with pytest.raises(InvalidParameter, match=text):
         make()
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(MaxPool, torch.nn.MaxPool1d), (AvgPool, torch.nn.AvgPool1d)])
+def test_ceil_takes_what_torch_takes(ours: Any, theirs: Any) -> None:
+    """With ceil a first window may hang over the end: of size 3 and stride 2 one fits on 2 places, none on 1."""
+    for size, stride, padding, places in itertools.product((1, 2, 3, 4), (1, 2, 3, 4), (0, 1, 2), (1, 2, 3, 4, 5)):
+        if 2 * padding > size:
+            continue
+        try:
+            expected = tuple(theirs(size, stride, padding, ceil_mode=True)(torch.zeros(1, 2, places)).shape[1:])
+        except RuntimeError:
+            with pytest.raises(JoinError):
+                Input(2, places) >> ours(size, stride, padding, ceil=True)
+        else:
+            assert (Input(2, places) >> ours(size, stride, padding, ceil=True)).output_shape == expected

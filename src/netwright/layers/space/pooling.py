@@ -1,6 +1,6 @@
 """Pooling over windows, in 1-D, 2-D and 3-D: the rank of the input decides.
 
-The places of windows are those of `netwright.layers.space.windows`. Padding never enters a maximum, nor a mean unless asked:
+The places are those of `netwright.layers.space.windows`. Padding never enters a maximum, nor a mean unless asked:
 a mean near the border is that of the values that are there. Where "same" is uneven (end = start + 1) torch's even
 padding still does it: with a stride above 1 by `start` and ``ceil_mode``, which lets the last window hang over the end
 by the place that is missing; with stride 1 by `end`, and the first place is cropped.
@@ -244,7 +244,8 @@ def _windows(layer: MaxPool | AvgPool | L2Pool, shapes: tuple[Shape, ...]) -> tu
     kernel = per_axis(layer, "size", layer.size, shapes)
     stride = kernel if layer.stride is None else per_axis(layer, "stride", layer.stride, shapes)
     pads = padding_of(layer, layer.padding, shapes, kernel, stride)
-    expect_room(layer, shapes, kernel, pads)
+    hanging = tuple(max(f - s, 0) + 1 for f, s in zip(kernel, stride, strict=True)) if layer.ceil else kernel
+    expect_room(layer, shapes, hanging, pads)
     if layer.exact:
         expect_exact(layer, shapes, kernel, stride, pads)
     return kernel, stride, pads

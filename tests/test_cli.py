@@ -182,6 +182,15 @@ def test_summary(words: list[str], parameters: str, capsys: pytest.CaptureFixtur
     assert parameters in capsys.readouterr().out
 
 
+def test_summary_explains_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "net.svg"
+    assert main(["summary", "lenet5", "--explain", "--svg", str(file)]) == 0  # on the size that it was made for
+    text = capsys.readouterr().out
+    assert "parameters: (5*5*1 + 1)*6 = 156" in text
+    assert "61,706 parameters" in text
+    assert file.read_text(encoding="utf-8").startswith("<svg")
+
+
 def test_summary_of_files(capsys: pytest.CaptureFixture[str]) -> None:
     network = nw.Input(4) >> nw.layers.ReLU(8) >> nw.layers.Softmax(3)
     network.save("net.nw")

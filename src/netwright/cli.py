@@ -295,6 +295,8 @@ def _summary(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input", metavar="SHAPE", type=_shape, help="of one sample, such as 1,28,28, if it has no Input"
     )
+    parser.add_argument("--explain", action="store_true", help="show how sizes, parameters and MACs come about")
+    parser.add_argument("--svg", metavar="FILE", help="write the diagram of the network to this file")
 
 
 def _report(parser: argparse.ArgumentParser) -> None:
@@ -339,7 +341,8 @@ COMMANDS: dict[str, tuple[str, str, Fill, tuple[str, ...]]] = {
         _summary,
         (
             "summary 'Input(1, 28, 28) >> Conv(32, 3) >> ReLU() >> Flatten() >> Softmax(10)'",
-            "summary lenet5 --input 1,28,28",
+            "summary resnet18 --svg resnet18.svg",
+            "summary lenet5 --input 1,32,32 --explain",
             "summary 'INPUT -> [[CONV -> RELU]*2 -> POOL]*3 -> [FC -> RELU]*2 -> FC10' --input 3,32,32",
             "summary runs/digits-1/model.nw",
         ),

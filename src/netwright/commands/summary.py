@@ -12,7 +12,8 @@ from netwright.commands.run_folder import model_path
 from netwright.core import storage
 from netwright.core.errors import CorruptFile, InvalidParameter, problem, shown
 from netwright.core.value import from_json
-from netwright.graph import Expression, Input, begins_with_input, join
+from netwright.graph import Chain, Expression, Input, begins_with_input, close, join
+from netwright.plots import network_svg
 
 KNOWN = (layers, losses, optim)  # loaded so that files may name what they hold
 
@@ -28,7 +29,10 @@ def run(options: Namespace) -> int:
         network = read_network(options.network, input_shape=options.input)
     network = _closed(network, options.input)
     say("network", repr(network))
-    show(str(network.summary()))
+    show(str(network.summary(explain=options.explain)))
+    if options.svg:
+        network_svg(network).save(options.svg)
+        say("diagram", options.svg)
     return 0
 
 
@@ -58,6 +62,8 @@ def _closed(network: Expression, shape: tuple[int, ...] | None) -> Expression:
             remedy = "Leave --input out."
             raise InvalidParameter(problem("--input", f"the network's own {network.input_shape}", got, remedy))
         return network
+    if shape is None and isinstance(network, Chain) and network.card is not None and network.card.input_shape:
+        return close(network)  # a named architecture knows its own
     if shape is None:
         remedy = "Add --input SHAPE, such as --input 1,28,28, or begin it with Input(...)."
         raise InvalidParameter(problem("summary", "a network that begins with Input", shown(network), remedy))

@@ -71,6 +71,7 @@ def test_make_targets_exist(readme: str, root: Path) -> None:
     assert named <= set(re.findall(r"^make (\w+)", listed, flags=re.MULTILINE))
 
 
+@pytest.mark.touches_rng  # torch draws when it makes a module of its own
 def test_python_runs(readme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {}

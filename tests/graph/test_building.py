@@ -11,7 +11,20 @@ import torch
 
 from netwright.core.errors import InvalidParameter
 from netwright.graph import Branches, Input, ManyInputs, build
-from netwright.layers import Add, BatchNorm, Concat, Conv, Dropout, Flatten, Identity, Linear, MaxPool, ReLU, Softmax
+from netwright.layers import (
+    Add,
+    BatchNorm,
+    Concat,
+    Conv,
+    Dropout,
+    Flatten,
+    Identity,
+    Linear,
+    MaxPool,
+    ReLU,
+    Softmax,
+    Tanh,
+)
 
 NETWORK = Input(1, 8, 8) >> Conv(4, 3) >> BatchNorm() >> ReLU() >> MaxPool(2) >> Flatten() >> ReLU(6) >> Softmax(3)
 
@@ -117,3 +130,35 @@ def test_building_is_repeatable_after_summaries() -> None:
     network.summary()
     assert network.build().relu1.linear.weight.device.type == "cpu"
     assert weights(network.build()).isfinite().all()
+
+
+def test_what_works_in_place() -> None:
+    """ReLU behind convolutions, normalisations and sums, and sums behind those; nothing that anybody else reads."""
+    block = (Conv(2, 3, padding=1) >> BatchNorm() | Identity()) >> Add() >> ReLU()
+    network = Input(2, 6, 6) >> ReLU() >> Conv(2, 1) >> ReLU() >> block >> MaxPool(2) >> ReLU() >> Tanh() >> ReLU()
+    module = network.build()
+    places = [name for name, part in module.named_modules() if getattr(part, "inplace", False)]
+    assert places == ["relu2", "add1", "relu3"]
+    other = Input(2, 6, 6) >> (Identity() | Conv(2, 1)) >> Add() >> ReLU()
+    assert [n for n, part in other.build().named_modules() if getattr(part, "inplace", False)] == ["relu1"]
+    ends_in_relu = Input(2, 6, 6) >> (Conv(2, 1) >> ReLU() | Identity()) >> Add()
+    assert not ends_in_relu.build().add1.inplace  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_in_place_changes_no_result(training: bool) -> None:
+    block = (Conv(2, 3, padding=1) >> BatchNorm() >> ReLU() >> Conv(2, 1) | Identity()) >> Add() >> ReLU()
+    network = Input(2, 6, 6) >> Conv(2, 1) >> block >> (Conv(3, 1) | Conv(3, 3, padding=1) | Conv(3, 1)) >> Add()
+    one, two = (network.build(seed=1).double().train(training) for _ in range(2))
+    for part in two.modules():
+        if hasattr(part, "inplace"):
+            part.inplace = False
+    x = torch.randn(3, 2, 6, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    given = [x.clone().requires_grad_() for _ in range(2)]
+    outputs = [module(item) for module, item in zip((one, two), given, strict=True)]
+    for output in outputs:
+        output.square().sum().backward()
+    assert torch.equal(*outputs)
+    assert torch.equal(given[0].grad, given[1].grad)
+    assert all(torch.equal(p.grad, q.grad) for p, q in zip(one.parameters(), two.parameters(), strict=True))
+    assert torch.equal(given[0].detach(), x)

@@ -81,6 +81,8 @@ def test_modules_are_shared() -> None:
     x = torch.randn(2, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     assert part.conv1 is module.conv1
     assert torch.equal(cut_module(module, "parallel1")(part(x)), module(x))
+    assert module.relu1.inplace  # behind its convolution, but not where the part begins with it
+    assert not cut_module(module, "relu1").relu1.inplace
     with pytest.raises(InvalidParameter, match=r"cut_module\(last\): expected the name of a layer there, got 'pool'"):
         cut_module(module, "conv1", "pool")
     with pytest.raises(InvalidParameter, match=r"cut_module\(module\): expected a chain of layers, got Linear"):

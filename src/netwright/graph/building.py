@@ -1,15 +1,17 @@
 """From an expression to a ``torch.nn.Module`` made of torch's own layers.
 
 A chain is a ``torch.nn.Sequential`` whose children are named ``conv1, relu1, conv2...``; branches are a `Branches`
-module that gives a tuple; a merging layer takes that tuple. A network with several inputs is called with several
-tensors. Weights are drawn in a forked random state, each layer from its own stream derived from (seed, path), so
-neither the global state nor the other layers are touched.
+module that gives a tuple; a merging layer takes that tuple. A ReLU behind a convolution, a normalisation or a sum works
+in place, and so does a sum (a module with the attribute ``overwrites``), as people write it by hand. A network with
+several inputs is called with several tensors. Weights are drawn in a forked random state, each layer from its own
+stream derived from (seed, path), so neither the global state nor the other layers are touched.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -30,6 +32,8 @@ from netwright.graph.expression import (
     count_inputs,
 )
 from netwright.graph.plan import below, named, plan_of
+
+_FREE = (torch.nn.modules.conv._ConvNd, torch.nn.modules.batchnorm._BatchNorm)
 
 
 class Branches(torch.nn.Module):
@@ -112,10 +116,26 @@ def build(expression: Expression, seed: int = 0) -> torch.nn.Module:
     return ManyInputs(module) if len(plan.inputs) > 1 else module
 
 
+def _is_free(module: torch.nn.Module) -> bool:
+    """Whether the next layer of a chain may write into what the module gives.
+
+    Nobody else reads it there, and the derivatives of convolutions, normalisations and sums do without it. Of branches
+    it is the result of the first that counts: a sum writes into that one.
+    """
+    while type(module) in (torch.nn.Sequential, Branches) and len(module._modules):
+        children = [child for child in module._modules.values() if child is not None]
+        module = children[0] if type(module) is Branches else children[-1]
+    return isinstance(module, _FREE) or hasattr(module, "overwrites")
+
+
 def _module(part: Expression, path: str, plan: Plan, seed: int) -> torch.nn.Module:
     if isinstance(part, Chain):
-        children = ((name, piece) for name, piece in named(part.parts) if not isinstance(piece, Input))
-        return torch.nn.Sequential(OrderedDict((n, _module(p, below(path, n), plan, seed)) for n, p in children))
+        pieces = ((name, piece) for name, piece in named(part.parts) if not isinstance(piece, Input))
+        children = [(name, _module(piece, below(path, name), plan, seed)) for name, piece in pieces]
+        for (_, before), (_, after) in pairwise(children):
+            if (type(after) is torch.nn.ReLU or hasattr(after, "overwrites")) and _is_free(before):
+                setattr(after, "inplace", True)  # noqa: B010 (torch types attributes of modules as tensors)
+        return torch.nn.Sequential(OrderedDict(children))
     if isinstance(part, Parallel):
         named_branches = [(f"branch{number}", branch) for number, branch in enumerate(part.branches, start=1)]
         modules = [(name, _module(branch, below(path, name), plan, seed)) for name, branch in named_branches]

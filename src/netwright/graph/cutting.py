@@ -7,6 +7,7 @@ belong to it.
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 
 import torch
@@ -81,7 +82,12 @@ def cut_module(module: torch.nn.Module, first: str | None = None, last: str | No
     names = [name for name, _ in children]
     start = 0 if first is None else _index(names, first, "cut_module(first)")
     stop = len(names) if last is None else _index(names, last, "cut_module(last)") + 1
-    return torch.nn.Sequential(OrderedDict((name, part) for name, part in children[start:stop] if part is not None))
+    made = OrderedDict((name, part) for name, part in children[start:stop] if part is not None)
+    head = next(iter(made))
+    if getattr(made[head], "inplace", False):  # it would write into what it is given
+        made[head] = copy.copy(made[head])
+        setattr(made[head], "inplace", False)  # noqa: B010 (torch types attributes of modules as tensors)
+    return torch.nn.Sequential(made)
 
 
 def _one_chain(expression: Expression, first: str | None, last: str | None) -> tuple[Chain, str | None, str | None]:

@@ -192,14 +192,29 @@ class Concat(Layer):
 
 
 class Sum(torch.nn.Module):
-    """The sum of a tuple of tensors."""
+    """The sum of a tuple of tensors; in place of the first where `inplace` says that nobody else needs it.
+
+    Attributes
+    ----------
+    overwrites : a mark for the builder of networks, which sets `inplace`.
+    """
+
+    overwrites = True
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
 
     def forward(self, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """n x (batch, *shape) -> (batch, *shape)"""
         total = inputs[0]
         for x in inputs[1:]:
-            total = total + x
+            total = total.add_(x) if self.inplace else total + x
         return total
+
+    def extra_repr(self) -> str:
+        """Whether it works in place."""
+        return "inplace=True" if self.inplace else ""
 
 
 class Product(torch.nn.Module):

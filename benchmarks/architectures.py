@@ -56,18 +56,13 @@ COUNTERPARTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 OPTIONS = {"unet_bn": {"num_classes": 2}}  # for both
 
-# The first operation on the meta device in a process lets torch load its compiler: torch's cost, and counted apart.
-FIRST = 'torch.nn.Conv2d(1, 1, 1, device="meta")(torch.empty(1, 1, 1, 1, device="meta")).relu()'
-
-# In a process of its own: seconds of loading netwright after torch, of FIRST, of making a network, of its summary.
+# In a process of its own: seconds of loading netwright after torch, of making a network, of its summary.
 SECONDS = """
 import json, time, torch
 times = [time.perf_counter()]
 import netwright as nw
 from netwright.layers import Input
 nw.models
-times.append(time.perf_counter())
-{first}
 times.append(time.perf_counter())
 net = Input(3, 224, 224) >> nw.models.{name}()
 times.append(time.perf_counter())
@@ -76,19 +71,17 @@ times.append(time.perf_counter())
 print(json.dumps([after - before for before, after in zip(times, times[1:])]))
 """
 
-# In a process of its own: MiB of FIRST, and of the peak after it (which Linux counts anew) up to the summary.
+# In a process of its own: MiB of the peak (which Linux counts anew) up to the summary.
 MEMORY = """
 import json, pathlib, torch, netwright as nw
 from netwright.layers import Input
 nw.models
 def mib(name):
     return int(pathlib.Path("/proc/self/status").read_text().split(name + ":")[1].split()[0]) / 1024
-start = mib("VmRSS")
-{first}
 before = mib("VmRSS")
 pathlib.Path("/proc/self/clear_refs").write_text("5")
 summary = (Input(3, 224, 224) >> nw.models.{name}()).summary()
-print(json.dumps([before - start, mib("VmHWM") - before]))
+print(json.dumps([mib("VmHWM") - before]))
 """
 
 HEADINGS = (
@@ -279,24 +272,24 @@ def calculator(runs: int) -> dict[str, Any]:
     """What summaries cost, in fresh processes: medians."""
     figures: dict[str, Any] = {}
     if hasattr(nw.models, "resnet50"):
-        names = ("netwright's modules", "torch's meta device", "the network", "the summary")
+        names = ("netwright's modules", "the network", "the summary")
         parts = dict(zip(names, in_processes(SECONDS, "resnet50", runs), strict=True))
         figures["resnet50 seconds"] = parts
-        own = sum(parts.values()) - parts["torch's meta device"]
+        own = sum(parts.values())
         said = ", ".join(f"{name} {seconds:.3f}" for name, seconds in parts.items())
         print(f"resnet50 after `import torch`, seconds: {said}")
-        print(f"without torch's part {own:.3f} (target 0.5: {'met' if own < 0.5 else 'MISSED'})", flush=True)
+        print(f"together {own:.3f} (target 0.5: {'met' if own < 0.5 else 'MISSED'})", flush=True)
     if hasattr(nw.models, "vgg16") and Path("/proc/self/clear_refs").exists():
-        device, peak = in_processes(MEMORY, "vgg16", runs)
-        figures["vgg16 MiB"] = {"torch's meta device": device, "network and summary": peak}
-        print(f"vgg16, MiB: torch's meta device {device:.1f}, the network and its summary at their peak {peak:.1f}")
+        [peak] = in_processes(MEMORY, "vgg16", runs)
+        figures["vgg16 MiB"] = {"network and summary": peak}
+        print(f"vgg16, MiB: the network and its summary at their peak {peak:.1f}")
         print(f"(target 50 MB: {'met' if peak * 2**20 < 50e6 else 'MISSED'})")
     return figures
 
 
 def in_processes(code: str, name: str, runs: int) -> list[float]:
     """The medians of what fresh interpreters write, number by number."""
-    command = [sys.executable, "-c", code.format(name=name, first=FIRST)]
+    command = [sys.executable, "-c", code.format(name=name)]
     written = [
         subprocess.run(command, env=environment(), check=True, capture_output=True, text=True).stdout
         for _ in range(runs)

@@ -36,6 +36,13 @@ CASES: list[tuple[Any, tuple[Any, ...]]] = [
     (aten.mean.dim, (X, [0])),
     (aten._log_softmax.default, (X, 1, False)),
     (aten._softmax.default, (X, 1, False)),
+    (aten._adaptive_avg_pool2d.default, (X, [3, 2])),
+    (aten.empty_like.default, (X,)),
+    (aten.avg_pool2d.default, (X, [2])),
+    (aten.avg_pool2d.default, (X, [3], [2], [1], True, False)),
+    (aten.div_.Scalar, (X, 0.5)),
+    *((op, (X, X.clone())) for op in (aten.add_.Tensor, aten.mul_.Tensor, aten.div_.Tensor)),
+    (aten.add_.Tensor, (X, meta(6))),
     (aten.convolution.default, (X, meta(4, 4, 3, 3), None, [1], [0], [1], False, [0], 1)),
     (aten.max_pool2d_with_indices.default, (X, [2])),
     (aten.leaky_relu.default, (X, 0.1)),
@@ -120,7 +127,7 @@ def test_a_summary_does_not_load_the_compiler() -> None:
     code = """
 import sys
 from netwright.layers import *
-block = (Conv(8, 3, padding=1) >> BatchNorm() >> ReLU() | Identity()) >> Add() >> Tanh()
+block = (Conv(8, 3, padding=1) >> BatchNorm() >> ReLU() | Identity()) >> Add() >> Dropout() >> Tanh()
 net = Input(8, 9, 9) >> block >> MaxPool(2) >> (Conv(4, 1) | Conv(2, 1)) >> Concat() >> GlobalPool() >> Softmax(3)
 assert net.summary().parameters > 0
 assert "torch._dynamo" not in sys.modules

@@ -35,7 +35,7 @@ def test_all_is_what_is_imported(room: Any) -> None:
     assert room.names is not None, f"{room.name}/__init__.py: __all__ must be a plain list of names"
     assert room.names, f"{room.name}: a room with modules exports at least one name"
     assert len(set(room.names)) == len(room.names)
-    assert set(room.names) == set(imported)
+    assert set(room.names) == {name for name in imported if not name.startswith("_")}
 
 
 def test_a_room_imports_names_and_does_nothing_else(room: Any) -> None:
@@ -45,6 +45,7 @@ def test_a_room_imports_names_and_does_nothing_else(room: Any) -> None:
         if not isinstance(node, ast.ImportFrom)
         and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
         and not (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__")
+        and not (isinstance(node, ast.FunctionDef) and node.name == "__getattr__")  # a room inside, loaded late
     ]
     assert not extra, f"{room.name}/__init__.py does more than re-export: {extra}"
     assert ast.get_docstring(room.front.tree), f"{room.name}/__init__.py: say in a docstring what the room holds"

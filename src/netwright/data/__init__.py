@@ -1,8 +1,10 @@
 """Data: tables, images, arrays and data sets, as NumPy arrays.
 
 Nothing here imports torch; scikit-learn, Pillow and the packages of data frames are loaded when they are needed.
-`netwright.data.augment`, which works on torch tensors, is a room of its own.
+`netwright.data.augment`, which works on torch tensors, is a room of its own that is loaded when it is first used.
 """
+
+from importlib import import_module as _import_module
 
 # data sets
 from netwright.data.digits import load_digits
@@ -41,3 +43,10 @@ __all__ = [
     "to_columns",
     "to_float32",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """The room inside, which needs torch."""
+    if name == "augment":
+        return _import_module("netwright.data.augment")
+    raise AttributeError(f"module 'netwright.data' has no attribute {name!r}")

@@ -58,8 +58,9 @@ class Branches(torch.nn.Module):
         else:
             pairs = zip(self._modules.values(), self._shares(inputs), strict=True)
             outputs = [branch(given) for branch, given in pairs]  # type: ignore[misc]
-        if any(type(output) is tuple for output in outputs):
-            outputs = [part for output in outputs for part in (output if isinstance(output, tuple) else (output,))]
+        for output in outputs:
+            if type(output) is tuple:
+                return tuple(part for one in outputs for part in (one if isinstance(one, tuple) else (one,)))
         return tuple(outputs)
 
     def _shares(self, inputs: torch.Tensor | tuple[torch.Tensor, ...]) -> Iterator[Any]:

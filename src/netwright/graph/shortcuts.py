@@ -20,7 +20,7 @@ _LOW = (torch.float16, torch.bfloat16)
 def run(func: Any, args: Any, kwargs: Mapping[str, Any]) -> Any:
     """The result of an operation of torch's dispatcher; on meta tensors by a shortcut where there is one."""
     shortcut = SHORTCUTS.get(func)
-    if shortcut is not None and not kwargs:
+    if shortcut is not None and not any(kwargs.values()):
         result = shortcut(*args)
         if result is not None:
             return result
@@ -58,6 +58,11 @@ def _pointwise(x: Any, *others: Any) -> Any:
     return x.new_empty(x.shape)
 
 
+def _in_place(x: Any, *others: Any) -> Any:
+    """An operation that writes into its first argument."""
+    return None if _pointwise(x, *others) is None else x
+
+
 def _batch_norm(x: Any, *_: Any) -> Any:
     """The result, and the mean and deviation of each channel."""
     if not _plain(x):
@@ -88,6 +93,20 @@ def _convolution(
 
 
 def _max_pool(x: Any, size: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, ceil: bool = False) -> Any:
+    places = _pooled(x, size, stride, padding, dilation, ceil)
+    if places is None:
+        return None
+    made = x.new_empty(*x.shape[:2], *places)
+    return made, made.new_empty(made.shape, dtype=torch.long)
+
+
+def _average_pool(x: Any, size: Any, stride: Any = (), padding: Any = 0, ceil: bool = False, *_: Any) -> Any:
+    places = _pooled(x, size, stride, padding, 1, ceil)
+    return None if places is None else x.new_empty(*x.shape[:2], *places)
+
+
+def _pooled(x: Any, size: Any, stride: Any, padding: Any, dilation: Any, ceil: bool) -> list[int] | None:
+    """The places of a pooling over two axes; None where torch would complain."""
     if not _plain(x) or x.ndim != 4:
         return None
     size, padding, dilation = (_axes(item, 2) for item in (size, padding, dilation))
@@ -99,10 +118,11 @@ def _max_pool(x: Any, size: Any, stride: Any = (), padding: Any = 0, dilation: A
             return None
         n = (room + (s - 1 if ceil else 0)) // s + 1
         places.append(n - (ceil and (n - 1) * s >= i + p))  # no window begins behind the input
-    if min(places) < 1:
-        return None
-    made = x.new_empty(*x.shape[:2], *places)
-    return made, made.new_empty(made.shape, dtype=torch.long)
+    return places if min(places) > 0 else None
+
+
+def _adaptive_pool(x: Any, size: Any) -> Any:
+    return x.new_empty(*x.shape[:-2], *size) if _plain(x) and x.ndim == 4 else None
 
 
 def _axes(item: Any, rank: int) -> tuple[int, ...]:
@@ -144,6 +164,10 @@ SHORTCUTS: dict[Any, Callable[..., Any]] = {
     aten.mean.dim: _mean,
     aten.convolution.default: _convolution,
     aten.max_pool2d_with_indices.default: _max_pool,
+    aten.avg_pool2d.default: _average_pool,
+    **dict.fromkeys((aten.add_.Tensor, aten.mul_.Tensor, aten.div_.Scalar, aten.div_.Tensor), _in_place),
+    aten._adaptive_avg_pool2d.default: _adaptive_pool,
+    aten.empty_like.default: _pointwise,
     aten._log_softmax.default: _pointwise,
     aten._softmax.default: _pointwise,
     **dict.fromkeys(

@@ -32,7 +32,7 @@ EXAMPLES = {
         (Residual(ReLU(4), Linear(4, bias=False) >> BatchNorm()), ((3,),)),
         (Residual(Linear(4)), ((5, 3),)),
     ],
-    "PadChannels": [(PadChannels(4), ((3,),)), (PadChannels(4), ((2, 3, 3),))],
+    "PadChannels": [(PadChannels(4), ((3,),)), (PadChannels(4, 2), ((2, 3, 4),))],
     "Highway": [
         (Highway(Tanh(3)), ((3,),)),
         (Highway(ReLU(3), "free", -1.0), ((4, 3),)),

@@ -74,9 +74,9 @@ def test_the_sum(block: Residual, shape: Shape) -> None:
         (Residual(Conv(6, 3, 2, 1)), (4, 9), "Conv(6, 1, 2)"),
         (Residual(Conv(4, 3, 2, 1)), (4, 9), "Conv(4, 1, 2)"),
         (Residual(Conv(6, 3, 2, 1), normalize=True), (4, 8, 8), "Conv(6, 1, 2, bias=False) >> BatchNorm()"),
-        (Residual(Conv(6, 3, 2, 1), "pad"), (4, 8, 8), "AvgPool(1, 2) >> PadChannels(6)"),
+        (Residual(Conv(6, 3, 2, 1), "pad"), (4, 8, 8), "PadChannels(6, 2)"),
         (Residual(Conv(6, 3, padding=1), "pad"), (4, 8), "PadChannels(6)"),
-        (Residual(Conv(4, 3, 3, 1), "pad"), (4, 9), "AvgPool(1, 3)"),
+        (Residual(Conv(4, 3, 3, 1), "pad"), (4, 9), "PadChannels(4, 3)"),
         (Residual(GlobalPool() >> Reshape(4, 1, 1)), (4, 8, 6), "Conv(4, 1, (8, 6))"),
         (Residual(Tanh(6)), (4,), "Linear(6)"),
         (Residual(Tanh(6), normalize=True), (4,), "Linear(6, bias=False) >> BatchNorm()"),
@@ -163,7 +163,7 @@ def test_inside() -> None:
 
 def test_the_shortcut_of_zero_padding_sees_one_place() -> None:
     network = Input(4, 16, 16) >> Residual(Conv(8, 3, 2, 1), "pad")
-    row = {row.path: row for row in network.summary().rows}["residual1.parallel1.branch2.padchannels1"]
+    row = {row.path: row for row in network.summary().rows}["residual1.parallel1.branch2"]
     assert (row.receptive_field, row.window.stride, row.parameters) == ((1, 1), (2, 2), 0)
 
 

@@ -30,7 +30,7 @@ from netwright.layers.merge import Add
 from netwright.layers.normalization import BatchNorm
 from netwright.layers.shape import Identity
 from netwright.layers.space.convolution import Conv
-from netwright.layers.space.pooling import AvgPool
+from netwright.layers.space.windows import PerAxis, per_axis, sizes
 
 
 @value("layer")
@@ -149,20 +149,21 @@ class Residual(Block):
 
 @value("layer")
 class PadChannels(Layer):
-    """Zero channels behind those that come: y = (x_1, ..., x_C, 0, ..., 0).
+    """Zero channels behind those that come, at every S-th place: y_c[i] = x_c[i S] for c <= C, else 0.
 
     Parameters
     ----------
     channels : number of channels (or features) of the output, >= 1, at least as many as come.
+    stride : S, one integer >= 1 for all space axes or one for each.
 
     Shapes
     ------
-    (features,) -> (channels,); (c, *space) -> (channels, *space)
+    (features,) -> (channels,); (c, *space) -> (channels, *places), places = ceil(I / S)
 
     Raises
     ------
-    JoinError : an input that has more channels than that.
-    InvalidParameter : a number of channels below 1.
+    JoinError : an input that has more channels than that, a stride for another number of axes.
+    InvalidParameter : a number of channels or a stride below 1.
 
     Examples
     --------
@@ -170,6 +171,8 @@ class PadChannels(Layer):
     >>> from netwright.layers import Input, PadChannels
     >>> (Input(2) >> PadChannels(4)).build()(torch.ones(1, 2))
     tensor([[1., 1., 0., 0.]])
+    >>> (Input(2, 9, 9) >> PadChannels(4, stride=2)).output_shape
+    (4, 5, 5)
 
     References
     ----------
@@ -177,31 +180,36 @@ class PadChannels(Layer):
     """
 
     channels: int
+    stride: PerAxis = 1
 
-    constraints: ClassVar[Mapping[str, Constraint]] = {"channels": integer(1)}
+    constraints: ClassVar[Mapping[str, Constraint]] = {"channels": integer(1), "stride": sizes}
 
     def make(self, *shapes: Shape) -> torch.nn.Module:
         have = shapes[0][0]
         if have > self.channels:
             remedy = "It takes none away: Conv(channels, 1) or Linear(units) does."
             raise refuse(self, f"at most {self.channels} channels", shapes, remedy)
-        return ZeroChannels(self.channels - have)
+        return ZeroChannels(self.channels - have, per_axis(self, "stride", self.stride, shapes))
 
 
 class ZeroChannels(torch.nn.Module):
-    """More channels, all zero, behind those that come."""
+    """More channels, all zero, behind those that come; of space axes every `stride`-th place."""
 
-    def __init__(self, more: int) -> None:
+    def __init__(self, more: int, stride: tuple[int, ...]) -> None:
         super().__init__()
-        self.more = more
+        self.more, self.stride = more, stride
+        steps = tuple(slice(None, None, step) for step in stride)
+        self.places = (slice(None), slice(None), *steps) if any(step > 1 for step in stride) else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(batch, c, *space) -> (batch, c + more, *space)"""
+        """(batch, c, *space) -> (batch, c + more, *places)"""
+        if self.places is not None:
+            x = x[self.places]
         return torch.nn.functional.pad(x, (0, 0) * (x.ndim - 2) + (0, self.more))
 
     def extra_repr(self) -> str:
-        """How many more."""
-        return f"more={self.more}"
+        """How many more, and the stride."""
+        return f"more={self.more}, stride={self.stride}"
 
 
 def stride_between(size: int, places: int) -> int | None:
@@ -242,10 +250,7 @@ def _zero_padded(shape: Shape, gives: Shape) -> Expression | None:
     strides = _strides(shape, gives) if len(shape) > 1 else 1
     if strides is None or gives[0] < shape[0]:
         return None
-    every, zeros = AvgPool(1, strides), PadChannels(gives[0])  # the mean of one place is that place
-    if shape[1:] == gives[1:]:
-        return zeros
-    return every if shape[0] == gives[0] else every >> zeros
+    return PadChannels(gives[0], strides)
 
 
 def _reach(size: int, places: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -199,9 +200,10 @@ class Summary:
             for line in table
         ]
         rule = "-" * max(map(len, lines))
-        rows = [
-            part for line, note in zip(lines[1:], how, strict=True) for part in (line, f"    {note}") if part.strip()
-        ]
+        rows = []
+        for line, note in zip(lines[1:], how, strict=True):
+            rows.append(line)
+            rows += textwrap.wrap(note, max(len(rule), 80), initial_indent="    ", subsequent_indent="    ")
         return "\n".join([lines[0], rule, *rows, rule, *self.totals()])
 
     def _repr_html_(self) -> str:

@@ -149,10 +149,8 @@ def test_what_works_in_place() -> None:
 def test_in_place_changes_no_result(training: bool) -> None:
     block = (Conv(2, 3, padding=1) >> BatchNorm() >> ReLU() >> Conv(2, 1) | Identity()) >> Add() >> ReLU()
     network = Input(2, 6, 6) >> Conv(2, 1) >> block >> (Conv(3, 1) | Conv(3, 3, padding=1) | Conv(3, 1)) >> Add()
-    one, two = (network.build(seed=1).double().train(training) for _ in range(2))
-    for part in two.modules():
-        if hasattr(part, "inplace"):
-            part.inplace = False
+    one, two = (network.build(1, inplace).double().train(training) for inplace in (True, False))
+    assert not any(getattr(part, "inplace", False) for part in two.modules())
     x = torch.randn(3, 2, 6, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     given = [x.clone().requires_grad_() for _ in range(2)]
     outputs = [module(item) for module, item in zip((one, two), given, strict=True)]

@@ -83,6 +83,8 @@ def test_modules_are_shared() -> None:
     assert torch.equal(cut_module(module, "parallel1")(part(x)), module(x))
     assert module.relu1.inplace  # behind its convolution, but not where the part begins with it
     assert not cut_module(module, "relu1").relu1.inplace
+    with pytest.raises(InvalidParameter, match=r"two layers in the order of the network, got 'relu1' behind 'conv1'"):
+        cut_module(module, "relu1", "conv1")
     with pytest.raises(InvalidParameter, match=r"cut_module\(last\): expected the name of a layer there, got 'pool'"):
         cut_module(module, "conv1", "pool")
     with pytest.raises(InvalidParameter, match=r"cut_module\(module\): expected a chain of layers, got Linear"):

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from netwright.core.errors import JoinError
-from netwright.graph import Input, plan, plan_of
+from netwright.core.errors import InvalidParameter, JoinError
+from netwright.core.value import value
+from netwright.graph import Block, Expression, Input, Layer, plan, plan_of
 from netwright.graph.plan import observe
 from netwright.layers import Add, Concat, Conv, Dropout, Flatten, Identity, Linear, Module, ReLU, Softmax
 
@@ -92,3 +93,34 @@ class Nothing(torch.nn.Module):
 def test_open_networks_have_no_plan() -> None:
     with pytest.raises(JoinError, match=r"ReLU\(3\): expected a closed network, got one without Input"):
         ReLU(3).plan()
+
+
+@value("example")
+class ClosedBlock(Block):
+    def expand(self, shape: tuple[int, ...]) -> Expression:
+        return Input(7) >> ReLU(3)
+
+
+@value("example")
+class ModuleBlock(Block):
+    def expand(self, shape: tuple[int, ...]) -> Expression:
+        return torch.nn.ReLU()  # type: ignore[return-value]
+
+
+@value("example")
+class NumberLayer(Layer):
+    def make(self, *shapes: tuple[int, ...]) -> torch.nn.Module:
+        return 3  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("layer", "text"),
+    [
+        (ClosedBlock(), r"closedblock1: ClosedBlock\(\): expected a block that is an open network, got Input\(7\)"),
+        (ModuleBlock(), r"moduleblock1: ModuleBlock\(\): expected a block that is an open network, got ReLU\(\)"),
+        (NumberLayer(), r"NumberLayer\(\): expected a layer that makes a torch\.nn\.Module, got 3 from its make"),
+    ],
+)
+def test_what_an_author_got_wrong_is_said(layer: Expression, text: str) -> None:
+    with pytest.raises(InvalidParameter, match=text):
+        Input(3) >> layer

@@ -90,13 +90,14 @@ class ManyInputs(torch.nn.Module):
 
 
 @ability
-def build(expression: Expression, seed: int = 0) -> torch.nn.Module:
+def build(expression: Expression, seed: int = 0, inplace: bool = True) -> torch.nn.Module:
     """The module of a closed expression, with weights drawn from the seed.
 
     Parameters
     ----------
     expression : a network that begins with `Input`.
     seed : integer >= 0; the same seed gives the same weights.
+    inplace : whether ReLUs and sums may work in place where no other layer reads.
 
     Raises
     ------
@@ -114,6 +115,10 @@ def build(expression: Expression, seed: int = 0) -> torch.nn.Module:
     expression = close(expression)
     closed = expression if isinstance(expression, (Chain, Parallel)) else Chain((expression,))
     module = _module(closed, "", plan, seed)
+    if not inplace:
+        for part in module.modules():
+            if type(part) is torch.nn.ReLU or hasattr(part, "overwrites"):
+                setattr(part, "inplace", False)  # noqa: B010 (torch types attributes of modules as tensors)
     return ManyInputs(module) if len(plan.inputs) > 1 else module
 
 

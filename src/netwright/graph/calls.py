@@ -11,7 +11,8 @@ import torch
 
 from netwright.core.seeds import forked_random
 from netwright.graph.explain import Sliding, field_formula, mac_formula, parameter_formula, size_formula, sliding_of
-from netwright.graph.observer import Observer, Step, observing, tensors_in
+from netwright.graph.observer import Observer, Step, observing
+from netwright.graph.rules import tensors_in
 from netwright.graph.table import How, Row, Shape
 from netwright.graph.window import Window, sliding
 
@@ -35,11 +36,15 @@ class Record:
 
 @dataclass(frozen=True)
 class Observed:
-    """A row for each watched module in the order of its first call, all MACs, and what ran in which order."""
+    """A row for each watched module in the order of its first call, all MACs, what ran in which order, what came out.
+
+    `window` is that of the (first) result.
+    """
 
     rows: dict[str, Row]
     macs: int
     steps: tuple[Step, ...]
+    window: Window | None
 
 
 def observe_call(
@@ -90,9 +95,13 @@ def observe_call(
     with forked_random(0), observing(module, device) as tensors, hooks(watched, before, after), observer:
         for name, tensor in zip(names, inputs, strict=True):
             observer.enter_input(tensor, name)
-        torch.func.functional_call(module, tensors, inputs, tie_weights=False)
-    samples = 1 if call else inputs[0].shape[0]
-    return Observed(_rows(watched, seen, observer.steps, samples), observer.macs // samples, tuple(observer.steps))
+        result = tensors_in((torch.func.functional_call(module, tensors, inputs, tie_weights=False),))
+    called = {name: watched[name] for name in watched if name in seen}
+    if len(called) < len(watched) and leaves != set(called) - _homes(called):
+        return observe_call(module, inputs, names, called, device, call)  # some are only read: their owner is one layer
+    samples, window = 1 if call else inputs[0].shape[0], observer.window(result[0]) if result else None
+    rows = _rows(called, seen, observer.steps, samples)
+    return Observed(rows, observer.macs // samples, tuple(observer.steps), window)
 
 
 def _declared(part: torch.nn.Module, args: Any, observer: Observer) -> Window | None:

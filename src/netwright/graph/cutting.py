@@ -82,6 +82,9 @@ def cut_module(module: torch.nn.Module, first: str | None = None, last: str | No
     names = [name for name, _ in children]
     start = 0 if first is None else _index(names, first, "cut_module(first)")
     stop = len(names) if last is None else _index(names, last, "cut_module(last)") + 1
+    if start >= stop:
+        got = f"{first!r} behind {last!r}"
+        raise InvalidParameter(problem("cut_module(first, last)", "two layers in the order of the network", got))
     made = OrderedDict((name, part) for name, part in children[start:stop] if part is not None)
     head = next(iter(made))
     if getattr(made[head], "inplace", False):  # it would write into what it is given

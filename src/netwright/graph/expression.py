@@ -106,14 +106,16 @@ class Expression(ABC):  # noqa: B024
         """
         return _ABILITIES["receptive_field"](self, layer)
 
-    def build(self, seed: int = 0) -> torch.nn.Module:
+    def build(self, seed: int = 0, inplace: bool = True) -> torch.nn.Module:
         """A ``torch.nn.Module`` with fresh weights; the same seed gives the same weights.
 
         Parameters
         ----------
         seed : integer >= 0. Each layer draws from a stream of its own, so that a change behind it leaves it alone.
+        inplace : whether ReLUs and sums may work in place where no other layer reads, as people write it by hand. A
+            forward hook that keeps what a convolution gives without a copy needs False.
         """
-        module: torch.nn.Module = _ABILITIES["build"](self, seed)
+        module: torch.nn.Module = _ABILITIES["build"](self, seed, inplace)
         return module
 
     def save(self, path: str | os.PathLike[str], module: torch.nn.Module | None = None) -> None:

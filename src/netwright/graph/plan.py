@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from netwright.core.errors import InvalidParameter, JoinError, shown
+from netwright.core.errors import InvalidParameter, JoinError, problem, shown
 from netwright.core.seeds import forked_random
 from netwright.graph.expression import (
     Block,
@@ -146,6 +146,10 @@ def _expand_at(path: str, block: Block, plan: Plan, incoming: tuple[int, ...]) -
         if len(shapes) > 1:
             raise refuse(block, "one input", shapes, _MERGE.format(len(shapes)))
         body = block.expand(*shapes)
+        if not isinstance(body, Expression) or begins_with_input(body):
+            got = f"{shown(body)} from its expand"
+            remedy = "Return layers joined by >> and |, without Input."
+            raise InvalidParameter(problem(f"{path}: {block!r}", "a block that is an open network", got, remedy))
         return body if isinstance(body, Chain) else Chain((body,))
 
 
@@ -183,6 +187,9 @@ def _run(layer: Layer, shapes: tuple[Shape, ...], device: str) -> Any:
     """What the layer's module gives; a module that the layer shares with others stays as it was."""
     with torch.random.fork_rng(devices=[]), forked_random(0), torch.device(device):
         module = layer.make(*shapes)
+        if not isinstance(module, torch.nn.Module):
+            got = f"{shown(module)} from its make"
+            raise InvalidParameter(problem(repr(layer), "a layer that makes a torch.nn.Module", got))
         batches = tuple(torch.zeros(SAMPLES, *shape) for shape in shapes)
         with observing(module, device) as tensors, Shortcuts():
             return torch.func.functional_call(

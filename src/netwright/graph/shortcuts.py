@@ -131,7 +131,9 @@ def _axes(item: Any, rank: int) -> tuple[int, ...]:
 
 
 def _addmm(bias: Any, a: Any, b: Any) -> Any:
-    if not _plain(a) or not isinstance(b, torch.Tensor) or a.shape[1] != b.shape[0]:  # b is a transposed view
+    if not _plain(a, bias) or b.dtype != a.dtype or not b.is_meta or a.shape[1] != b.shape[0]:  # b is a transposed view
+        return None
+    if bias.shape not in ((b.shape[1],), (a.shape[0], b.shape[1])):
         return None
     return a.new_empty(a.shape[0], b.shape[1])
 

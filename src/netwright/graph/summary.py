@@ -7,15 +7,18 @@ they come first. A MAC is one multiply-accumulate of a convolution or a matrix p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from netwright.core.errors import InvalidParameter, problem
+from netwright.core.errors import InvalidParameter, did_you_mean, problem, shown
 from netwright.core.seeds import forked_random
-from netwright.core.validation import check, integer, one_of
+from netwright.core.validation import check, integer
 from netwright.graph.building import build
 from netwright.graph.calls import Watched, hooks, observe_call
 from netwright.graph.expression import Expression, ability, close
@@ -23,7 +26,7 @@ from netwright.graph.memory import saved_for_backward
 from netwright.graph.observer import Step
 from netwright.graph.plan import SAMPLES, plan_of
 from netwright.graph.table import Row, Shape, Summary
-from netwright.graph.window import point
+from netwright.graph.window import Window, point
 
 
 @ability
@@ -86,7 +89,9 @@ def receptive_field(expression: Expression, layer: str | int | None = None) -> S
     if layer is None:
         return rows[-1].receptive_field
     if isinstance(layer, str):
-        check("receptive_field(layer)", layer, one_of(*paths))
+        if layer not in paths:
+            remedy = did_you_mean(layer, paths)
+            raise InvalidParameter(problem("receptive_field(layer)", "the path of a layer", shown(layer), remedy))
         return rows[paths.index(layer)].receptive_field
     check("receptive_field(layer)", layer, integer(0, len(rows) - 1))
     return rows[layer].receptive_field
@@ -120,11 +125,7 @@ def analyze(
     (194400, 1944000)
     """
     batches, call = _inputs(input_size, dtype)
-    leaves = {
-        name: part
-        for name, part in module.named_modules()
-        if not list(part.children()) or list(part.parameters(recurse=False))
-    }
+    leaves = {name: part for name, part in module.named_modules() if _is_layer(part)}
     names = ("input",) if len(batches[0]) == 1 else tuple(f"input{n}" for n in range(1, len(batches[0]) + 1))
     try:
         seen = _run_anywhere(lambda device: (module, leaves), batches, names, call)
@@ -146,6 +147,7 @@ class Seen:
     rows: dict[str, Row]
     macs: int
     steps: tuple[Step, ...]
+    window: Window | None
     module: torch.nn.Module
     device: str
     saved: tuple[int, int]
@@ -163,7 +165,22 @@ def _run_anywhere(
         return _run(make, [tuple(x.to("meta") for x in batch) for batch in batches], names, call, "meta")
     except Exception:  # a module of a third party; if it is wrong, it will raise again
         real = [tuple(torch.zeros_like(x, device="cpu") if x.is_meta else x.to("cpu") for x in b) for b in batches]
-        return _run(make, real, names, call, "cpu")
+        with _plain_kernels():
+            return _run(make, real, names, call, "cpu")
+
+
+@contextmanager
+def _plain_kernels() -> Iterator[None]:
+    """Without the CPU's fused kernels for attention and recurrence: what they do inside could not be counted."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns when oneDNN is switched on again
+        try:
+            with torch.backends.mkldnn.flags(enabled=False), sdpa_kernel(SDPBackend.MATH):
+                yield
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fast)
 
 
 def _run(
@@ -176,10 +193,15 @@ def _run(
     module, watched = make(device)
     seen = observe_call(module, batches[0], names, watched, device, call)
     saved = [_saved(module, watched, batch, device) for batch in batches]
+    if len(saved) > 1 and saved[0] and not saved[1]:  # it takes no odd batch
+        double = tuple(torch.cat([x, x]) for x in batches[0])
+        more = _saved(module, watched, double, device)
+        saved[1] = {name: count + (more.get(name, 2 * count) - count) // SAMPLES for name, count in saved[0].items()}
     each = _apart(saved)
     rows = {name: replace(row, saved_bytes=each[1].get(name, 0)) for name, row in seen.rows.items()}
-    totals = tuple(sum(part.values()) for part in each)
-    return Seen(rows, seen.macs, seen.steps, module, device, totals if not call else (sum(saved[0].values()), 0), call)  # type: ignore[arg-type]
+    fixed, growing = (sum(part.values()) for part in each)
+    totals = (sum(saved[0].values()), 0) if call else (fixed, growing)
+    return Seen(rows, seen.macs, seen.steps, seen.window, module, device, totals, call)
 
 
 def _saved(module: torch.nn.Module, watched: Watched, batch: Batch, device: str) -> dict[str, int]:
@@ -201,6 +223,18 @@ def _apart(saved: Sequence[dict[str, int]]) -> tuple[dict[str, int], dict[str, i
     first, second = saved
     each = {name: second.get(name, 0) - count for name, count in first.items()}
     return {name: count - SAMPLES * each[name] for name, count in first.items()}, each
+
+
+_LISTS = (torch.nn.ParameterList, torch.nn.ParameterDict)  # hold weights of the module that they stand in
+
+
+def _is_layer(part: torch.nn.Module) -> bool:
+    """Whether a module has a row: it has no parts, or weights of its own."""
+    if isinstance(part, _LISTS):
+        return False
+    parts = [child for child in part.children() if not isinstance(child, _LISTS)]
+    own = any(True for _ in part.parameters(recurse=False)) or len(parts) < len(list(part.children()))
+    return not parts or own
 
 
 def _inputs(size: Any, dtype: Any) -> tuple[list[Batch], bool]:
@@ -229,7 +263,7 @@ def _total(rows: list[Row], seen: Seen, explained: bool) -> Summary:
         parameters=sum(p.numel() for p in parameters),
         trainable=sum(p.numel() for p in parameters if p.requires_grad),
         macs=seen.macs,
-        receptive_field=rows[-1].receptive_field if rows else None,
+        receptive_field=seen.window.extent if seen.window else None,
         device=seen.device,
         saved=seen.saved,
         call=seen.call,

@@ -178,7 +178,7 @@ class Summary:
             kept += f" + {size_text(fixed)}"
         lines = [f"{parameters}, {self.macs:,} MACs = {self.flops:,} FLOPs {unit}, {kept}", CONVENTION]
         if self.device != "meta":
-            lines.append(f"observed on zeros on the {self.device}: the control flow of the module depends on data")
+            lines.append(f"observed on the {self.device}: it does not run on torch's meta device")
         return lines
 
     def _table(self) -> tuple[list[tuple[str, ...]], list[str]]:

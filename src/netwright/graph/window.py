@@ -194,16 +194,18 @@ def transposed(kernel: int, stride: int, padding: int, dilation: int) -> Axis:
     return Axis(1, tuple(map(interval, range(stride))))
 
 
-def resampled(source: int, target: int, before: int, after: int, align_corners: bool = False) -> Axis | None:
+def resampled(
+    source: int, target: int, before: int, after: int, align_corners: bool = False, scale: Fraction | None = None
+) -> Axis | None:
     """An interpolation from `source` to `target` places: place o lies at x = (o + 1/2) source / target - 1/2.
 
     It sees the places from floor(x) - before to floor(x) + after, or x alone where that is a whole number. With
-    `align_corners` x = o (source - 1) / (target - 1).
+    `align_corners` x = o (source - 1) / (target - 1). A `scale` takes the place of source / target.
     """
     if align_corners:
         ratio = Fraction(source - 1, target - 1) if target > 1 else Fraction(1)
     else:
-        ratio = Fraction(source, target)
+        ratio = scale or Fraction(source, target)
 
     def interval(place: int) -> Interval:
         x = ratio * place if align_corners else (place + Fraction(1, 2)) * ratio - Fraction(1, 2)
@@ -212,12 +214,13 @@ def resampled(source: int, target: int, before: int, after: int, align_corners: 
     return _by_ratio(ratio, interval)
 
 
-def nearest(source: int, target: int, exact: bool = False) -> Axis | None:
+def nearest(source: int, target: int, exact: bool = False, scale: Fraction | None = None) -> Axis | None:
     """Nearest neighbours from `source` to `target` places: place o sees floor(o source / target).
 
-    With `exact` (torch's mode "nearest-exact") it sees floor((o + 1/2) source / target).
+    With `exact` (torch's mode "nearest-exact") it sees floor((o + 1/2) source / target). A `scale` takes the place of
+    source / target.
     """
-    ratio = Fraction(source, target)
+    ratio = scale or Fraction(source, target)
     offset = Fraction(1, 2) if exact else Fraction(0)
     return _by_ratio(ratio, lambda place: (floor((place + offset) * ratio),) * 2)
 

@@ -209,7 +209,7 @@ class Sum(torch.nn.Module):
         """n x (batch, *shape) -> (batch, *shape)"""
         total = inputs[0]
         for x in inputs[1:]:
-            total = total.add_(x) if self.inplace else total + x
+            total = total.add_(x) if self.inplace and total.dtype == x.dtype else total + x
         return total
 
     def extra_repr(self) -> str:

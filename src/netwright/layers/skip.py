@@ -118,9 +118,11 @@ class Item(torch.nn.Module):
 
 
 def middle(x: torch.Tensor, size: list[int]) -> torch.Tensor:
-    """The middle of a map in a smaller size: (batch, channels, *space) -> (batch, channels, *size)."""
-    for axis, keep in enumerate(size, start=2):
-        surplus = x.shape[axis] - keep
-        if surplus:
-            x = x.narrow(axis, surplus // 2, keep)
-    return x
+    """The middle of a map in a smaller size: (batch, channels, *space) -> (batch, channels, *size).
+
+    By a negative padding: unlike that of a slice, its gradient keeps the memory format.
+    """
+    cuts = [(have - keep) // 2 for have, keep in zip(x.shape[2:], size, strict=True)]
+    pairs = [(-cut, cut + keep - have) for cut, have, keep in zip(cuts, x.shape[2:], size, strict=True)]
+    amounts = [amount for pair in reversed(pairs) for amount in pair]
+    return torch.nn.functional.pad(x, amounts) if any(amounts) else x

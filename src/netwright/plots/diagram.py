@@ -70,7 +70,7 @@ def network_svg(network: Any) -> Svg:
     (True, 3, True)
     """
     network = getattr(network, "network_", network)
-    if isinstance(network, Summary) and network.rows:
+    if isinstance(network, Summary):
         return _of_steps(network)
     if not isinstance(network, Expression):
         remedy = "Give nw.analyze(module, input_size) for a torch module." if hasattr(network, "forward") else ""
@@ -100,6 +100,8 @@ def _of_steps(summary: Summary) -> Svg:
         drawn[place] = len(entries)
         entries.append(_step_entry(step, rows.get(step.path), bool(again)))
         sources.append([drawn[source] for source in step.sources if source in drawn])
+    if not entries:
+        raise InvalidParameter(problem("network_svg(network)", "a module with layers that it calls", "none"))
     widths, series = [_width(entry) for entry in entries], structure_of(sources)
     if series is None:
         block = in_columns([boxed(i, max(widths)) for i in range(len(entries))])

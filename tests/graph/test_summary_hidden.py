@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
+from netwright.core.errors import InvalidParameter
 from netwright.graph import Observer, analyze
 
 
@@ -143,3 +144,40 @@ def test_scales_of_interpolation(mode: str, scale: float, stride: str) -> None:
     """torch goes by the scale that it is given, not by the sizes that follow from it."""
     row = analyze(nn.Upsample(scale_factor=scale, mode=mode), (3, 9, 9)).rows[0]
     assert [str(each) for each in row.stride or ()] == [stride, stride]
+
+
+@pytest.mark.parametrize(
+    ("given", "dtype", "text"),
+    [
+        (None, torch.float32, r"analyze\(input_size\): expected axes of one sample such as \(3, 224, 224\).*got None"),
+        ((3.0, 8, 8), torch.float32, r"expected axes of one sample.*got \(3\.0, 8, 8\)"),
+        ((3, -1, 8), torch.float32, r"expected axes of one sample.*got \(3, -1, 8\)"),
+        ((), torch.float32, r"expected axes of one sample"),
+        (
+            (3, 8, 8),
+            "float32",
+            r"analyze\(dtype\): expected a torch\.dtype, or 1 of them, one for each input, got 'float32'",
+        ),
+        ((3, 8, 8), [torch.float32, torch.long], r"or 1 of them, one for each input"),
+        ((1, 3, 8, 8), torch.float32, r"Give the shape of one sample, without the batch axis, or example tensors\."),
+    ],
+)
+@pytest.mark.touches_rng
+def test_inputs_that_cannot_be(given: Any, dtype: Any, text: str) -> None:
+    with pytest.raises(InvalidParameter, match=text):
+        analyze(nn.Conv2d(3, 4, 3), given, dtype=dtype)
+
+
+def test_only_modules_are_analyzed() -> None:
+    with pytest.raises(
+        InvalidParameter, match=r"analyze\(module\): expected a torch.nn.Module, got .* net.summary"
+    ):
+        analyze(len, (3,))  # type: ignore[arg-type]
+
+
+@pytest.mark.touches_rng
+def test_formulas_of_a_call() -> None:
+    row = analyze(nn.Conv2d(3, 8, 3), torch.zeros(1, 3, 9, 9), explain=True).rows[0]
+    assert row.output_shape == (1, 8, 7, 7)
+    assert row.formulas["size"] == "(9 - 3)/1 + 1 = 7"
+    assert row.formulas["MACs"] == "7*7*8*3*3*3 = 10,584"

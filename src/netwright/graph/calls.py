@@ -29,6 +29,7 @@ class Record:
     into: Shape | None = None
     into_window: Window | None = None
     output: Shape | None = None
+    given: Shape | None = None  # the same, always without the batch axis
     window: Window | None = None
     sources: tuple[int, ...] = ()
     versions: list[dict[int, int]] = field(default_factory=list)
@@ -90,7 +91,8 @@ def observe_call(
         step = Step(name, "", reads.pop(), tuple(made[0].shape[1:]) if made else None)
         observer.enter(new, _declared(watched[name], args, observer), step if name in leaves and new else None)
         if record.output is None and made:
-            record.output, record.window = tuple(made[0].shape[0 if call else 1 :]), observer.window(made[0])
+            record.output, record.given = tuple(made[0].shape[0 if call else 1 :]), tuple(made[0].shape[1:])
+            record.window = observer.window(made[0])
 
     with forked_random(0), observing(module, device) as tensors, hooks(watched, before, after), observer:
         for name, tensor in zip(names, inputs, strict=True):
@@ -133,9 +135,9 @@ def _rows(watched: Watched, seen: dict[str, Record], steps: list[Step], samples:
         macs = (record.macs - nested.get(name, 0)) // samples
         own = sliding_of(part)
         formulas = {
-            "size": size_formula(own, record.into, record.output),
+            "size": size_formula(own, record.into, record.given),
             "parameters": parameter_formula(owners, parameters),
-            "MACs": mac_formula(part, record.output, macs),
+            "MACs": mac_formula(part, record.given, macs),
             "field": field_formula(own, record.into_window, record.window),
         }
         rows[name] = Row(

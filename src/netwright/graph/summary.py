@@ -124,6 +124,9 @@ def analyze(
     >>> nw.analyze(conv, (3, 32, 32)).macs, nw.analyze(conv, torch.zeros(10, 3, 32, 32)).macs
     (194400, 1944000)
     """
+    if not isinstance(module, torch.nn.Module):
+        remedy = "A network of layers has it as net.summary()."
+        raise InvalidParameter(problem("analyze(module)", "a torch.nn.Module", shown(module), remedy))
     batches, call = _inputs(input_size, dtype)
     leaves = {name: part for name, part in module.named_modules() if _is_layer(part)}
     names = ("input",) if len(batches[0]) == 1 else tuple(f"input{n}" for n in range(1, len(batches[0]) + 1))
@@ -133,7 +136,8 @@ def analyze(
         shapes = [tuple(tensor.shape) for tensor in batches[0]]
         got = f"{type(error).__name__}: {' '.join(str(error).split())}"
         expected = f"a size that {type(module).__name__} runs on (it got {shapes})"
-        raise InvalidParameter(problem("analyze(input_size)", expected, got)) from error
+        remedy = "" if call else "Give the shape of one sample, without the batch axis, or example tensors."
+        raise InvalidParameter(problem("analyze(input_size)", expected, got, remedy)) from error
     return _total(list(seen.rows.values()), seen, explained=explain)
 
 
@@ -241,17 +245,23 @@ def _inputs(size: Any, dtype: Any) -> tuple[list[Batch], bool]:
     """The batches to run, and whether they are a call of the user's own."""
     if isinstance(size, torch.Tensor):
         return [(size,)], True
-    items: list[Any] = [size] if isinstance(size, int) else list(size)
+    items: list[Any] = list(size) if isinstance(size, (tuple, list)) else [size]
     if items and all(isinstance(item, torch.Tensor) for item in items):
         return [tuple(items)], True
-    one = all(isinstance(item, int) for item in items)
-    shapes: list[Shape] = [tuple(items)] if one else [tuple(item) for item in items]
+    nested = bool(items) and all(isinstance(item, (tuple, list)) for item in items)
+    shapes: list[Shape] = [tuple(item) for item in items] if nested else [tuple(items)]
+    if not all(shape and all(integer(1).accepts(axis) for axis in shape) for shape in shapes):
+        expected = "axes of one sample such as (3, 224, 224), a list of such shapes, or example tensors"
+        raise InvalidParameter(problem("analyze(input_size)", expected, shown(size)))
     return _batches(shapes, dtype), False
 
 
 def _batches(shapes: Sequence[Shape], dtype: Any) -> list[Batch]:
     """A batch of SAMPLES and one of one sample more."""
     dtypes = list(dtype) if isinstance(dtype, (list, tuple)) else [dtype] * len(shapes)
+    if len(dtypes) != len(shapes) or not all(isinstance(item, torch.dtype) for item in dtypes):
+        expected = f"a torch.dtype, or {len(shapes)} of them, one for each input"
+        raise InvalidParameter(problem("analyze(dtype)", expected, shown(dtype)))
     pairs = list(zip(shapes, dtypes, strict=True))
     return [tuple(torch.empty(n, *s, dtype=d, device="meta") for s, d in pairs) for n in (SAMPLES, SAMPLES + 1)]
 

@@ -67,43 +67,54 @@ def observe_call(
     device : "meta", or "cpu" for modules that need real numbers.
     call : whether figures are of the whole call; else of one sample, without the batch axis.
     """
-    seen: dict[str, Record] = {}
-    observer, reads = Observer(), list[tuple[int, ...]]()
-    leaves = set(watched) - _homes(watched)
-
-    def before(name: str, args: Any) -> None:
-        record = seen.setdefault(name, Record())
-        record.enter.append(observer.macs)
-        given = tensors_in(args)
-        record.versions.append({id(x): x._version for x in given})
-        reads.append(observer.origins(given))
-        observer.inside += name in leaves
-        if len(record.enter) == 1 and given and record.into is None:
-            record.into, record.into_window = tuple(given[0].shape[1:]), observer.window(given[0])
-            record.sources = observer.origins(given)
-
-    def after(name: str, args: Any, output: Any) -> None:
-        record, known = seen[name], seen[name].versions.pop()
-        record.macs += observer.macs - record.enter.pop()
-        made = tensors_in((output,))  # a recurrent module gives its outputs and its state
-        new = [x for x in made if known.get(id(x)) != x._version]  # else it handed on what it got
-        observer.inside -= name in leaves
-        step = Step(name, "", reads.pop(), tuple(made[0].shape[1:]) if made else None)
-        observer.enter(new, _declared(watched[name], args, observer), step if name in leaves and new else None)
-        if record.output is None and made:
-            record.output, record.given = tuple(made[0].shape[0 if call else 1 :]), tuple(made[0].shape[1:])
-            record.window = observer.window(made[0])
-
-    with forked_random(0), observing(module, device) as tensors, hooks(watched, before, after), observer:
+    watch = _Watch(watched, call)
+    observer = watch.observer
+    with forked_random(0), observing(module, device) as tensors, hooks(watched, watch.before, watch.after), observer:
         for name, tensor in zip(names, inputs, strict=True):
             observer.enter_input(tensor, name)
         result = tensors_in((torch.func.functional_call(module, tensors, inputs, tie_weights=False),))
-    called = {name: watched[name] for name in watched if name in seen}
-    if len(called) < len(watched) and leaves != set(called) - _homes(called):
+    called = {name: watched[name] for name in watched if name in watch.seen}
+    if len(called) < len(watched) and watch.leaves != set(called) - _homes(called):
         return observe_call(module, inputs, names, called, device, call)  # some are only read: their owner is one layer
     samples, window = 1 if call else inputs[0].shape[0], observer.window(result[0]) if result else None
-    rows = _rows(called, seen, observer.steps, samples)
+    rows = _rows(called, watch.seen, observer.steps, samples)
     return Observed(rows, observer.macs // samples, tuple(observer.steps), window)
+
+
+class _Watch:
+    """The hooks of one observed call, and what they note."""
+
+    def __init__(self, watched: Watched, call: bool) -> None:
+        self.watched, self.call = watched, call
+        self.seen: dict[str, Record] = {}
+        self.observer = Observer()
+        self.reads: list[tuple[int, ...]] = []  # the steps that the running modules were given
+        self.leaves = set(watched) - _homes(watched)
+
+    def before(self, name: str, args: Any) -> None:
+        record = self.seen.setdefault(name, Record())
+        record.enter.append(self.observer.macs)
+        given = tensors_in(args)
+        record.versions.append({id(x): x._version for x in given})
+        self.reads.append(self.observer.origins(given))
+        self.observer.inside += name in self.leaves
+        if len(record.enter) == 1 and given and record.into is None:
+            record.into, record.into_window = tuple(given[0].shape[1:]), self.observer.window(given[0])
+            record.sources = self.observer.origins(given)
+
+    def after(self, name: str, args: Any, output: Any) -> None:
+        record, observer = self.seen[name], self.observer
+        known = record.versions.pop()
+        record.macs += observer.macs - record.enter.pop()
+        made = tensors_in((output,))  # a recurrent module gives its outputs and its state
+        new = [x for x in made if known.get(id(x)) != x._version]  # else it handed on what it got
+        observer.inside -= name in self.leaves
+        step = Step(name, "", self.reads.pop(), tuple(made[0].shape[1:]) if made else None)
+        declared = _declared(self.watched[name], args, observer)
+        observer.enter(new, declared, step if name in self.leaves and new else None)
+        if record.output is None and made:
+            record.output, record.given = tuple(made[0].shape[0 if self.call else 1 :]), tuple(made[0].shape[1:])
+            record.window = observer.window(made[0])
 
 
 def _declared(part: torch.nn.Module, args: Any, observer: Observer) -> Window | None:

@@ -111,6 +111,14 @@ def test_formats_are_kept_and_get_the_same_pictures(augmentation: Augmentation, 
 
 
 @every
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_short_formats_get_the_pictures_of_float32(augmentation: Augmentation, dtype: torch.dtype) -> None:
+    x = (batch(64, 3, 8, 8) * 16).floor() / 16  # exact in both formats
+    y = augmentation(x.to(dtype), seeded()).float()
+    torch.testing.assert_close(y, augmentation(x, seeded()), atol=0.05, rtol=0)
+
+
+@every
 def test_the_same_seed_gives_the_same_pictures_and_another_one_others(augmentation: Augmentation) -> None:
     x = batch(16, 3, 9, 9)
     generator = seeded(3)

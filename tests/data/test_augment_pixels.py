@@ -86,3 +86,15 @@ def test_squares_are_centred_at_any_pixel() -> None:
 def test_options_that_cannot_be(make, message) -> None:
     with pytest.raises(InvalidParameter, match=message):
         make()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_squares_and_crops_of_wide_images_in_short_formats(dtype: torch.dtype) -> None:
+    x = torch.zeros(400, 1, 1, 700, dtype=dtype)
+    erased_places = Erase(1, level=1.0)(x, torch.Generator().manual_seed(0))
+    assert torch.equal(erased_places.sum((1, 2, 3)), torch.ones(400, dtype=dtype))  # none lies outside
+    wide = Erase(1, level=1.0)(x.float(), torch.Generator().manual_seed(0))
+    assert torch.equal(erased_places.float(), wide)
+    x[..., 300] = 1
+    narrow = Crop(300)(x, torch.Generator().manual_seed(0))
+    assert torch.equal(narrow.float(), Crop(300)(x.float(), torch.Generator().manual_seed(0)))

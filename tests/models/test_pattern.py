@@ -155,6 +155,9 @@ def test_filters_double_behind_every_pool_up_to_512() -> None:
 def test_the_last_dense_layer() -> None:
     assert pattern("FC", classes=10) == pattern("FC10", classes=10) == Softmax(10)
     assert pattern("FC -> SIGMOID", classes=3) == Sigmoid(3)
+    assert pattern("FC -> SOFTMAX", classes=3) == pattern("FC3 -> SOFTMAX", outputs=3) == Softmax(3)
+    assert pattern("FC -> LINEAR", outputs=3) == Linear(3)
+    assert pattern("FC3 -> RELU") == ReLU(3)  # where nothing is said about it
     assert pattern("FC -> RELU -> FC", outputs=2, units=9) == ReLU(9) >> Linear(2)
     assert pattern("FC2", outputs=2) == Linear(2)
     assert pattern("CONV1x5 -> GAP -> SOFTMAX", classes=5) == Conv(5, 1, padding="same") >> GlobalPool() >> Softmax()
@@ -230,6 +233,21 @@ def fails(text: str, kind: type[Exception] = InvalidParameter, **options: Any) -
         ),
         ("FC -> FC4", {"classes": 3}, "expected FC or FC3 at the end, for classes=3, got FC4", "FC4"),
         ("FC4 -> TANH", {"outputs": 1}, "expected FC or FC1 at the end, for outputs=1, got FC4", "FC4"),
+        (
+            "FC -> RELU",
+            {"classes": 3},
+            "expected nothing, SOFTMAX, LINEAR or SIGMOID behind the last FC, for classes=3, got RELU. Leave it out, "
+            "FC becomes Softmax(3); or put -> FC behind it.",
+            "RELU",
+        ),
+        (
+            "INPUT -> [FC -> RELU]*2",
+            {"outputs": 2, "input_shape": (5,)},
+            "expected nothing, SOFTMAX or LINEAR behind the last FC, for outputs=2, got RELU. Leave it out, FC becomes "
+            "Linear(2)",
+            "RELU",
+        ),
+        ("FC4 -> TANH", {"classes": 4}, "behind the last FC, for classes=4, got TANH", "TANH"),
         ("[CONV]*0", {}, "expected at least one layer, got none, as every part is left out.", "[CONV]*0"),
         ("FC? -> POOL?", {"optional": "never"}, "got none, as every part is left out.", "FC? -> POOL?"),
     ],

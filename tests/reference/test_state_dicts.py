@@ -192,6 +192,47 @@ def test_outputs_are_those_of_the_network_by_hand(name: str, size: int) -> None:
     assert_same(theirs, load_weights(empty(ours(name, num_classes=10)), theirs.state_dict()), size)
 
 
+def test_strides_of_the_paper_with_weights_of_torchvision_are_noted() -> None:
+    theirs = random_by_hand("resnet50", num_classes=10)
+    loaded = load_weights(empty(models.resnet50(num_classes=10, paper=True)), theirs.state_dict())
+    [note] = loaded.notes
+    assert "the stride of a stage in the second convolution of a block: that is paper=False" in note
+    assert load_weights(empty(models.resnet50(num_classes=10)), theirs.state_dict()).notes == ()
+
+
+@pytest.mark.parametrize("prefix", ["module.", "backbone.", "encoder.", "model.net."])
+@pytest.mark.parametrize("head", ["fc", "classifier"])
+def test_weights_in_wrappers_give_the_same_outputs(prefix: str, head: str) -> None:
+    theirs = random_by_hand("resnet18", num_classes=10)
+    own = prefix if prefix == "module." and head == "fc" else ""
+    state = {
+        own + name.replace("fc.", f"{head}.") if name.startswith("fc.") else prefix + name: tensor
+        for name, tensor in theirs.state_dict().items()
+    }
+    loaded = load_weights(empty(models.resnet18(num_classes=10)), state)
+    assert_same(theirs, loaded, 64)
+    which = "" if own else f", which {head} did not have and was taken for the head"
+    assert loaded.notes == (f"The prefix {prefix} was taken off the names in the file{which}.",)
+
+
+def test_strides_of_basic_blocks_have_no_note() -> None:
+    theirs = random_by_hand("resnet18", num_classes=10)
+    assert load_weights(empty(models.resnet18(num_classes=10)), theirs.state_dict()).notes == ()
+
+
+@pytest.mark.parametrize("outputs", [10, 7])
+def test_a_head_that_takes_other_features_is_refused_with_both_shapes(outputs: int) -> None:
+    state = random_by_hand("resnet18", num_classes=10).state_dict()
+    state |= {"fc.weight": torch.ones(outputs, 256), "fc.bias": torch.ones(outputs)}
+    with pytest.raises(
+        InvalidParameter, match=rf"has softmax1\.linear \(weight \(10, 512\).*got fc .*\({outputs}, 256"
+    ) as caught:
+        load_weights(empty(models.resnet18(num_classes=10)), state)
+    assert "Or leave fc.weight, fc.bias out: a fresh head is kept." in str(caught.value)
+    del state["fc.weight"], state["fc.bias"]
+    assert load_weights(models.resnet18(num_classes=10), state).rows[-1].done == "kept fresh: the file has no head"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["alexnet", "vgg11", "vgg16_bn"])
 def test_outputs_of_big_networks_are_those_of_the_network_by_hand(name: str) -> None:

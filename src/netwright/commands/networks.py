@@ -126,15 +126,20 @@ def _call(text: str) -> tuple[str | None, ast.Call | None]:
 def _made(model: Callable[..., Expression], call: ast.Call | None, text: str, classes: int | None) -> Expression:
     args = [_literal(item, text) for item in call.args] if call else []
     options: dict[str, Any] = {str(k.arg): _literal(k.value, text) for k in call.keywords} if call else {}
+    signature = inspect.signature(model)
+    takes = f"{model.__name__}{signature}"
+    unknown = next((name for name in options if name not in signature.parameters), None)
+    if unknown is not None:
+        near = did_you_mean(unknown, signature.parameters)
+        raise InvalidParameter(problem(f"network {shown(text)}", takes, f"the option {unknown!r}", near))
     try:
-        signature = inspect.signature(model)
         said = signature.bind_partial(*args, **options).arguments
         if classes is not None and "num_classes" in signature.parameters and "num_classes" not in said:
             options["num_classes"] = classes
         return model(*args, **options)
     except (TypeError, SyntaxError) as error:
-        takes = f"{model.__name__}{inspect.signature(model)}"
-        raise InvalidParameter(problem(f"network {shown(text)}", takes, " ".join(str(error).split()))) from error
+        got = " ".join(str(error).split()).removeprefix("got ")
+        raise InvalidParameter(problem(f"network {shown(text)}", takes, got)) from error
 
 
 def _literal(node: ast.expr, text: str) -> Any:

@@ -28,7 +28,8 @@ class KMaxPool(Layer):
     """The k largest values of each feature over the steps, in their order: y_f = (x_t,f : t in T_f), |T_f| = k.
 
     T_f are the steps of the k largest x_t,f, the earliest where values are equal. With `level` l and `levels` L the
-    number is k_l = max(k, ceil((L - l) / L * s)). With `lengths` only the valid steps of each sequence enter, s is
+    number is k_l = max(k, ceil((L - l) / L * s)). Behind Conv, whose output is (channels, length), Transpose() makes it
+    (steps, features) first. With `lengths` only the valid steps of each sequence enter, s is
     their number unless `steps` says otherwise, and where fewer than k_l are valid zeros follow at the end.
 
     Parameters
@@ -53,10 +54,12 @@ class KMaxPool(Layer):
     Examples
     --------
     >>> import torch
-    >>> from netwright.layers import Input, KMaxPool
+    >>> from netwright.layers import Conv, Input, KMaxPool, Transpose
     >>> x = torch.tensor([[3.0, 1.0, 4.0, 1.5, 9.0, 2.0, 6.0]])
     >>> (Input(7, 1) >> KMaxPool(3)).build()(x[:, :, None]).flatten()
     tensor([4., 9., 6.])
+    >>> (Input(8, 50) >> Conv(16, 5) >> Transpose() >> KMaxPool(3)).output_shape
+    (3, 16)
 
     References
     ----------

@@ -95,8 +95,8 @@ def googlenet(
 
     Shapes
     ------
-    (batch, channels, height, width) with height, width >= 31, `paper` 47, `paper` and `aux` 79, `small` 8 -> (batch,
-    num_classes)
+    (batch, channels, height, width) with height, width >= 15, with `small` 4; with `paper` 31, `small` 8, `aux` 79,
+    `small` and `aux` 20 -> (batch, num_classes)
 
     Raises
     ------

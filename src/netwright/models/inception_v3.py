@@ -58,7 +58,7 @@ def inception_v3(
 
     Shapes
     ------
-    (batch, channels, height, width) with height, width >= 75, with `small` >= 19 -> (batch, num_classes)
+    (batch, channels, height, width) with height, width >= 75, `aux` 299, `small` 19 -> (batch, num_classes)
 
     Raises
     ------

@@ -25,6 +25,7 @@ POOLING: Mapping[str, Any] = {"POOL": MaxPool, "AVGPOOL": AvgPool}
 WINDOWED = ("CONV", *POOLING)
 IN_SPACE = (*WINDOWED, "LRN", "GAP")
 FLATTENING = ("FC", "GAP", "FLATTEN")
+HEADS = ("SOFTMAX", "LINEAR")  # what may stand behind the last FC, for classes also SIGMOID
 
 _OPTIONS: Mapping[str, Constraint] = {
     "input_shape": tuple_of(integer(1), least=1) | nothing,
@@ -53,13 +54,14 @@ class Rules:
 class Placed:
     """A layer, the word that it comes from, and the shape behind it if that is known.
 
-    `bare` is True for a dense layer that no activation has been joined to.
+    `bare` is True for a dense layer that no activation has been joined to; `joined` is the word of the one that has.
     """
 
     layer: Any
     word: Word
     shape: Shape | None
     bare: bool = False
+    joined: Word | None = None
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,9 @@ def pattern(
     ``GAP``          ``GlobalPool()``, the mean of each channel
     ``FC128``        ``Linear(128)``, with an activation behind it ``ReLU(128)``; FC has `units` units. ``Flatten()``
                      comes before the first one behind the axes of space.
-    last ``FC``      ``Softmax(classes)`` or ``Linear(outputs)``; with an activation behind it that one; where neither
-                     is given the number stands in the text, and FC10 is ``Linear(10)``
+    last ``FC``      ``Softmax(classes)`` or ``Linear(outputs)``, behind which only SOFTMAX, LINEAR and for classes
+                     SIGMOID may stand, as any other activation would bend the scores; where neither is given the number
+                     stands in the text, and FC10 is ``Linear(10)``
     ``DROP0.5``      ``Dropout(0.5)``, as DROP is
     ================ ==================================================================================================
 
@@ -141,8 +144,8 @@ def pattern(
 
     Raises
     ------
-    InvalidParameter : a text that the grammar does not have, CONV behind FC, a last FC without its number of units,
-        options out of range. Carets under the text show the place.
+    InvalidParameter : a text that the grammar does not have, CONV behind FC, a last FC without its number of units or
+        with an activation that is not of outputs, options out of range. Carets under the text show the place.
     JoinError : a layer that the shape does not fit, likewise.
 
     Examples
@@ -234,7 +237,7 @@ def _activated(word: Word, state: State) -> State:
     if not state.placed or not state.placed[-1].bare:
         return _added(kind(), word, state)
     dense = state.placed[-1]
-    made = replace(dense, layer=kind(dense.layer.units), bare=False)
+    made = replace(dense, layer=kind(dense.layer.units), bare=False, joined=word)
     return replace(state, placed=(*state.placed[:-1], made))
 
 
@@ -279,10 +282,22 @@ def _with_head(state: State, rules: Rules) -> State:
         raise refusal(rules.text, last.word.place, "the number of units of the last FC, such as FC10", "none", remedy)
     if size is not None and wanted not in (None, size):
         raise refusal(rules.text, last.word.place, f"FC or FC{wanted} at the end, for {said}", f"FC{size}")
+    _check_activation(last, said, rules)
     head: Any = type(last.layer)
     if last.bare and rules.classes:
         head = Softmax
     return replace(state, placed=(*state.placed[:-1], replace(last, layer=head(wanted or size), bare=False)))
+
+
+def _check_activation(last: Placed, said: str, rules: Rules) -> None:
+    """Refuse an activation behind the last FC that would bend what is predicted: rectified scores train badly."""
+    allowed = (*HEADS, "SIGMOID") if rules.classes else HEADS
+    if last.joined is None or last.joined.name in allowed or not (rules.classes or rules.outputs):
+        return
+    becomes = f"Softmax({rules.classes})" if rules.classes else f"Linear({rules.outputs})"
+    remedy = f"Leave it out, FC becomes {becomes}; or put -> FC behind it."
+    expected = f"nothing, {', '.join(allowed[:-1])} or {allowed[-1]} behind the last FC, for {said}"
+    raise refusal(rules.text, last.joined.place, expected, last.joined.name, remedy)
 
 
 def _network(state: State, rules: Rules) -> Chain | Layer:

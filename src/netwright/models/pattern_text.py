@@ -20,6 +20,7 @@ from netwright.models.pattern_words import DIGITS, ENTRANCE, EXAMPLES, Place, Wo
 LONGEST = 100_000  # characters
 DEEPEST = 64  # brackets within brackets
 MOST = 10_000  # layers
+SHORT = 40  # characters of a group that a remedy repeats
 BEGIN = "layers joined by ->, such as 'INPUT -> CONV -> RELU -> FC'"
 _SIGNS = "[]*?→"
 _IN_WORDS = "._/"
@@ -201,9 +202,21 @@ def _refuse_rest(text: str, tokens: tuple[Token, ...], at: int) -> NoReturn:
         remedy = "Use brackets for more: [[FC -> RELU]?]*2."
     elif token.kind == "(":
         remedy = "A pattern has sizes behind names, CONV3x64; layers as code are joined by >>, Conv(64, 3) >> ReLU()."
+    elif token.kind == "word" and tokens[at - 1].kind == "]" and _said(text, token)[1:-1].isdecimal():
+        remedy = f"Write {_group_before(text, tokens, at)}*{_said(text, token)[1:-1]}."
     elif token.kind == "word" and not text[token.place.start].isalpha():
         remedy = "Sizes stand right behind the name: CONV3x64."
     raise refusal(text, token.place, expected, _said(text, token), remedy)
+
+
+def _group_before(text: str, tokens: tuple[Token, ...], at: int) -> str:
+    """The group that ends before a token, as it is written; a long one is shortened."""
+    depth, first = 1, at - 1
+    while depth:
+        first -= 1
+        depth += {"]": 1, "[": -1}.get(tokens[first].kind, 0)
+    written = text[tokens[first].place.start : tokens[at - 1].place.stop]
+    return written if len(written) <= SHORT and written.isprintable() else "[...]"
 
 
 def _said(text: str, token: Token) -> str:

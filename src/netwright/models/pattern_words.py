@@ -117,7 +117,7 @@ def read_word(text: str, place: Place) -> Word:
     sizes = FORMS[name].read(size)
     if sizes is None:
         expected = f"{name} alone or with {FORMS[name].text}"
-        raise refusal(text, place, expected, shown(written), _kernel_or_filters(name, size))
+        raise refusal(text, place, expected, shown(written), _meant(name, size))
     return Word(name, sizes, place)
 
 
@@ -138,8 +138,10 @@ def _is_activation(thing: object) -> bool:
     return any(field.name == "units" and field.default is None for field in dataclasses.fields(thing))
 
 
-def _kernel_or_filters(name: str, size: str) -> str:
-    """What a single number behind CONV may have meant."""
+def _meant(name: str, size: str) -> str:
+    """What a single number behind CONV, or a point behind DROP, may have meant."""
+    if name == "DROP" and size.startswith(".") and _is_number(size[1:]):
+        return f"Write DROP0{size}."
     both = name == "CONV" and _whole(size) is not None
     return f"Say both: CONV3x{size} has {size} filters, CONV{size}x32 a kernel of {size}." if both else ""
 

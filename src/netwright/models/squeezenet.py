@@ -48,7 +48,7 @@ def squeezenet(
 
     Shapes
     ------
-    (batch, channels, height, width) with height, width >= 29, with `small` >= 6 -> (batch, num_classes)
+    (batch, channels, height, width) with height, width >= 21, "1.1" 17, `small` 4 -> (batch, num_classes)
 
     Examples
     --------

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -23,12 +23,12 @@ from netwright.models.cifar_resnet import cifar_resnet
 from netwright.models.googlenet import googlenet
 from netwright.models.inception_v3 import inception_v3
 from netwright.models.published.aligning import Difference, Placement, align
-from netwright.models.published.families import FAMILIES
-from netwright.models.published.naming import Naming, is_keras, recognise
-from netwright.models.published.notes import call_for, notes_on
+from netwright.models.published.naming import Naming, is_keras
+from netwright.models.published.notes import call_for, notes_on, notes_on_prefixes
 from netwright.models.published.padded_shortcuts import has_zeros_on_both_sides, zeros_behind
 from netwright.models.published.parts import COUNT, Part, from_keras, parts_of
 from netwright.models.published.reading import Source, read_tensors
+from netwright.models.published.wrapping import recognised, without_prefixes
 from netwright.models.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
 from netwright.models.squeezenet import squeezenet
 from netwright.models.vgg import vgg11, vgg13, vgg16, vgg19
@@ -51,7 +51,7 @@ class WeightRow:
 
     Attributes
     ----------
-    file : its name in the file; "" where the file has none.
+    file : its name in the file, less the prefix in the notes; "" where the file has none.
     ours : its name in the network's ``state_dict()``; "" where it was left out.
     shape : in the network, or in the file where it was left out.
     done : "as it is", "transposed...", "reshaped", "channels reordered", "adapted...", "folded...", "less...",
@@ -117,6 +117,7 @@ def load_weights(target: Expression | torch.nn.Module, source: Source, seed: int
         which is filled in place.
     source : a ``.safetensors``, ``.pth``, ``.npz`` or Keras ``.h5`` file with the names that torchvision, timm or Keras
         give, with numbers (``torch.nn.Sequential``), or with those of the network; or a dict of tensors or arrays.
+        Prefixes that wrappers put before the names, such as ``module.`` or ``backbone.``, are taken off.
     seed : of what the file does not fill, such as the head for another number of classes.
 
     Returns
@@ -128,6 +129,7 @@ def load_weights(target: Expression | torch.nn.Module, source: Source, seed: int
     InvalidParameter : weights of another architecture, or names that nobody gives. The first layer that differs is
         named, with both shapes and what would fit. The network stays as it was.
     CorruptFile : a file that is cut or changed, holds other things than weights, or numbers that are not finite.
+        Changed numbers are noticed where the format has checksums: ``.pth`` and ``.npz`` have, ``.safetensors`` not.
     OSError : a file that cannot be read.
 
     Examples
@@ -149,18 +151,23 @@ def load_weights(target: Expression | torch.nn.Module, source: Source, seed: int
     module = close(target).build(seed) if isinstance(target, Expression) else target
     ours = list(parts_of(module.state_dict()).values())
     _check_target(ours)
-    naming, theirs = _in_order(where, tensors, ours)
+    tensors, prefixes, behind = without_prefixes(tensors, module.state_dict())
+    naming, theirs = _in_order(where, tensors, ours, behind)
     found = align(naming, theirs, ours, _auxiliary(module, ours))
     if isinstance(found, Difference):
-        raise _another(where, _name_of(target), naming, theirs, found)
+        more = _without_head(naming, theirs, ours, found)
+        raise _another(where, _name_of(target), naming, theirs, found, more)
     for part in theirs:
         _check_numbers(where, part)
     _write(found)
     rows = tuple(_row(placement) for placement in found)
-    return LoadedWeights(module, naming.source, naming.architecture, rows, notes_on(naming, theirs, ours, module))
+    notes = (*notes_on_prefixes(prefixes, behind), *notes_on(naming, theirs, ours, module))
+    return LoadedWeights(module, naming.source, naming.architecture, rows, notes)
 
 
-def _in_order(where: str, tensors: dict[str, torch.Tensor], ours: Sequence[Part]) -> tuple[Naming, list[Part]]:
+def _in_order(
+    where: str, tensors: dict[str, torch.Tensor], ours: Sequence[Part], behind: Sequence[str]
+) -> tuple[Naming, list[Part]]:
     """Whose names the file has, and its modules in the order of their definition, in torch's layouts."""
     keras = is_keras(tensors)
     parts = parts_of(tensors, keras, where)
@@ -168,7 +175,7 @@ def _in_order(where: str, tensors: dict[str, torch.Tensor], ours: Sequence[Part]
     if 2 * len(shared) >= len(parts):
         naming = _own_naming(list(parts), [part.name for part in ours])
     else:
-        naming = recognise(tensors, FAMILIES, where)
+        naming = recognised(tensors, behind, where)
     ordered = [parts[name] for name in naming.modules]
     if has_zeros_on_both_sides(naming):
         ordered = zeros_behind(ordered)
@@ -225,11 +232,24 @@ def _check_numbers(where: str, part: Part) -> None:
             raise CorruptFile(problem(where, f"variances >= 0 in {entry.name}", got, "Fetch it again."))
 
 
-def _another(where: str, name: str, naming: Naming, theirs: Sequence[Part], found: Difference) -> InvalidParameter:
+def _another(
+    where: str, name: str, naming: Naming, theirs: Sequence[Part], found: Difference, more: str
+) -> InvalidParameter:
     """The error for weights of another architecture."""
     expected = f"weights of {name}, which has {found.ours or 'no further layer'} there"
     got = f"{found.theirs or 'no further layer'}: the names in the file are those of {naming}"
-    return InvalidParameter(problem(where, expected, got, _what_fits(naming, theirs)))
+    return InvalidParameter(problem(where, expected, got, _what_fits(naming, theirs) + more))
+
+
+def _without_head(naming: Naming, theirs: Sequence[Part], ours: Sequence[Part], found: Difference) -> str:
+    """What to do where nothing but the head does not fit."""
+    if found.theirs is None or naming.top != (found.theirs.name,) or not naming.is_published:
+        return ""
+    trunk = [part for part in theirs if part is not found.theirs]
+    if isinstance(align(replace(naming, top=()), trunk, ours), Difference):
+        return ""
+    names = ", ".join(entry.name for entry in found.theirs.entries.values())
+    return f" Or leave {names} out: a fresh head is kept."
 
 
 def _what_fits(naming: Naming, theirs: Sequence[Part]) -> str:

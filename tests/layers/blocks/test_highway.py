@@ -144,3 +144,23 @@ def test_joins_that_cannot_work(make: Any, text: str) -> None:
 def test_refusals(make: Any, text: str) -> None:
     with pytest.raises(InvalidParameter, match=text):
         make()
+
+
+def test_mixed_formats_are_promoted() -> None:
+    a, b, t = (part.float() for part in sample(3, 4))
+    short = a.bfloat16(), b, t.bfloat16()
+    y = GatedSum().make((4,), (4,), (4,))(short)
+    assert y.dtype is torch.float32
+    torch.testing.assert_close(y, short[0].float() * short[2].float() + b * (1 - short[2].float()), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("carry", [None, "free"])
+def test_under_autocast_the_input_has_another_format_than_the_gates(carry: str | None) -> None:
+    module = (Input(5) >> Highway(Tanh(5), carry)).build(seed=1)
+    x = sample(5).float().requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        y = module(x)
+    torch.testing.assert_close(y.float(), module(x), atol=0.05, rtol=0)
+    y.float().sum().backward()
+    assert x.grad is not None
+    assert x.grad.isfinite().all()

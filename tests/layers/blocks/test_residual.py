@@ -77,6 +77,11 @@ def test_the_sum(block: Residual, shape: Shape) -> None:
         (Residual(Conv(6, 3, 2, 1), "pad"), (4, 8, 8), "PadChannels(6, 2)"),
         (Residual(Conv(6, 3, padding=1), "pad"), (4, 8), "PadChannels(6)"),
         (Residual(Conv(4, 3, 3, 1), "pad"), (4, 9), "PadChannels(4, 3)"),
+        (Residual(Conv(6, 3, 2, 1) >> BatchNorm() >> ReLU() >> MaxPool(2)), (4, 8, 8), "Conv(6, 1, 4)"),
+        (Residual(Conv(6, 3, 2, 1)), (4, 1, 1), "Conv(6, 1, 2)"),
+        (Residual(MaxPool((1, 2)) >> AvgPool(3, (3, 1), 1)), (4, 6, 6), "Conv(4, 1, (3, 2))"),
+        (Residual((Conv(4, 3) | Conv(4, 3)) >> Add()), (4, 5, 5), "Conv(4, 1, 2)"),
+        (Residual(Upsample(2) >> Conv(6, 3, 4, 1)), (4, 8, 8), "Conv(6, 1, 2)"),
         (Residual(GlobalPool() >> Reshape(4, 1, 1)), (4, 8, 6), "Conv(4, 1, (8, 6))"),
         (Residual(Tanh(6)), (4,), "Linear(6)"),
         (Residual(Tanh(6), normalize=True), (4,), "Linear(6, bias=False) >> BatchNorm()"),
@@ -197,8 +202,31 @@ IMAGE = Input(8, 32, 32)
             lambda: IMAGE >> Residual(Conv(8, 3)),
             r"residual1: Residual\(Conv\(8, 3\)\): expected a block whose shape a projection of the input reaches, "
             r"got \(8, 30, 30\) from the block and \(8, 32, 32\) from the input\. With padding, the block "
-            r"Conv\(8, 3, padding=1\) would give \(8, 32, 32\)\. Strides of 1 and 2 take 32 to 32 and 16, none to 30\. "
-            r"Or write a shortcut that gives \(8, 30, 30\)\. It stands behind Input\(8, 32, 32\) at input1",
+            r"Conv\(8, 3, padding=1\) would give \(8, 32, 32\)\. The stride of the block, 1, takes 32 to 32 and not to "
+            r"30\. Or write a shortcut that gives \(8, 30, 30\)\. It stands behind Input\(8, 32, 32\) at input1",
+        ),
+        (
+            lambda: Input(4, 5, 5) >> Residual(Conv(4, 3)),
+            r"got \(4, 3, 3\) from the block and \(4, 5, 5\) from the input\. With padding, the block "
+            r"Conv\(4, 3, padding=1\) would give \(4, 5, 5\)\. The stride of the block, 1, takes 5 to 5 and not to 3",
+        ),
+        (
+            lambda: Input(4, 8, 8) >> Residual(Conv(8, 3, 2)),
+            r"got \(8, 3, 3\) from the block and \(4, 8, 8\) from the input\. With padding, the block "
+            r"Conv\(8, 3, 2, 1\) would give \(8, 4, 4\)\. The stride of the block, 2, takes 8 to 4 and not to 3",
+        ),
+        (
+            lambda: Input(4, 8, 8) >> Residual(Conv(4, 8)),
+            r"got \(4, 1, 1\) from .*would give \(4, 8, 8\)\. The stride of the block, 1, takes 8 to 8 and not to 1\.",
+        ),
+        (
+            lambda: Input(4, 9, 8) >> Residual(Conv(4, 3, 2) >> ReLU() >> MaxPool(2), "pad"),
+            r"The stride of the block, 4, takes 9 to 3 and not to 2\. "
+            r"The stride of the block, 4, takes 8 to 2 and not to 1",
+        ),
+        (
+            lambda: IMAGE >> Residual((Conv(8, 3) | Conv(8, 3)) >> Add()),
+            r"Strides of 1 and 2 take 32 to 32 and 16, none to 30\. Or write",
         ),
         (
             lambda: IMAGE >> Residual(Conv(8, 4, 2) >> (ReLU() | MaxPool(3, 1)) >> Add(), Conv(8, 1, 2)),

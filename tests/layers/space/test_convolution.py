@@ -124,7 +124,10 @@ def test_same_is_torchs_same_for_stride_1() -> None:
             r"Conv\(padding\): expected .* \(start, end\) pairs, got \(\(1, 2, 3\),\)",
         ),
         (lambda: Conv(3, 3, dilation=0), r"Conv\(dilation\): expected .*, got 0"),
-        (lambda: Conv(6, 3, groups=4), r"Conv\(filters\): expected a multiple of groups, got 6 filters in 4 groups"),
+        (
+            lambda: Conv(6, 3, groups=4),
+            r"Conv\(filters\): expected a multiple of groups, got 6 filters in 4 groups\. Groups that fit: 1, 2, 3, 6",
+        ),
         (lambda: Conv(6, 3, exact=1), r"Conv\(exact\): expected True or False, got 1"),
         (lambda: Conv(6, 3, groups="depthwise"), r"Conv\(groups\): expected an integer >= 1, got 'depthwise'"),
         (lambda: Conv(6, 3, groups=0), r"Conv\(groups\): expected an integer >= 1, got 0"),
@@ -158,7 +161,8 @@ def test_exact_changes_nothing_where_the_stride_fits() -> None:
 
 def test_groups_divide_the_channels() -> None:
     text = (
-        r"Conv\(6, 3, groups=3\): expected channels that 3 groups divide, got shape \(4, 9\)\. Give a number of groups"
+        r"Conv\(6, 3, groups=3\): expected channels that 3 groups divide, got shape \(4, 9\)\. "
+        r"Groups that fit 4 channels and 6 filters: 1, 2\."
     )
     with pytest.raises(JoinError, match=text):
         Input(4, 9) >> Conv(6, 3, groups=3)

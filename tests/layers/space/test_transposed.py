@@ -164,7 +164,7 @@ def test_macs_are_those_of_torchs_probe() -> None:
             ConvTranspose(6, 3, groups=3),
             (4, 9),
             r"ConvTranspose\(6, 3, groups=3\): expected channels that 3 groups divide, got shape \(4, 9\)\. "
-            r"Give a number of groups that divides the 4 channels\.",
+            r"Groups that fit 4 channels and 6 filters: 1, 2\.",
         ),
         (
             ConvTranspose(6, 3, padding=2),
@@ -195,7 +195,8 @@ def test_joins(layer: ConvTranspose, shape: tuple[int, ...], text: str) -> None:
         (lambda: ConvTranspose(0, 3), r"ConvTranspose\(filters\): expected an integer >= 1, got 0"),
         (
             lambda: ConvTranspose(6, 3, groups=4),
-            r"ConvTranspose\(filters\): expected a multiple of groups, got 6 filters in 4",
+            r"ConvTranspose\(filters\): expected a multiple of groups, got 6 filters in 4 groups\. "
+            r"Groups that fit: 1, 2, 3, 6",
         ),
         (lambda: ConvTranspose(6, 3, padding="Same"), r"ConvTranspose\(padding\): .*'Same'\. Did you mean 'same'"),
         (

@@ -82,6 +82,20 @@ def test_a_network_may_go_on_with_a_classifier_of_its_own():
     ]
 
 
+@pytest.mark.parametrize("outputs", [5, 2])
+def test_one_dense_layer_that_takes_other_features_is_a_difference(outputs):
+    theirs, ours = parts(a=CONV, fc={"weight": (5, 2), "bias": (5,)}), parts(conv1=CONV, b={"weight": (outputs, 4)})
+    found = align(naming(theirs), theirs, ours)
+    assert (found.theirs.name, found.ours.name, found.place) == ("fc", "b", 1)
+
+
+def test_one_dense_layer_may_stand_for_a_classifier_of_several():
+    dense = {"weight": (4, 16)}
+    theirs, ours = parts(a=CONV, one=dense, fc=DENSE), parts(conv1=CONV, b={"weight": (5, 8)})
+    reasons = [p.done.partition(":")[2] for p in align(naming(theirs, ("one", "fc")), theirs, ours)[1:]]
+    assert reasons == [" the network has another classifier"] * 3 + [" the file has another classifier"]
+
+
 @pytest.mark.parametrize("tail", [{"conv2": CONV}, {"norm1": NORM, "softmax1": DENSE}, {"relu1": DENSE, "conv2": CONV}])
 def test_more_convolutions_or_norms_are_another_architecture(tail):
     theirs, ours = parts(a=CONV, fc=DENSE), parts(conv1=CONV, **tail)

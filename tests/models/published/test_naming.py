@@ -8,7 +8,7 @@ import pytest
 
 from netwright.core.errors import InvalidParameter
 from netwright.models.published.families import FAMILIES
-from netwright.models.published.naming import is_keras, recognise, split
+from netwright.models.published.naming import is_keras, recognise, shared_prefix, split
 
 
 def shuffled(names: list[str]) -> list[str]:
@@ -150,6 +150,20 @@ def test_a_variant_of_a_family_is_refused_by_the_name_that_is_too_much():
 def test_numbers_without_end_are_refused():
     with pytest.raises(InvalidParameter, match=r"torchvision's alexnet or vgg networks, got 'features\.999"):
         recognise([f"features.{'9' * 5000}.weight", "features.0.weight"], FAMILIES)
+
+
+def test_a_prefix_that_unknown_names_share_is_said_with_how_to_take_it_off():
+    names = [f"a.student.{module}.weight" for module in resnet(3, 4, 6, 3)]
+    rename = r"load \{name\.removeprefix\('a\.student\.'\): tensor for name, tensor in state\.items\(\)\}"
+    with pytest.raises(InvalidParameter, match=rf"share the prefix 'a\.student\.'; .*{rename}"):
+        recognise([*names, "head.weight"], FAMILIES, "a.pth")
+
+
+@pytest.mark.parametrize(
+    "names", [["encoder.w", "encoder.b"], ["a.b.w", "a.c.w", "d.w", "e.w"], ["w", "b"], [".w", ".b"]]
+)
+def test_names_without_a_prefix(names):
+    assert shared_prefix(names) == ""
 
 
 def test_names_of_nobody_are_refused():

@@ -88,13 +88,11 @@ def test_of_an_estimators_file_the_module_is_taken(tmp_path):
         {"state_dict": STATE, "epoch": 3},
         {"model": {"state_dict": STATE}},
         {"net": STATE, "acc": 0.9},
-        {f"module.{name}": tensor for name, tensor in STATE.items()},
-        {"state_dict": {f"module._orig_mod.{name}": tensor for name, tensor in STATE.items()}},
         {name: tensor.numpy() for name, tensor in STATE.items()},
         {name: torch.nn.Parameter(tensor) for name, tensor in STATE.items()},
     ],
 )
-def test_wrappers_and_prefixes_are_taken_off(wrapped):
+def test_wrappers_are_taken_off(wrapped):
     where, found = read_tensors(wrapped)
     assert where == "the state dict"
     same(found)
@@ -180,6 +178,38 @@ def test_changed_bytes_give_numbers_or_one_kind_of_error(tmp_path, kind):
         except CorruptFile:
             refused += 1
     assert refused > 10
+
+
+def test_a_changed_byte_within_the_numbers_is_refused_by_its_member(tmp_path):
+    torch.save({"w": torch.arange(5000.0)}, tmp_path / "a.pth")
+    changed = bytearray((tmp_path / "a.pth").read_bytes())
+    changed[len(changed) // 2] ^= 1
+    (tmp_path / "a.pth").write_bytes(changed)
+    with pytest.raises(CorruptFile, match=r"members with the checksums .*got 'a/data/0', whose bytes do not match it"):
+        read_tensors(tmp_path / "a.pth")
+
+
+def test_a_file_saved_without_checksums_is_read(tmp_path):
+    before = torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save(STATE, tmp_path / "a.pth")
+    finally:
+        torch.serialization.set_crc32_options(before)
+    same(read_tensors(tmp_path / "a.pth")[1])
+
+
+def test_members_that_share_their_bytes_are_not_read_one_by_one(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.pth", "w") as file:
+        file.writestr("a/data.pkl", b"0" * 5000)
+        for number in range(9):
+            entry = zipfile.ZipInfo(f"a/data/{number}")
+            entry.CRC, entry.file_size, entry.compress_size = file.filelist[0].CRC, 5000, 5000
+            entry.header_offset = 0
+            file.filelist.append(entry)
+            file.NameToInfo[entry.filename] = entry
+    with pytest.raises(CorruptFile, match=r"members that fit into the file, got 50000 bytes in \d+"):
+        read_tensors(tmp_path / "a.pth")
 
 
 def test_compressed_tensors_are_refused_before_they_are_unpacked(tmp_path):

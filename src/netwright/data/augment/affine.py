@@ -25,7 +25,7 @@ import torch
 from netwright.core.errors import InvalidParameter, problem
 from netwright.core.validation import Constraint, boolean, number, tuple_of
 from netwright.core.value import value
-from netwright.data.augment.base import each, uniform
+from netwright.data.augment.base import each, exact_dtype, uniform
 from netwright.data.augment.warp import FILL, Warp, warped
 
 Numbers = float | torch.Tensor
@@ -322,4 +322,4 @@ def shear_matrix(x: torch.Tensor, degrees: torch.Tensor) -> torch.Tensor:
 
 
 def _identity(x: torch.Tensor) -> torch.Tensor:
-    return torch.eye(2, 3, dtype=x.dtype, device=x.device).repeat(len(x), 1, 1)
+    return torch.eye(2, 3, dtype=exact_dtype(x), device=x.device).repeat(len(x), 1, 1)

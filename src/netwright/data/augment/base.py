@@ -1,7 +1,8 @@
 """What every augmentation is: a value that makes new images of a batch by numbers that it draws from a generator.
 
 An author writes `apply`; the call checks what comes. Numbers are drawn in float32 on the generator's device and then
-taken to the images' device and format, so that one seed gives the same pictures in each of them.
+taken to the images' device, so that one seed gives the same pictures in each format. Places are found in float32 at
+least, whatever the format of the images: in bfloat16 the pixels beyond 256 have no numbers of their own.
 """
 
 from __future__ import annotations
@@ -49,11 +50,16 @@ class Augmentation(ABC):
 def uniform(
     x: torch.Tensor, generator: torch.Generator, *shape: int, low: float = -1.0, high: float = 1.0
 ) -> torch.Tensor:
-    """Numbers from low to high for each image of x, of shape (n, *shape), in the format and on the device of x."""
+    """Numbers from low to high for each image of x, of shape (n, *shape), on its device, of `exact_dtype`."""
     drawn = torch.empty((len(x), *shape), dtype=torch.float32, device=generator.device)
-    return drawn.uniform_(low, high, generator=generator).to(x.device, x.dtype)
+    return drawn.uniform_(low, high, generator=generator).to(x.device, exact_dtype(x))
 
 
 def each(x: torch.Tensor, number: float | torch.Tensor) -> torch.Tensor:
-    """A number for each image of x: (n,) in its format, from one number for all or a tensor (n,)."""
-    return torch.as_tensor(number, dtype=x.dtype, device=x.device).expand(len(x))
+    """A number for each image of x: (n,) of `exact_dtype`, from one number for all or a tensor (n,)."""
+    return torch.as_tensor(number, dtype=exact_dtype(x), device=x.device).expand(len(x))
+
+
+def exact_dtype(x: torch.Tensor) -> torch.dtype:
+    """The format of numbers that belong to the images x: theirs, but float32 where theirs is shorter."""
+    return torch.promote_types(x.dtype, torch.float32)

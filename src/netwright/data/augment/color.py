@@ -159,4 +159,4 @@ def gray(x: torch.Tensor) -> torch.Tensor:
 
 
 def _column(x: torch.Tensor, factor: float | torch.Tensor) -> torch.Tensor:
-    return each(x, factor)[:, None, None, None]
+    return each(x, factor).to(x.dtype)[:, None, None, None]

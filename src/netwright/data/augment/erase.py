@@ -58,7 +58,8 @@ class Erase(Augmentation):
 
     def apply(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         u = uniform(x, generator, 3, low=0.0)
-        top, left = ((u[:, axis] * x.shape[axis + 2]).floor().long() - self.size // 2 for axis in (0, 1))
+        places = ((u[:, axis] * x.shape[axis + 2]).long().clamp_max(x.shape[axis + 2] - 1) for axis in (0, 1))
+        top, left = (place - self.size // 2 for place in places)
         return erased(x, top, left, torch.where(u[:, 2] < self.probability, self.size, 0), self.level)
 
 

@@ -24,7 +24,7 @@ import torch
 from torch.nn.functional import grid_sample
 
 from netwright.core.validation import Constraint, check, one_of
-from netwright.data.augment.base import Augmentation
+from netwright.data.augment.base import Augmentation, exact_dtype
 
 FILLS = ("zeros", "border", "reflection")
 FILL: Constraint = one_of(*FILLS)
@@ -67,7 +67,7 @@ def warped(x: torch.Tensor, maps: Sequence[torch.Tensor], fill: str = "zeros") -
 
     Parameters
     ----------
-    x : images (n, channels, height, width), floating.
+    x : images (n, channels, height, width), floating; shorter formats than float32 are resampled in it.
     maps : matrices (n, 2, 3) or fields (n, 2, height, width) of points in pixels from the centre.
     fill : what is seen beyond the image: "zeros", "border" or "reflection".
 
@@ -91,7 +91,10 @@ def warped(x: torch.Tensor, maps: Sequence[torch.Tensor], fill: str = "zeros") -
     Jaderberg, Simonyan, Zisserman, Kavukcuoglu, *Spatial transformer networks*, 2015 (the sampling grid).
     """
     check("warped(fill)", fill, FILL)
-    return sampled(x, sources(x, maps), fill) if len(x) else x.clone()
+    if not len(x):
+        return x.clone()
+    images = x.to(exact_dtype(x))
+    return sampled(images, sources(images, [each.to(images.dtype) for each in maps]), fill).to(x.dtype)
 
 
 def sources(x: torch.Tensor, maps: Sequence[torch.Tensor]) -> torch.Tensor:

@@ -143,4 +143,7 @@ class Gates(torch.nn.Module):
     def forward(self, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """(a, b, t) or (a, b, t, c), each (batch, *shape) -> (batch, *shape)"""
         a, b, t = inputs[:3]
-        return torch.lerp(b, a, t) if len(inputs) == 3 else a * t + b * inputs[3]
+        if len(inputs) == 4:
+            return a * t + b * inputs[3]
+        alike = a.dtype == b.dtype == t.dtype  # under autocast a and t come in its format, b as it is
+        return torch.lerp(b, a, t) if alike else b + t * (a - b)

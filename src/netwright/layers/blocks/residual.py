@@ -9,13 +9,16 @@ None, `normalize`   the input itself                               the same with
 an expression       that                                           that
 =================== ============================================== ============================
 
-In the paper's words "pad" is option A, None with `normalize` is option B. The stride S of the shortcut is the smallest
-with ceil(I / S) = O on each space axis, I being the size that comes and O the size that the block gives.
+In the paper's words "pad" is option A, None with `normalize` is option B. The stride S of the shortcut is that of the
+block, the product of the strides of its convolutions and pools, so that place i of both lies at place i S of the input;
+ceil(I / S) = O must hold on each space axis, I being the size that comes and O the size that the block gives. Where the
+block has branches, or layers of other kinds that change the size, S is the smallest for which this holds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import ClassVar
 
 import torch
@@ -23,13 +26,15 @@ import torch
 from netwright.core.errors import InvalidParameter, JoinError, problem, shown
 from netwright.core.validation import Constraint, boolean, integer, nothing, one_of
 from netwright.core.value import value
-from netwright.graph import Block, Expression, Layer, Shape, refuse
+from netwright.graph import Block, Expression, Layer, Plan, Shape, refuse
 from netwright.layers.activation import Linear
 from netwright.layers.blocks.parts import beside, is_sequence, one_output, open_network, padded, planned
 from netwright.layers.merge import Add
 from netwright.layers.normalization import BatchNorm
 from netwright.layers.shape import Identity
 from netwright.layers.space.convolution import Conv
+from netwright.layers.space.local import LocallyConnected
+from netwright.layers.space.pooling import AvgPool, L2Pool, MaxPool
 from netwright.layers.space.windows import PerAxis, per_axis, sizes
 
 
@@ -38,7 +43,7 @@ class Residual(Block):
     """A block and a way round it: y = F(x) + s(x), s being the input itself where F keeps the shape.
 
     It is ``(block | shortcut) >> Add()``. Where F changes the shape, s is a projection: Linear for (features,), and a
-    1x1 convolution for (channels, *space) with the stride that gives the block's size. Inputs of rank 2 are (steps,
+    1x1 convolution for (channels, *space) with the stride of the block. Inputs of rank 2 are (steps,
     features), of which each step is projected, to a block with layers of units and without windows that slide, else
     (channels, length). What follows the addition, such as ReLU() in the paper's networks, stands behind the block.
 
@@ -94,10 +99,9 @@ class Residual(Block):
         if plan is None:  # the plan of the network says where in the block
             return beside(self.block, Identity()) >> Add()
         gives = one_output(self, "block", plan)
-        sequence = is_sequence(plan, shape)
-        shortcut = self._shortcut(shape, gives, sequence)
+        shortcut = self._shortcut(shape, plan)
         if shortcut is None:
-            raise JoinError(problem(repr(self), *self._reasons(shape, gives, sequence)))
+            raise JoinError(problem(repr(self), *self._reasons(shape, plan)))
         other = planned(shortcut, shape)
         if other is not None and one_output(self, "shortcut", other) != gives:
             ways = f"{gives} from the block and {other.output_shapes[0]} from the shortcut"
@@ -105,8 +109,9 @@ class Residual(Block):
             raise JoinError(problem(repr(self), "a block and a shortcut that give one shape", ways, remedy))
         return beside(self.block, shortcut) >> Add()
 
-    def _shortcut(self, shape: Shape, gives: Shape, sequence: bool) -> Expression | None:
-        """The shortcut to a block that gives this shape; None where there is no automatic one."""
+    def _shortcut(self, shape: Shape, plan: Plan) -> Expression | None:
+        """The shortcut to a block that has this plan; None where there is no automatic one."""
+        gives = plan.output_shapes[0]
         if isinstance(self.shortcut, Expression):
             return self.shortcut
         if shape == gives:
@@ -114,11 +119,12 @@ class Residual(Block):
         if len(shape) != len(gives):
             return None
         if self.shortcut == "pad":
-            return _zero_padded(shape, gives)
-        return _projection(shape, gives, sequence, self.normalize)
+            return _zero_padded(shape, gives, own_strides(plan))
+        return _projection(shape, gives, own_strides(plan), is_sequence(plan, shape), self.normalize)
 
-    def _reasons(self, shape: Shape, gives: Shape, sequence: bool) -> tuple[str, str, str]:
-        """Why no automatic shortcut takes `shape` to `gives`, and what would: expected, got, remedy."""
+    def _reasons(self, shape: Shape, plan: Plan) -> tuple[str, str, str]:
+        """Why no automatic shortcut takes `shape` to what the block gives, and what would: expected, got, remedy."""
+        gives = plan.output_shapes[0]
         kind = "zero padding" if self.shortcut == "pad" else "projection"
         expected = f"a block whose shape a {kind} of the input reaches"
         got = f"{gives} from the block and {shape} from the input"
@@ -127,11 +133,11 @@ class Residual(Block):
             reasons.append(f"The number of axes changes from {len(shape)} to {len(gives)}.")
         elif self.shortcut == "pad" and gives[0] < shape[0]:
             reasons.append(f"Zeros take {shape[0]} channels to no less than {shape[0]}: leave the shortcut out.")
-        elif sequence and self.normalize and shape[0] == gives[0]:
+        elif is_sequence(plan, shape) and self.normalize and shape[0] == gives[0]:
             reasons.append("BatchNorm would normalize each step of (steps, features): leave normalize out.")
         else:
-            pairs = dict.fromkeys(zip(shape[1:], gives[1:], strict=True))
-            reasons += [_reach(size, places) for size, places in pairs if stride_between(size, places) is None]
+            own = own_strides(plan) or (None,) * (len(shape) - 1)
+            reasons += dict.fromkeys(map(_reach, shape[1:], gives[1:], own))
         reasons.append(f"Or write a shortcut that gives {gives}.")
         return expected, got, " ".join(filter(None, reasons))
 
@@ -142,8 +148,7 @@ class Residual(Block):
         if block == self.block or plan is None:
             return ""
         gives = plan.output_shapes[0]
-        sequence = is_sequence(plan, shape)
-        fits = self._shortcut(shape, gives, sequence) is not None if goal is None else gives == goal
+        fits = self._shortcut(shape, plan) is not None if goal is None else gives == goal
         return f"With padding, the block {shown(block)} would give {gives}." if fits else ""
 
 
@@ -224,37 +229,81 @@ def stride_between(size: int, places: int) -> int | None:
     return stride if -(-size // stride) == places else None
 
 
-def _strides(shape: Shape, gives: Shape) -> tuple[int, ...] | int | None:
+_SLIDING = (Conv, LocallyConnected, MaxPool, AvgPool, L2Pool, PadChannels)
+
+
+def own_strides(plan: Plan) -> tuple[int, ...] | None:
+    """The stride of a block on each space axis, the product of those of its windows.
+
+    None where it has branches, or layers that change the size in another way.
+
+    Examples
+    --------
+    >>> from netwright.layers import Input, MaxPool, ReLU, Upsample
+    >>> own_strides((Input(3, 32, 32) >> Conv(8, 3, (2, 1)) >> ReLU() >> MaxPool(2)).plan())
+    (4, 2)
+    >>> own_strides((Input(3, 32, 32) >> Upsample(2)).plan()) is None
+    True
+    """
+    strides = [1] * (len(plan.nodes[0].shape) - 1)
+    for place, (before, node) in enumerate(pairwise(plan.nodes)):
+        if node.inputs != (place,):
+            return None
+        layer = node.layer
+        if isinstance(layer, _SLIDING):
+            own = layer.stride if layer.stride is not None else layer.size  # type: ignore[union-attr]
+            steps = per_axis(layer, "stride", own, (before.shape,))
+            strides = [stride * step for stride, step in zip(strides, steps, strict=True)]
+        elif node.shape[1:] != before.shape[1:]:
+            return None
+    return tuple(strides)
+
+
+def _fitting(size: int, places: int, own: int | None) -> int | None:
+    """The stride of the shortcut on one axis: the block's if it is known, else the smallest; None if none fits."""
+    if own is None:
+        return stride_between(size, places)
+    return own if -(-size // own) == places else None
+
+
+def _strides(shape: Shape, gives: Shape, own: tuple[int, ...] | None) -> tuple[int, ...] | int | None:
     """The strides from the space of one shape to that of another, one number where they are equal."""
-    strides = [stride_between(size, places) for size, places in zip(shape[1:], gives[1:], strict=True)]
+    known = own or (None,) * (len(shape) - 1)
+    strides = list(map(_fitting, shape[1:], gives[1:], known))
     found = tuple(stride for stride in strides if stride is not None)
     if len(found) < len(strides):
         return None
     return found[0] if len(set(found)) == 1 else found
 
 
-def _projection(shape: Shape, gives: Shape, sequence: bool, normalize: bool) -> Expression | None:
+def _projection(
+    shape: Shape, gives: Shape, own: tuple[int, ...] | None, sequence: bool, normalize: bool
+) -> Expression | None:
     if len(shape) == 1 or (sequence and shape[0] == gives[0]):
         if normalize and sequence:
             return None
         linear = Linear(gives[-1], bias=not normalize)
         return linear >> BatchNorm() if normalize else linear
-    strides = _strides(shape, gives)
+    strides = _strides(shape, gives, own)
     if strides is None:
         return None
     conv = Conv(gives[0], 1, strides, bias=not normalize)
     return conv >> BatchNorm() if normalize else conv
 
 
-def _zero_padded(shape: Shape, gives: Shape) -> Expression | None:
-    strides = _strides(shape, gives) if len(shape) > 1 else 1
+def _zero_padded(shape: Shape, gives: Shape, own: tuple[int, ...] | None) -> Expression | None:
+    strides = _strides(shape, gives, own) if len(shape) > 1 else 1
     if strides is None or gives[0] < shape[0]:
         return None
     return PadChannels(gives[0], strides)
 
 
-def _reach(size: int, places: int) -> str:
-    """Which sizes near `places` strides reach."""
+def _reach(size: int, places: int, own: int | None) -> str:
+    """Why no stride takes `size` to `places`; nothing where one does."""
+    if _fitting(size, places, own) is not None:
+        return ""
+    if own is not None:
+        return f"The stride of the block, {own}, takes {size} to {-(-size // own)} and not to {places}."
     stride = -(-size // places)
     if stride == 1:
         return f"No stride takes {size} to {places}, which is more."

@@ -20,6 +20,7 @@ from netwright.layers.space.windows import (
     channels_and_space,
     expect_exact,
     expect_room,
+    fitting_groups,
     padding_of,
     per_axis,
     sizes,
@@ -102,13 +103,14 @@ class Conv(Layer):
         settle(self)
         if self.filters % self.groups:
             got = f"{self.filters} filters in {self.groups} groups"
-            remedy = "Give a number of filters that the groups divide."
+            remedy = f"Groups that fit: {fitting_groups(self.filters)}."
             raise InvalidParameter(problem("Conv(filters)", "a multiple of groups", got, remedy))
 
     def make(self, *shapes: Shape) -> torch.nn.Module:
         channels, space = channels_and_space(self, shapes)
         if channels % self.groups:
-            remedy = f"Give a number of groups that divides the {channels} channels."
+            fitting = fitting_groups(channels, self.filters)
+            remedy = f"Groups that fit {channels} channels and {self.filters} filters: {fitting}."
             raise refuse(self, f"channels that {self.groups} groups divide", shapes, remedy)
         options = {name: per_axis(self, name, getattr(self, name), shapes) for name in ("kernel", "stride", "dilation")}
         effective = tuple((f - 1) * d + 1 for f, d in zip(options["kernel"], options["dilation"], strict=True))

@@ -85,7 +85,8 @@ class TimePool(Layer):
 
     With `lengths` it has two inputs, the sequence and the number n of its valid steps: only the steps t < n enter,
     whatever stands behind them, NaN and infinity included. A sequence of length 0 gives 0 for every kind. On a GPU,
-    where a look at the values would make the program wait, lengths are not checked.
+    where a look at the values would make the program wait, lengths are not checked. Behind Conv, whose output is
+    (channels, length), Transpose() makes it (steps, features) first.
 
     Parameters
     ----------
@@ -105,10 +106,12 @@ class TimePool(Layer):
     Examples
     --------
     >>> import torch
-    >>> from netwright.layers import Input, TimePool
+    >>> from netwright.layers import Conv, Input, TimePool, Transpose
     >>> module = ((Input(3, 1) | Input(1)) >> TimePool("avg", lengths=True)).build()
     >>> module(torch.tensor([[[1.0], [3.0], [float("nan")]]]), torch.tensor([[2.0]]))
     tensor([[2.]])
+    >>> (Input(8, 50) >> Conv(16, 5) >> Transpose() >> TimePool()).output_shape
+    (16,)
 
     References
     ----------

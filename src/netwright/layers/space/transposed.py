@@ -48,6 +48,7 @@ from netwright.layers.space.windows import (
     amounts,
     amounts_or_pairs,
     channels_and_space,
+    fitting_groups,
     padding_of,
     per_axis,
     sizes,
@@ -135,7 +136,7 @@ class ConvTranspose(Layer):
         settle(self)
         if self.filters % self.groups:
             got = f"{self.filters} filters in {self.groups} groups"
-            remedy = "Give a number of filters that the groups divide."
+            remedy = f"Groups that fit: {fitting_groups(self.filters)}."
             raise InvalidParameter(problem("ConvTranspose(filters)", "a multiple of groups", got, remedy))
         added = (self.output_padding,) if isinstance(self.output_padding, int) else self.output_padding
         if self.padding == "same" and any(added):
@@ -146,7 +147,8 @@ class ConvTranspose(Layer):
     def make(self, *shapes: Shape) -> torch.nn.Module:
         channels, space = channels_and_space(self, shapes)
         if channels % self.groups:
-            remedy = f"Give a number of groups that divides the {channels} channels."
+            fitting = fitting_groups(channels, self.filters)
+            remedy = f"Groups that fit {channels} channels and {self.filters} filters: {fitting}."
             raise refuse(self, f"channels that {self.groups} groups divide", shapes, remedy)
         options = {name: per_axis(self, name, getattr(self, name), shapes) for name in ("kernel", "stride", "dilation")}
         effective = tuple((f - 1) * d + 1 for f, d in zip(options["kernel"], options["dilation"], strict=True))

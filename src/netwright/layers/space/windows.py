@@ -20,6 +20,8 @@ Dumoulin, Visin, *A guide to convolution arithmetic for deep learning*, 2016.
 
 from __future__ import annotations
 
+import math
+
 from netwright.core.errors import JoinError
 from netwright.core.validation import Constraint, integer, satisfies, tuple_of
 from netwright.graph import Layer, Shape, refuse
@@ -143,6 +145,18 @@ def expect_exact(layer: Layer, shapes: tuple[Shape, ...], effective: Shape, stri
     if wrong:
         takes = f"windows that leave no place over, and not {' and '.join(wrong)} of them"
         raise refuse(layer, takes, shapes, " ".join(dict.fromkeys(wrong.values())))
+
+
+def fitting_groups(*numbers: int) -> str:
+    """The numbers of groups that divide all of some numbers of channels and filters, for a message.
+
+    Examples
+    --------
+    >>> fitting_groups(12, 8)
+    '1, 2, 4'
+    """
+    common = math.gcd(*numbers)
+    return ", ".join(str(groups) for groups in range(1, common + 1) if common % groups == 0)
 
 
 def _wrong_rank(layer: Layer, name: str, item: tuple[object, ...], shapes: tuple[Shape, ...]) -> JoinError:

@@ -9,7 +9,7 @@ another number of classes         the fresh head is kept
 a network without head, or aux    the file's is left out
 a file without head, or aux       the fresh one is kept
 another classifier behind the     the fresh one is kept: dense layers behind all the convolutions of a published
-convolutions                      architecture, or behind all but its head
+convolutions                      architecture, or behind all but its head; not one for one that takes other inputs
 channels of the first kernel      one: their sum; n: the file's again and again, times channels / n
 a convolution as dense layer      reshaped, where both hold the same numbers: (4096, 512, 7, 7) and (4096, 25088)
 a bias before a normalisation     folded: running_mean - bias gives the same outputs, exactly
@@ -118,11 +118,19 @@ def _with_own_classifier(naming: Naming, whole: Selection) -> list[Selection]:
         top = set(naming.top[len(naming.top) - count :])
         body = [part for part in whole.theirs if part.name not in top]
         tail = whole.ours[len(body) :]
+        if len(tail) == count == 1 and _other_inputs(body, whole, tail[0]):
+            continue
         if tail and len(tail[0].weight) == 2 and all(len(part.weight) <= 2 for part in tail):
             left = [(part, "the network has another classifier") for part in whole.theirs if part.name in top]
             new = [(part, "the file has another classifier") for part in tail]
             found.append(Selection(body, whole.ours[: len(body)], [*whole.left_out, *left], [*whole.fresh, *new]))
     return found
+
+
+def _other_inputs(body: Sequence[Part], whole: Selection, head: Part) -> bool:
+    """Whether one dense layer stands for another that takes other features: then the trunks differ somewhere."""
+    [their] = [part for part in whole.theirs if part not in body]
+    return len(their.weight) == len(head.weight) == 2 and their.weight[1] != head.weight[1]
 
 
 def _difference(naming: Naming, theirs: Sequence[Part], ours: Sequence[Part]) -> Difference | None:

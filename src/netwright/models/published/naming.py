@@ -23,7 +23,8 @@ torch.nn         any chain                             ``0``, ``3.1``: the indic
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from netwright.core.errors import InvalidParameter, problem, shown
@@ -48,6 +49,7 @@ _KERAS_1 = re.compile(r"(\w+?)_(W|b|gamma|beta|running_mean|running_std)(?:_\d+)
 
 _PLAIN = {"torch.nn": "a torch.nn.Sequential", "netwright": "netwright's networks"}
 LONGEST = 100  # letters in the name of a module
+HEAD = 3  # modules behind a trunk, at most
 LAST = -1  # in the place of a pattern's number: the last module, whatever its name
 
 
@@ -196,6 +198,9 @@ def recognise(names: Iterable[str], families: Sequence[Family], where: str = "th
     if family is None:
         expected = "names of torchvision, timm, Keras's applications, numbers, or those of the network itself"
         remedy = "Rename them to those of the network's state_dict()."
+        if prefix := shared_prefix(names):
+            renamed = f"{{name.removeprefix({prefix!r}): tensor for name, tensor in state.items()}}"
+            remedy += f" They share the prefix {prefix!r}; if such names follow it, load {renamed}."
         raise InvalidParameter(problem(where, expected, f"{shown(names[0])} and {len(names) - 1} more", remedy))
     keys = {module: family.key(module) for module in modules}
     strange = [module for module in modules if keys[module] is None]
@@ -216,6 +221,30 @@ def recognise(names: Iterable[str], families: Sequence[Family], where: str = "th
         tuple(module for module in ordered if numbers[module] in family.aux),
         family.top_size,
     )
+
+
+def shared_prefix(names: Collection[str]) -> str:
+    """The longest prefix up to a dot of all names but those of a head; "" without one.
+
+    Parameters
+    ----------
+    names : of the tensors.
+
+    Examples
+    --------
+    >>> shared_prefix(["a.student.conv1.weight", "a.student.bn1.weight", "a.student.fc.bias"])
+    'a.student.'
+    """
+    found = ""
+    while True:
+        words = Counter(name[len(found) :].partition(".")[0] for name in names if name.startswith(found))
+        word, _ = words.most_common(1)[0]
+        longer = f"{found}{word}."
+        outside = {name.rpartition(".")[0] for name in names if not name.startswith(longer)}
+        inside = {name.rpartition(".")[0] for name in names if name.startswith(longer)}
+        if len(outside) > HEAD or len(inside) <= max(1, len(outside)):
+            return found
+        found = longer
 
 
 def _paired(keys: dict[str, Key | None]) -> dict[str, Key]:

@@ -13,6 +13,8 @@ from netwright.models.published.parts import Part
 
 _BGR = "These weights take images in blue, green, red, 0 to 255 less (103.939, 116.779, 123.68)."
 _FIRST = "Keras's network has the stride of a stage in the first convolution of a block: that is paper=True."
+_SECOND = "torchvision's network has the stride of a stage in the second convolution of a block: that is paper=False."
+_STAGE = ("conv3_block1_1_conv", "res3a_branch2a", "layer2.0.conv1")  # the first convolution of the second stage
 _VERSIONS = {"squeezenet1_0": "1.0", "squeezenet1_1": "1.1"}
 _HALVES = "Half of the zeros in its shortcuts are taken to stand before the channels, as its head is called linear."
 _BEHIND = "The zeros in its shortcuts are taken to stand behind the channels, as its head is not called linear."
@@ -58,20 +60,35 @@ def notes_on(naming: Naming, theirs: Sequence[Part], ours: Sequence[Part], modul
     if has_padded_shortcuts(naming):
         return (_HALVES if has_zeros_on_both_sides(naming) else _BEHIND,)
     if naming.source != "keras":
-        return ()
+        before = naming.source == "torchvision" and _strides_before(theirs, module, ours) == (2, 2)
+        return (_SECOND,) if before else ()
     pools = [part for part in module.modules() if isinstance(part, torch.nn.AvgPool2d)]
     counting = any(pool.count_include_pad and pool.padding not in (0, (0, 0)) for pool in pools)
     conditions = {
         _BGR: naming.family in ("vgg", "resnet"),
-        _FIRST: naming.family == "resnet" and _stride_behind(theirs, module, ours),
+        _FIRST: naming.family == "resnet" and _strides_before(theirs, module, ours) == (1, 1),
         _BORDERS: naming.family == "inception_v3" and counting,
     }
     return tuple(note for note, holds in conditions.items() if holds)
 
 
-def _stride_behind(theirs: Sequence[Part], module: torch.nn.Module, ours: Sequence[Part]) -> bool:
-    """Whether the network has no stride where Keras's residual network has its second one."""
-    place = next((i for i, part in enumerate(theirs) if part.name in ("conv3_block1_1_conv", "res3a_branch2a")), None)
-    if place is None or place >= len(ours):
-        return False
-    return getattr(module.get_submodule(ours[place].name), "stride", None) == (1, 1)
+def notes_on_prefixes(prefixes: Sequence[str], behind: Sequence[str]) -> tuple[str, ...]:
+    """What was taken off the names.
+
+    Parameters
+    ----------
+    prefixes : from the first to the last.
+    behind : the modules that had none.
+    """
+    if not prefixes:
+        return ()
+    head = f", which {', '.join(behind)} did not have and was taken for the head" if behind else ""
+    return (f"The prefix {''.join(prefixes)} was taken off the names in the file{head}.",)
+
+
+def _strides_before(theirs: Sequence[Part], module: torch.nn.Module, ours: Sequence[Part]) -> tuple[int, ...]:
+    """The strides that the network has in the first convolution of the second stage; () where it has no bottlenecks."""
+    place = next((i for i, part in enumerate(theirs) if part.name in _STAGE), None)
+    if place is None or place >= len(ours) or theirs[place].weight[2:] != (1, 1):
+        return ()
+    return tuple(getattr(module.get_submodule(ours[place].name), "stride", ()))

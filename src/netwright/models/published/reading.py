@@ -11,7 +11,8 @@ a length, then {    safetensors (`netwright.models.published.safetensors_file`);
 
 Nothing is executed: pickles go through torch's weights-only reader, which makes tensors and plain data and refuses all
 else, and ``.npz`` files with objects are refused. Tensors are mapped into memory where the format allows it, and read
-when they are used.
+when they are used. The members of a zip archive are read before and their checksums compared; safetensors files, and
+those of torch before 1.6, have none: there a changed number is not noticed.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import re
 import stat
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,11 +38,11 @@ from netwright.models.published.safetensors_file import read_safetensors
 
 Source = PathLike | Mapping[str, Any]
 WRAPPERS = ("state_dict", "model", "model_state_dict", "net", "weights")  # keys under which training scripts save
-PREFIXES = ("module.", "_orig_mod.", "model.")  # of DataParallel, torch.compile, Lightning modules
 NESTING = 3  # wrappers in wrappers at most
 LONGEST = 1000  # letters in a name
 LARGEST = 2**30  # numbers in one tensor: a hostile file can make one of any size from a single number
 _START = 64  # bytes
+_CHUNK = 2**20  # bytes
 _OURS = b'{"__metadata__":{"netwright":'
 
 
@@ -50,8 +51,8 @@ def read_tensors(source: Source) -> tuple[str, dict[str, torch.Tensor]]:
 
     Parameters
     ----------
-    source : the file, or a dict of tensors or arrays by name. Dicts around the tensors (``{"state_dict": ...}``) and
-        prefixes that all names share (``module.``) are taken off.
+    source : the file, or a dict of tensors or arrays by name. Dicts around the tensors (``{"state_dict": ...}``) are
+        taken off.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def read_tensors(source: Source) -> tuple[str, dict[str, torch.Tensor]]:
     else:
         got = f"{shown(source)} of type {type(source).__name__}"
         raise InvalidParameter(problem("load_weights(source)", "the name of a file, or a dict of tensors", got))
-    return where, _without_prefix({name: _tensor(where, name, item) for name, item in _unwrapped(where, loaded)})
+    return where, {name: _tensor(where, name, item) for name, item in _unwrapped(where, loaded)}
 
 
 def _read_file(path: PathLike, where: str) -> Mapping[str, Any]:
@@ -117,12 +118,35 @@ def _read_zip(path: PathLike, where: str) -> Mapping[str, Any]:
         if packed is not None:
             got = f"{shown(packed.filename)}, which is compressed"
             raise CorruptFile(problem(where, "tensors as torch.save stores them", got, "Save it with torch.save."))
+        _check_sums(path, where, entries)
         return _read_torch(path, where, mmap=True)
     if entries and all(entry.filename.endswith(".npy") for entry in entries):
         return _read_npz(path, where)
     got = f"a zip archive with {shown([entry.filename for entry in entries[:3]])}"
     remedy = 'Of a .keras file save the weights: model.save_weights("....weights.h5").'
     raise CorruptFile(problem(where, "a file of torch.save or numpy.savez", got, remedy))
+
+
+def _check_sums(path: PathLike, where: str, entries: Sequence[zipfile.ZipInfo]) -> None:
+    """Whether every member has the bytes that it was written with; torch itself does not compare them."""
+    if not any(entry.CRC for entry in entries):  # torch.serialization.set_crc32_options(False): none were computed
+        return
+    size, whole = sum(entry.file_size for entry in entries), os.stat(path).st_size
+    if size > whole:  # members that share their bytes would be read again and again
+        raise CorruptFile(problem(where, "members that fit into the file", f"{size} bytes in {whole}", FETCH))
+    with zipfile.ZipFile(path) as archive:
+        for entry in entries:
+            try:
+                with archive.open(entry) as member:
+                    while member.read(_CHUNK):
+                        pass
+            except OSError:
+                raise
+            except Exception as error:  # whatever zipfile says to a member that is damaged
+                got = f"{shown(entry.filename)}, whose bytes do not match it"
+                raise CorruptFile(
+                    problem(where, "members with the checksums they were saved with", got, FETCH)
+                ) from error
 
 
 def _read_torch(path: PathLike, where: str, mmap: bool) -> Any:
@@ -187,12 +211,3 @@ def _tensor(where: str, name: Any, item: Any) -> torch.Tensor:
     if item.numel() > LARGEST:
         raise CorruptFile(problem(where, f"at most {LARGEST} numbers in {shown(name)}", str(item.numel()), FETCH))
     return item
-
-
-def _without_prefix(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The tensors under names without what wrappers put before all of them."""
-    while True:
-        shared = next((text for text in PREFIXES if all(name.startswith(text) for name in tensors)), None)
-        if shared is None:
-            return tensors
-        tensors = {name.removeprefix(shared): item for name, item in tensors.items()}

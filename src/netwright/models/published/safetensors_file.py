@@ -8,7 +8,8 @@
     data             the tensors, little-endian, in C order; together they are all of it, without holes or overlaps
 
 `netwright.core.container` reads the files that netwright writes, and nothing else: there every byte is hashed. The
-format of others holds no hashes, so that here only what the format says can be checked.
+format of others holds no checksums, so that here only what the format says can be checked: a byte that changed within
+the data gives another number, and nobody notices.
 """
 
 from __future__ import annotations

@@ -169,9 +169,7 @@ def test_inputs_that_cannot_be(given: Any, dtype: Any, text: str) -> None:
 
 
 def test_only_modules_are_analyzed() -> None:
-    with pytest.raises(
-        InvalidParameter, match=r"analyze\(module\): expected a torch.nn.Module, got .* net.summary"
-    ):
+    with pytest.raises(InvalidParameter, match=r"analyze\(module\): expected a torch.nn.Module, got .* net.summary"):
         analyze(len, (3,))  # type: ignore[arg-type]
 
 

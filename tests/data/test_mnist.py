@@ -43,7 +43,7 @@ CODES = [("u1", 8), ("i1", 9), ("i2", 11), ("i4", 12), ("f4", 13), ("f8", 14)]
 def test_every_type_of_number_and_both_packings(tmp_path, dtype, code, packed):
     array = np.arange(24).astype(dtype).reshape(2, 3, 4)
     content = idx(array, code)
-    (tmp_path / "a").write_bytes(gzip.compress(content) if packed else content)
+    (tmp_path / "a").write_bytes(gzip.compress(content, mtime=0) if packed else content)
     read = read_idx(tmp_path / "a")
     assert read.dtype == np.dtype(dtype)
     np.testing.assert_array_equal(read, array)
@@ -66,8 +66,8 @@ DAMAGED = {
     "no axes": (b"\0\0\10\0", "an idx file"),
     "negative length": (b"\0\0\10\1\xff\xff\xff\xff", "axes of length 0 or more"),
     "a length of two thousand million": (b"\0\0\10\1\x7f\xff\xff\xff", "2147483647 bytes .* got 0 bytes"),
-    "cut gzip": (gzip.compress(WHOLE)[:-9], "a whole gzip file"),
-    "changed gzip": (gzip.compress(WHOLE)[:20] + b"\xff\xff" + gzip.compress(WHOLE)[22:], "file|gzip"),
+    "cut gzip": (gzip.compress(WHOLE, mtime=0)[:-9], "a whole gzip file"),
+    "changed gzip": (gzip.compress(WHOLE, mtime=0)[:20] + b"\xff\xff" + gzip.compress(WHOLE, mtime=0)[22:], "file|gzip"),
 }
 
 
@@ -138,14 +138,14 @@ def fake_pooch(content: bytes) -> types.ModuleType:
 def test_download_is_checked_and_kept(folder, monkeypatch):
     content = idx(np.zeros(3, np.uint8), 8)
     name = "train-labels-idx1-ubyte"
-    monkeypatch.setitem(sys.modules, "pooch", fake_pooch(gzip.compress(content)))
+    monkeypatch.setitem(sys.modules, "pooch", fake_pooch(gzip.compress(content, mtime=0)))
     monkeypatch.setitem(module.SHA256, name, hashlib.sha256(content).hexdigest())
     assert module._find(name) == folder.parent / "cache" / "netwright" / "mnist" / f"{name}.gz"
     monkeypatch.setitem(sys.modules, "pooch", None)
     assert read_idx(module._find(name)).tolist() == [0, 0, 0]
 
 
-@pytest.mark.parametrize("content", [gzip.compress(b"something else"), b"<html>", gzip.compress(b"cut")[:-4]])
+@pytest.mark.parametrize("content", [gzip.compress(b"something else", mtime=0), b"<html>", gzip.compress(b"cut", mtime=0)[:-4]])
 def test_a_download_of_other_content_is_refused_and_removed(folder, monkeypatch, content):
     monkeypatch.setitem(sys.modules, "pooch", fake_pooch(content))
     with pytest.raises(CorruptFile, match="the published content"):

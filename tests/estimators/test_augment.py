@@ -247,3 +247,13 @@ def test_images_beyond_the_limits_of_a_change_of_colour_are_refused() -> None:
     with pytest.raises(InvalidParameter, match=rf"{expected}, got values from 0 to 255\. Give it limits=\(0, 255\)"):
         classifier(augment=(Rotate(10), Color(0.3))).fit(255 * X, Y)
     classifier(augment=(Rotate(10), Color(0.3, limits=(0, 255))), epochs=1).fit(255 * X, Y)
+
+
+def test_images_in_the_unit_range_are_augmented_as_they_are() -> None:
+    """The network that is chosen for them is not given scaled pixels then: colours keep their meaning."""
+    X, y = nw.data.load_digits()
+    X = (X / X.max()).astype("float32")[:120]
+    clf = nw.Classifier(augment="Color()", epochs=1, random_state=0).fit(X, y[:120])
+    assert clf._inputs.scaler is None
+    assert nw.Classifier(epochs=1, random_state=0).fit(X, y[:120])._inputs.scaler is not None
+    assert nw.Classifier(augment="Shift(1)", epochs=1, random_state=0).fit(16 * X, y[:120])._inputs.scaler is not None

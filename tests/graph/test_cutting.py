@@ -63,6 +63,11 @@ def test_an_open_network_does_not_show_the_inside_of_its_blocks() -> None:
         (Conv(8, 3) >> Residual(Conv(4, 3)))["residual1.parallel1"]
 
 
+def test_a_named_architecture_shows_the_inside_of_its_blocks() -> None:
+    net = Chain((Conv(8, 3), Residual(Conv(4, 3, padding=1))), Card("small", (1, 9, 9)))
+    assert net["residual1.parallel1.branch1.conv1"] == Conv(4, 3, padding=1)
+
+
 def test_a_network_is_not_a_sequence() -> None:
     with pytest.raises(TypeError, match="a name such as net"):
         list(NET)

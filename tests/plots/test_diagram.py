@@ -264,3 +264,7 @@ def test_dense_connections_are_a_list_without_arrows() -> None:
 def test_what_has_no_diagram(thing: Any, match: str) -> None:
     with pytest.raises(InvalidParameter, match=match):
         network_svg(thing)
+
+
+def test_a_named_architecture_is_drawn_on_its_own_size() -> None:
+    assert network_svg(nw.models.lenet5()) == network_svg(Input(1, 28, 28) >> nw.models.lenet5())

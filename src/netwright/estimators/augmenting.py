@@ -44,6 +44,23 @@ def augmentation_of(item: Any, where: str = "augment") -> Augmentation | None:
     return Compose(*parts) if len(parts) > 1 else parts[0]
 
 
+def works_on_pixels(augment: Any, rows: Any) -> bool:
+    """Whether images are augmented as they are: their values lie in [0, 1], and scaling them would hide what they mean.
+
+    Parameters
+    ----------
+    augment : the option of the estimator.
+    rows : the training rows.
+
+    Examples
+    --------
+    >>> works_on_pixels("Color()", np.zeros((5, 1, 8, 8))), works_on_pixels(None, np.zeros((5, 1, 8, 8)))
+    (True, False)
+    """
+    images = augment is not None and isinstance(rows, np.ndarray) and rows.ndim == 4
+    return images and float(rows.min()) >= 0.0 and float(rows.max()) <= 1.0
+
+
 def require_images(augment: Augmentation, inputs: tuple[np.ndarray, ...]) -> None:
     """Refuse data without images, and images whose values lie outside of the limits of a change of colour.
 

@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from netwright.core.errors import InvalidData, InvalidParameter, problem
 from netwright.core.seeds import derive, to_seed
 from netwright.core.validation import Constraint, check_all
-from netwright.estimators.augmenting import augmentation_of, require_images
+from netwright.estimators.augmenting import augmentation_of, require_images, works_on_pixels
 from netwright.estimators.inputs import Inputs, count, take
 from netwright.estimators.networks import (
     build_module,
@@ -181,7 +181,8 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
         """Fresh weights: learn scales from the training rows, close or choose the network, build it."""
         rows, y, weight = training
         given = resolve(self.network)
-        self._inputs.fit(rows, weight, given is None, self.categories)
+        scale = given is None and not works_on_pixels(self.augment, rows)
+        self._inputs.fit(rows, weight, scale, self.categories)
         inputs = self._inputs.transform(_first(rows))
         self._inputs.shapes = shapes = tuple(array.shape[1:] for array in inputs)
         loss = value_of(self.loss, "loss")

@@ -125,7 +125,7 @@ def _part(expression: Expression, place: str, path: str, root: Expression | None
 
 
 def _opened(root: Expression, block: Block, path: str) -> Expression:
-    if not begins_with_input(root):
+    if not begins_with_input(root) and not (isinstance(root, Chain) and root.card and root.card.input_shape):
         remedy = "Put Input(...) before the network."
         raise InvalidParameter(problem(f"net[{path!r}]", "a closed network, to look into a block", shown(root), remedy))
     return root.plan().blocks[path]

@@ -45,7 +45,9 @@ class Row:
     output_shape : for one sample; None where the module gives no tensor.
     parameters, trainable : numbers of parameters (shared ones count where they come first), of those not frozen.
     macs : multiply-accumulates for one sample.
-    window : which places of the network's input one output depends on; None if it depends on no input.
+    window : which places of the network's input one output depends on; None if it depends on no input. `whole` is all
+        of it: exactly so behind dense layers and global pooling, at most that behind operations whose places are not
+        followed, such as a shuffle or a transposition of axes.
     saved_bytes : what it keeps for the backward pass of a training step, for one more sample.
     sources : paths of the layers that it reads.
     how : the layer's own window as kernel/stride padding, such as ``3x3/2 p1`` (`kernel`), and how size, parameters,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netwright.core.errors import InvalidParameter, problem, shown
-from netwright.graph import Expression, Input, Row, Step, Summary, begins_with_input
+from netwright.graph import Chain, Expression, Input, Row, Step, Summary, begins_with_input, close
 from netwright.plots.layout import Block, Wire, boxed, in_columns, lay_out
 from netwright.plots.structure import placed, structure_of
 from netwright.plots.svg import Svg, escaped, number
@@ -76,6 +76,8 @@ def network_svg(network: Any) -> Svg:
         remedy = "Give nw.analyze(module, input_size) for a torch module." if hasattr(network, "forward") else ""
         got = shown(network)
         raise InvalidParameter(problem("network_svg(network)", "a network made of layers, or a summary", got, remedy))
+    if isinstance(network, Chain) and network.card is not None and network.card.input_shape:
+        network = close(network)  # a named architecture knows its own
     if not begins_with_input(network):
         remedy = "Put Input(...) before it: shapes follow from it."
         raise InvalidParameter(problem("network_svg(network)", "a closed network", shown(network), remedy))

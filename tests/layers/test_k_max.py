@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netwright.core.errors import InvalidData, InvalidParameter, JoinError
-from netwright.layers import Input, KMaxPool
+from netwright.layers import Input, KMaxPool, Pick
 from netwright.layers.k_max import kept
 
 
@@ -110,10 +110,10 @@ def test_values_of_minus_infinity_are_values() -> None:
     assert with_lengths(KMaxPool(3, lengths=True), x, [3]).flatten().tolist() == [-torch.inf, 1.0, -torch.inf]
 
 
-def test_with_steps_the_number_is_that_of_all_sequences() -> None:
+def test_the_first_level_is_the_same_with_steps() -> None:
     x = torch.arange(1.0, 10.0)[None, :, None]
     layer = KMaxPool(1, 1, 3, lengths=True, steps=9)
-    assert with_lengths(layer, x, [4]).flatten().tolist() == [1, 2, 3, 4, 0, 0]
+    assert with_lengths(layer, x, [4]).flatten().tolist() == [2, 3, 4, 0, 0, 0]
     assert with_lengths(KMaxPool(1, 1, 3, lengths=True), x, [4]).flatten().tolist() == [2, 3, 4, 0, 0, 0]
 
 
@@ -159,3 +159,23 @@ def test_joins_that_cannot_work(make: Any, text: str) -> None:
 def test_refusals(make: Any, text: str) -> None:
     with pytest.raises(InvalidParameter, match=text):
         make()
+
+
+def test_levels_with_lengths_are_what_each_sequence_gives_alone() -> None:
+    """Two levels behind one another, all lengths in one batch, against each sequence without padding."""
+    levels, longest = 3, 18
+    first, second = (KMaxPool(3, level, levels, lengths=True, steps=longest) for level in (1, 2))
+    network = (Input(longest, 2) | Input(1)) >> (first | Pick(1)) >> second
+    module = network.build().eval()
+    x = torch.randn(5, longest, 2, generator=torch.Generator().manual_seed(0))
+    lengths = torch.tensor([[18.0], [9.0], [4.0], [2.0], [13.0]])
+    together = module(x, lengths)
+    assert together.shape == (5, 6, 2)
+    for row, (sequence, length) in enumerate(zip(x, lengths[:, 0].int().tolist(), strict=True)):
+        alone = sequence[:length]
+        for level in (1, 2):
+            number = min(max(3, math.ceil((levels - level) / levels * length)), len(alone))
+            places = alone.sort(dim=0, descending=True, stable=True).indices[:number].sort(dim=0).values
+            alone = alone.gather(0, places)
+        assert torch.equal(together[row, : len(alone)], alone)
+        assert not together[row, len(alone) :].any()

@@ -29,8 +29,9 @@ class KMaxPool(Layer):
 
     T_f are the steps of the k largest x_t,f, the earliest where values are equal. With `level` l and `levels` L the
     number is k_l = max(k, ceil((L - l) / L * s)). Behind Conv, whose output is (channels, length), Transpose() makes it
-    (steps, features) first. With `lengths` only the valid steps of each sequence enter, s is
-    their number unless `steps` says otherwise, and where fewer than k_l are valid zeros follow at the end.
+    (steps, features) first. With `lengths` only the valid steps of each sequence enter, s is the length of each, and
+    where fewer than k_l are valid zeros follow at the end. Several levels with lengths all get the lengths of the
+    sentences, and `steps`, the longest that there is.
 
     Parameters
     ----------
@@ -38,7 +39,8 @@ class KMaxPool(Layer):
     level : l, which of the pooling layers this is, 1 ... levels; None: k values are kept whatever comes.
     levels : L, how many pooling layers there are; goes with `level`.
     lengths : whether the number of valid steps of each sample comes as a second input (1,).
-    steps : s of the dynamic form, the steps at the entrance of the network; None: the steps that come.
+    steps : s of the dynamic form, the steps at the entrance of the network; None: the steps that come. With `lengths`
+        the largest of them, which then are those at the entrance.
 
     Shapes
     ------
@@ -104,8 +106,8 @@ class KMaxPool(Layer):
             raise refuse(self, f"at least {count} steps, as many as are kept", shapes, remedy)
         if not self.lengths:
             return LargestSteps(count)
-        each = (self.k, self._rest, self.levels or 1) if self.level is not None and self.steps is None else None
-        return LargestValidSteps(count, each, ToLengths(repr(self)))
+        each = None if self.level is None else (self.k, self._rest, self.levels or 1)
+        return LargestValidSteps(count, each, self.steps, ToLengths(repr(self)))
 
     @property
     def _rest(self) -> int:
@@ -158,21 +160,28 @@ class LargestValidSteps(torch.nn.Module):
     ----------
     count : how many values there are with the zeros.
     each : (k, L - l, L), from which a sequence of n valid steps has its own number; None: it is `count`.
+    sentence : the longest length before the first level, which lengths are of; None: they are of this layer's input.
     to_lengths : checks the lengths and makes integers of them.
     """
 
-    def __init__(self, count: int, each: tuple[int, int, int] | None, to_lengths: ToLengths) -> None:
+    def __init__(
+        self, count: int, each: tuple[int, int, int] | None, sentence: int | None, to_lengths: ToLengths
+    ) -> None:
         super().__init__()
         self.count = count
         self.each = each
+        self.sentence = sentence
         self.to_lengths = to_lengths
 
     def forward(self, inputs: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         """(batch, steps, features), (batch, 1) -> (batch, count, features)"""
         x, given = inputs
         steps = x.shape[1]
-        lengths = self.to_lengths(given, steps)
-        numbers = torch.minimum(self._numbers(lengths), lengths)  # of values, for each sequence
+        lengths = self.to_lengths(given, steps if self.sentence is None else self.sentence)
+        numbers = self._numbers(lengths, 0)
+        if self.sentence is not None:  # the level before has kept so many
+            lengths = torch.minimum(lengths, self._numbers(lengths, 1)).clamp(max=steps)
+        numbers = torch.minimum(numbers, lengths)  # of values, for each sequence
         filled = x.masked_fill(~valid(lengths, steps)[:, :, None], -torch.inf)
         series = filled.transpose(1, 2).contiguous()  # (batch, features, steps)
         wanted = valid(numbers, self.count)[:, None, :]  # (batch, 1, count)
@@ -181,11 +190,12 @@ class LargestValidSteps(torch.nn.Module):
         values = series.gather(-1, places.clamp(max=steps - 1))
         return values.masked_fill(~wanted, 0.0).transpose(1, 2)
 
-    def _numbers(self, lengths: torch.Tensor) -> torch.Tensor:
+    def _numbers(self, lengths: torch.Tensor, before: int) -> torch.Tensor:
+        """k_l of each sequence, at this level or so many before it."""
         if self.each is None:
             return torch.full_like(lengths, self.count)
         k, rest, levels = self.each
-        return ((rest * lengths + levels - 1) // levels).clamp(min=k)
+        return (((rest + before) * lengths + levels - 1) // levels).clamp(min=k)
 
     def extra_repr(self) -> str:
         """The number."""

@@ -114,11 +114,7 @@ def build(expression: Expression, seed: int = 0, inplace: bool = True) -> torch.
     plan = plan_of(expression)
     expression = close(expression)
     closed = expression if isinstance(expression, (Chain, Parallel)) else Chain((expression,))
-    module = _module(closed, "", plan, seed)
-    if not inplace:
-        for part in module.modules():
-            if type(part) is torch.nn.ReLU or hasattr(part, "overwrites"):
-                setattr(part, "inplace", False)  # noqa: B010 (torch types attributes of modules as tensors)
+    module = _module(closed, "", plan, seed, inplace)
     return ManyInputs(module) if len(plan.inputs) > 1 else module
 
 
@@ -134,21 +130,21 @@ def _is_free(module: torch.nn.Module) -> bool:
     return isinstance(module, _FREE) or hasattr(module, "overwrites")
 
 
-def _module(part: Expression, path: str, plan: Plan, seed: int) -> torch.nn.Module:
+def _module(part: Expression, path: str, plan: Plan, seed: int, inplace: bool) -> torch.nn.Module:
     if isinstance(part, Chain):
         pieces = ((name, piece) for name, piece in named(part.parts) if not isinstance(piece, Input))
-        children = [(name, _module(piece, below(path, name), plan, seed)) for name, piece in pieces]
-        for (_, before), (_, after) in pairwise(children):
+        children = [(name, _module(piece, below(path, name), plan, seed, inplace)) for name, piece in pieces]
+        for (_, before), (_, after) in pairwise(children) if inplace else ():
             if (type(after) is torch.nn.ReLU or hasattr(after, "overwrites")) and _is_free(before):
                 setattr(after, "inplace", True)  # noqa: B010 (torch types attributes of modules as tensors)
         return torch.nn.Sequential(OrderedDict(children))
     if isinstance(part, Parallel):
         named_branches = [(f"branch{number}", branch) for number, branch in enumerate(part.branches, start=1)]
-        modules = [(name, _module(branch, below(path, name), plan, seed)) for name, branch in named_branches]
+        modules = [(name, _module(branch, below(path, name), plan, seed, inplace)) for name, branch in named_branches]
         takes = tuple(map(count_inputs, part.branches)) if begins_with_input(part) else None
         return Branches(modules, takes=takes)
     if isinstance(part, Block):
-        return _module(plan.blocks[path], path, plan, seed)
+        return _module(plan.blocks[path], path, plan, seed, inplace)
     assert isinstance(part, Layer)
     node = plan.node(path)
     if torch.get_default_device().type == "meta":  # nothing is drawn there

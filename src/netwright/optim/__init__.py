@@ -22,6 +22,9 @@ from netwright.optim.rmsprop import RMSprop
 from netwright.optim.adadelta import Adadelta
 from netwright.optim.adagrad import Adagrad
 
+# curvature: of least squares
+from netwright.optim.levenberg_marquardt import LevenbergMarquardt
+
 # schedules: by the epoch, within an epoch, before or after another, by the losses
 from netwright.optim.schedules import Schedule
 from netwright.optim.schedules import step_decay, halving
@@ -39,6 +42,7 @@ __all__ = [
     "RMSprop",
     "Adadelta",
     "Adagrad",
+    "LevenbergMarquardt",
     "Schedule",
     "step_decay",
     "halving",

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias, final
+from typing import Any, ClassVar, TypeAlias, final
 
 import torch
 from torch import Tensor
@@ -42,11 +42,17 @@ EPSILON: Constraint = number(0, closed="neither")
 class Optimizer(ABC):
     """An update rule as a value; subclasses declare their options and write `_build`.
 
-    `learning_rate` is a number > 0 or a schedule. A rule that finds its own step length has the factor that the step
-    is damped by in its place.
+    `learning_rate` is a number > 0 or a schedule; a rule that finds its own step length has none.
+
+    Class-level facts, which training loops read:
+
+    ``takes``       what ``step`` is handed: "gradients" (nothing; they are in ``.grad``), "loss" (a closure that
+                    returns the loss that these gradients are of), "objective" (a closure to be evaluated at will)
+    ``full_batch``  whether a step is to look at all rows at once
     """
 
-    learning_rate: float | Schedule
+    takes: ClassVar[str] = "gradients"
+    full_batch: ClassVar[bool] = False
 
     @final
     def build(self, params: Parameters) -> torch.optim.Optimizer:
@@ -76,7 +82,7 @@ class Optimizer(ABC):
 
     @final
     def rate(self, epoch: float, total: float, losses: Sequence[float] = ()) -> float:
-        """The learning rate at a moment of a run: of the schedule, or the constant.
+        """The learning rate at a moment of a run: of the schedule, or the constant; 1 for a rule that has none.
 
         Parameters
         ----------
@@ -90,15 +96,15 @@ class Optimizer(ABC):
         >>> SGD(halving(0.1, every=5)).rate(7, 20), SGD(0.1).rate(7, 20)
         (0.05, 0.1)
         """
-        if isinstance(self.learning_rate, Schedule):
-            return self.learning_rate.rate(epoch, total, losses)
-        return float(self.learning_rate)
+        rate = getattr(self, "learning_rate", 1.0)
+        return rate.rate(epoch, total, losses) if isinstance(rate, Schedule) else float(rate)
 
     @property
     @final
     def every_step(self) -> bool:
         """Whether the rate changes within an epoch, so that a loop asks for it at every step."""
-        return isinstance(self.learning_rate, Schedule) and self.learning_rate.every_step
+        rate = getattr(self, "learning_rate", 1.0)
+        return isinstance(rate, Schedule) and rate.every_step
 
     @abstractmethod
     def _build(self, params: list[Any], lr: float) -> torch.optim.Optimizer:

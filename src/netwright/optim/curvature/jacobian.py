@@ -1,0 +1,234 @@
+"""Jacobians sample by sample: J[n, k, :] = d z_nk / dw, in blocks of rows, without a backward pass a sample.
+
+Where a layer y = f(x; w) is used on rows that do not look at each other, one backward pass of sum_n z_nk gives
+delta_n = d z_nk / d y_n for all rows at once, and the Jacobian of the layer's parameters follows row by row::
+
+    linear, y = W x + b:     d z_nk / dW = delta_n x_n^T,    d z_nk / db = delta_n
+    any other layer:         the backward pass of f at (x_n, delta_n), batched over n
+
+What a layer was given and gave is recorded by hooks while the forward pass runs. Whether rows look at each other (batch
+normalisation, attention over the batch) cannot be read off the layers: `agrees` compares the Jacobian that was put
+together with one backward pass of the whole graph along a random vector; callers fall back on `rows_by_backward`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import get_gradient_edge
+from torch.func import functional_call, vjp, vmap
+from torch.nn.modules.module import register_module_forward_hook
+
+from netwright.core.errors import InvalidData, problem
+from netwright.optim.curvature.layout import Layout
+from netwright.optim.curvature.products import transposed_jacobian_product
+
+BLOCK = 4 * 2**20  # bytes of one block of rows: stays in the cache of a core while it is multiplied
+CLOSE = {torch.float64: 1e-8, torch.float32: 1e-3}  # relative error up to which two Jacobians are the same
+
+
+class Call(NamedTuple):
+    """One use of a layer that has parameters of its own: what it was given, and where its output is in the graph."""
+
+    module: torch.nn.Module
+    given: Any
+    edge: Any
+    shape: torch.Size | None
+
+
+@contextmanager
+def recorded(layout: Layout) -> Iterator[list[Call]]:
+    """Record, while the block runs, every call of a module that owns parameters of the layout."""
+    known = {id(parameter) for parameter in layout.parameters}
+    calls: list[Call] = []
+
+    def hook(module: torch.nn.Module, given: Any, output: Any) -> None:
+        if any(id(parameter) in known for parameter in module._parameters.values()):
+            plain = isinstance(output, Tensor) and output.grad_fn is not None
+            calls.append(
+                Call(module, given, get_gradient_edge(output) if plain else None, output.shape if plain else None)
+            )
+
+    handle = register_module_forward_hook(hook)
+    try:
+        yield calls
+    finally:
+        handle.remove()
+
+
+def separable(outputs: Tensor, calls: Sequence[Call], layout: Layout) -> bool:
+    """Whether every parameter belongs to recorded calls of one tensor by one tensor, row by row."""
+    owned = {id(parameter) for call in calls for parameter in call.module._parameters.values()}
+    return all(id(parameter) in owned for parameter in layout.parameters) and all(
+        call.shape is not None
+        and len(call.given) == 1
+        and isinstance(call.given[0], Tensor)
+        and call.given[0].shape[:1] == call.shape[:1] == outputs.shape[:1]
+        for call in calls
+    )
+
+
+def rows_by_layer(outputs: Tensor, calls: Sequence[Call], layout: Layout) -> Iterator[tuple[slice, Tensor]]:
+    """The Jacobian of outputs (n, K) as blocks (rows, J); J (m, K, P) is overwritten by the next block."""
+    n, width = outputs.shape
+    deltas = _deltas(outputs, calls)
+    places = {id(p): bounds for p, bounds in zip(layout.parameters, layout.bounds, strict=True)}
+    size = max(1, min(n, BLOCK // (8 * width * layout.size)))
+    block = torch.zeros(size, width, layout.size, dtype=torch.float64, device=layout.device)
+    again = _shared(calls)
+    for start in range(0, n, size):
+        rows = slice(start, min(start + size, n))
+        part = block[: rows.stop - start]
+        if again:
+            part.zero_()
+        for call, delta in zip(calls, deltas, strict=True):
+            _write(part, call, delta[:, rows], call.given[0].detach()[rows], places, again)
+        yield rows, part
+
+
+def rows_by_backward(outputs: Tensor, layout: Layout) -> Iterator[tuple[slice, Tensor]]:
+    """The same blocks for any graph: a backward pass for each number of the outputs, batched."""
+    n, width = outputs.shape
+    pull = transposed_jacobian_product(outputs, layout.parameters)
+    size = max(1, min(n, BLOCK // (8 * width * max(layout.size, outputs.numel()))))
+    for start in range(0, n, size):
+        rows = slice(start, min(start + size, n))
+        count = (rows.stop - start) * width
+        basis = torch.zeros(count, n, width, dtype=outputs.dtype, device=outputs.device)
+        basis.view(count, -1)[torch.arange(count), torch.arange(count) + start * width] = 1
+        yield rows, pull(basis).view(-1, width, layout.size)
+
+
+def agrees(product: Tensor, probe: Tensor, outputs: Tensor, layout: Layout) -> bool:
+    """Whether J^T u, put together from blocks for the probe u (n, K), is that of one backward pass."""
+    whole = transposed_jacobian_product(outputs, layout.parameters)(probe)
+    scale = float(whole.norm())
+    return float((whole - product).norm()) <= CLOSE.get(outputs.dtype, 1e-2) * max(scale, 1e-30)
+
+
+def per_sample_jacobian(module: torch.nn.Module, *inputs: Tensor) -> Tensor:
+    """The Jacobian of each sample's outputs in all trainable parameters, J[n, k, :] = d z_nk / dw.
+
+    Parameters
+    ----------
+    module : a torch module whose output is one tensor, in the mode in which it is to be differentiated.
+    inputs : a batch of n samples for each input of the module.
+
+    Shapes
+    ------
+    inputs (n, ...) -> (n, K, P), double precision; K numbers of output a sample, P parameters in their own order
+
+    Raises
+    ------
+    InvalidData : rows that look at each other, as under batch normalisation in training mode.
+
+    Examples
+    --------
+    >>> import torch
+    >>> module = torch.nn.Linear(2, 1)
+    >>> per_sample_jacobian(module, torch.tensor([[3.0, 4.0], [5.0, 6.0]]))
+    tensor([[[3., 4., 1.]],
+    <BLANKLINE>
+            [[5., 6., 1.]]], dtype=torch.float64)
+    """
+    layout = Layout([parameter for parameter in module.parameters() if parameter.requires_grad])
+    with torch.enable_grad(), recorded(layout) as calls:
+        outputs = module(*inputs)
+    outputs = outputs.reshape(len(outputs), -1)
+    generator = torch.Generator().manual_seed(0)
+    probe = torch.randn(outputs.shape, generator=generator).to(outputs)
+    if not separable(outputs, calls, layout):
+        return torch.cat([block for _, block in rows_by_backward(outputs, layout)])
+    whole = torch.cat([block.clone() for _, block in rows_by_layer(outputs, calls, layout)])
+    if not agrees(torch.einsum("nk,nkp->p", probe.double(), whole), probe, outputs, layout):
+        raise InvalidData(
+            problem(
+                "per_sample_jacobian(module)",
+                "a module whose rows do not look at each other",
+                "one that mixes the rows of a batch",
+                "Use module.eval() where batch normalisation is the reason.",
+            )
+        )
+    return whole
+
+
+def _deltas(outputs: Tensor, calls: Sequence[Call]) -> list[Tensor]:
+    """For each call, delta (K, n, ...): the derivatives of each column of the outputs in what the layer gave."""
+    edges = [call.edge for call in calls]
+    found: list[Tensor | None] = [None] * len(calls)
+    columns = []
+    for k in range(outputs.shape[1]):
+        basis = torch.zeros_like(outputs)
+        basis[:, k] = 1
+        columns.append(torch.autograd.grad([outputs], edges, [basis], retain_graph=True, allow_unused=True))
+    for i, call in enumerate(calls):
+        assert call.shape is not None
+        parts = [column[i] if column[i] is not None else outputs.new_zeros(call.shape) for column in columns]
+        found[i] = torch.stack(parts)
+    return [delta for delta in found if delta is not None]
+
+
+def _shared(calls: Sequence[Call]) -> bool:
+    """Whether a parameter is used by more than one call, so that contributions add up."""
+    used = [id(p) for call in calls for p in call.module._parameters.values() if p is not None]
+    return len(used) != len(set(used))
+
+
+def _write(
+    block: Tensor, call: Call, delta: Tensor, given: Tensor, places: dict[int, tuple[int, int]], add: bool
+) -> None:
+    """Write one call's part of a block (m, K, P); delta is (K, m, ...), given (m, ...)."""
+    module = call.module
+    if type(module) is torch.nn.Linear and given.ndim == 2:
+        _write_linear(block, module, delta.transpose(0, 1).double(), given.double(), places, add)
+        return
+    for name, part in _by_vjp(module, delta, given).items():  # (K, m, *shape)
+        parameter = module._parameters[name]
+        if id(parameter) in places and parameter is not None:
+            start, stop = places[id(parameter)]
+            order = Layout([parameter])
+            rows = order.join_batched([part.reshape(-1, *parameter.shape)], len(part) * part.shape[1])
+            _put(block[..., start:stop], rows.view(*part.shape[:2], -1).transpose(0, 1), add)
+
+
+def _write_linear(
+    block: Tensor, module: torch.nn.Linear, delta: Tensor, given: Tensor, places: dict[int, tuple[int, int]], add: bool
+) -> None:
+    """The linear layer: an outer product for the weights, delta itself (m, K, out) for the bias."""
+    if id(module.weight) in places:
+        start, stop = places[id(module.weight)]
+        target = block[..., start:stop].unflatten(-1, module.weight.shape)  # (m, K, out, in)
+        left, right = delta.unsqueeze(-1), given[:, None, None, :]
+        if add:
+            target.addcmul_(left, right)
+        else:
+            torch.mul(left, right, out=target)
+    if module.bias is not None and id(module.bias) in places:
+        start, stop = places[id(module.bias)]
+        _put(block[..., start:stop], delta, add)
+
+
+def _put(target: Tensor, part: Tensor, add: bool) -> None:
+    if add:
+        target.add_(part)
+    else:
+        target.copy_(part)
+
+
+def _by_vjp(module: torch.nn.Module, delta: Tensor, given: Tensor) -> dict[str, Tensor]:
+    """The backward pass of one layer for every sample and column: (K, m, *shape) by parameter."""
+    own = {name: p.detach() for name, p in module._parameters.items() if p is not None and p.requires_grad}
+
+    def one(row: Tensor, slope: Tensor) -> dict[str, Tensor]:
+        def call(parameters: dict[str, Tensor]) -> Tensor:
+            found: Tensor = functional_call(module, parameters, (row[None],))
+            return found[0]
+
+        return vjp(call, own)[1](slope)[0]  # type: ignore[no-any-return]
+
+    with torch.no_grad():
+        return vmap(vmap(one), in_dims=(None, 0), randomness="error")(given, delta)  # type: ignore[no-any-return]

@@ -1,0 +1,145 @@
+"""The quadratic model of a loss around a point, put together block by block in O(P^2) memory.
+
+    m(d) = L + g^T d + 1/2 d^T A d,    A = sum over samples of J_n^T L''_n J_n
+
+For half a sum of squares L'' is the identity and A = J^T J, which a symmetric rank-k update adds up at half the cost of
+a product of matrices. For any other loss L'' (K x K for each sample) is that of the loss in the outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from scipy.linalg.blas import dsyrk
+from torch import Tensor
+
+from netwright.optim.curvature.jacobian import Call, agrees, rows_by_backward, rows_by_layer, separable
+from netwright.optim.curvature.layout import Layout
+from netwright.optim.curvature.products import jacobian_product, output_curvature, transposed_jacobian_product
+
+COLUMNS = 64  # of the identity that go through the graph together
+
+
+class Linear(NamedTuple):
+    """What a forward pass gave: outputs (n, ...), the loss of them, and the calls that were recorded.
+
+    `squares` says that the loss is half the sum of squares of the outputs, which are then residuals.
+    """
+
+    outputs: Tensor
+    loss: Tensor
+    squares: bool
+    calls: list[Call]
+
+    @property
+    def table(self) -> Tensor:
+        """The outputs as (n, K)."""
+        with torch.enable_grad():
+            return self.outputs.reshape(len(self.outputs), -1)
+
+
+def add_gauss_newton_(matrix: Tensor, linear: Linear, layout: Layout, trusted: bool = False) -> bool:
+    """Add J^T L'' J of one forward pass to the upper triangle of a matrix (P, P).
+
+    Returns whether the Jacobian was put together layer by layer; `trusted` leaves the check of that out.
+    """
+    if separable(linear.outputs, linear.calls, layout):
+        curvature = None if linear.squares else row_curvature(linear)
+        kept = None if trusted else matrix.clone()
+        if _add_blocks_(matrix, linear, layout, curvature, trusted):
+            return True
+        assert kept is not None
+        matrix.copy_(kept)
+    if linear.outputs.numel() <= 2 * layout.size:
+        curvature = None if linear.squares else row_curvature(linear)
+        for rows, block in rows_by_backward(linear.table, layout):
+            _add_block_(matrix, block, None if curvature is None else curvature[rows])
+    else:
+        _add_by_columns_(matrix, linear, layout)
+    return False
+
+
+def jacobian_blocks(linear: Linear, layout: Layout) -> Iterator[Tensor]:
+    """The Jacobian weighted by the root of L'', as blocks of rows (m K, P): A = sum of block^T block."""
+    found = rows_by_backward(linear.table, layout)
+    if separable(linear.outputs, linear.calls, layout) and _is_separable(linear, layout):
+        found = rows_by_layer(linear.table, linear.calls, layout)
+    roots = None if linear.squares else _root(row_curvature(linear))
+    for rows, block in found:
+        if roots is not None:
+            block = roots[rows] @ block
+        yield block.reshape(-1, layout.size)
+
+
+def mirrored(matrix: Tensor) -> Tensor:
+    """The symmetric matrix with this upper triangle."""
+    upper = matrix.triu()
+    return upper + upper.triu(1).T
+
+
+def row_curvature(linear: Linear) -> Tensor:
+    """L'' of each sample, (n, K, K): K products, since samples do not look at each other."""
+    outputs, table = linear.outputs, linear.table
+    product = output_curvature(linear.loss, outputs)
+    columns = []
+    for k in range(table.shape[1]):
+        basis = torch.zeros_like(table)
+        basis[:, k] = 1
+        columns.append(product(basis.view_as(outputs)).reshape(len(outputs), -1))
+    return torch.stack(columns, dim=2).double()  # (n, K, K)
+
+
+def _add_blocks_(matrix: Tensor, linear: Linear, layout: Layout, curvature: Tensor | None, trusted: bool) -> bool:
+    """Add all blocks, and say whether they agree with a backward pass of the whole graph."""
+    table = linear.table
+    probe = None if trusted else _probe(table)
+    total = torch.zeros(layout.size, dtype=torch.float64, device=layout.device)
+    for rows, block in rows_by_layer(table, linear.calls, layout):
+        _add_block_(matrix, block, None if curvature is None else curvature[rows])
+        if probe is not None:
+            total += probe[rows].reshape(-1).double() @ block.reshape(-1, layout.size)
+    return probe is None or agrees(total, probe, table, layout)
+
+
+def _is_separable(linear: Linear, layout: Layout) -> bool:
+    table, total = linear.table, torch.zeros(layout.size, dtype=torch.float64, device=layout.device)
+    probe = _probe(table)
+    for rows, block in rows_by_layer(table, linear.calls, layout):
+        total += probe[rows].reshape(-1).double() @ block.reshape(-1, layout.size)
+    return agrees(total, probe, table, layout)
+
+
+def _add_block_(matrix: Tensor, block: Tensor, curvature: Tensor | None) -> None:
+    """Add J^T L'' J of a block (m, K, P) to the upper triangle."""
+    rows = block.reshape(-1, block.shape[-1])
+    if curvature is not None:
+        matrix.addmm_(rows.T, (curvature @ block).reshape(rows.shape))
+    elif matrix.device.type == "cpu":  # the transposes are Fortran's order, in which BLAS works in place
+        dsyrk(1.0, rows.numpy().T, beta=1.0, c=matrix.numpy().T, lower=1, overwrite_c=1)
+    else:
+        matrix.addmm_(rows.T, rows)
+
+
+def _add_by_columns_(matrix: Tensor, linear: Linear, layout: Layout) -> None:
+    """Add J^T L'' J column by column: forward and back through the graph, in memory independent of the rows of J."""
+    outputs = linear.outputs
+    push, pull = jacobian_product(outputs, layout.parameters), transposed_jacobian_product(outputs, layout.parameters)
+    curve = output_curvature(linear.loss, outputs)
+    for start in range(0, layout.size, COLUMNS):
+        count = min(COLUMNS, layout.size - start)
+        basis = torch.zeros(count, layout.size, dtype=torch.float64, device=layout.device)
+        basis[torch.arange(count), torch.arange(count) + start] = 1
+        pushed = push(basis)
+        matrix[start : start + count] += pull(pushed if linear.squares else curve(pushed))
+
+
+def _probe(outputs: Tensor) -> Tensor:
+    return torch.randn(outputs.shape, generator=torch.Generator().manual_seed(0)).to(outputs)
+
+
+def _root(curvature: Tensor) -> Tensor:
+    """R with R^T R = L'' for each sample; negative curvature, which only a loss that is not convex has, counts as 0."""
+    values, vectors = torch.linalg.eigh(curvature)
+    return values.clamp_min(0).sqrt().unsqueeze(-1) * vectors.mT

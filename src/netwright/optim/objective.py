@@ -1,0 +1,317 @@
+"""An objective: what a rule of curvature asks of a loss, as a function of one vector of weights.
+
+A rule hands it a vector theta (P,) and gets a loss, a gradient, products with the Hessian, or the quadratic model of
+Gauss and Newton. What computes them is a closure, as in torch, or several closures whose sum is the loss (pieces of
+data that do not fit together); `netwright.optim.curvature.closures` has the table of what they may return.
+
+A loss that is NaN counts as infinite, so that a search turns back from it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from typing import Any, NamedTuple, final
+
+import torch
+from torch import Tensor
+
+from netwright.core.errors import InvalidData, InvalidParameter, problem
+from netwright.optim.curvature.closures import Closure, LossOnly, WithGraph, ask
+from netwright.optim.curvature.damping import triangular_factor
+from netwright.optim.curvature.jacobian import recorded
+from netwright.optim.curvature.layout import Layout
+from netwright.optim.curvature.products import (
+    Product,
+    gauss_newton_product,
+    hessian_product,
+    jacobian_product,
+    product_of_gradients,
+    transposed_jacobian_product,
+)
+from netwright.optim.curvature.quadratic import Linear, add_gauss_newton_, jacobian_blocks, mirrored
+
+
+class Point(NamedTuple):
+    """Weights (P,) with the loss and its gradient (P,) there, in double precision; None: it was not evaluated."""
+
+    theta: Tensor
+    loss: float
+    gradient: Tensor | None
+
+
+class Model(NamedTuple):
+    """A point with the matrix (P, P) of the quadratic model there."""
+
+    theta: Tensor
+    loss: float
+    gradient: Tensor
+    matrix: Tensor
+
+
+class Extra(NamedTuple):
+    """What is added by formula, such as a penalty: its value, gradient (P,) and second derivatives (P,).
+
+    The last are the diagonal of a Hessian that has nothing beside it.
+    """
+
+    value: float
+    slope: Tensor
+    curvature: Tensor
+
+
+@final
+class Objective:
+    """A loss as a function of the weights.
+
+    Parameters
+    ----------
+    parameters : leaf tensors, in the order of the vector.
+    closures : a closure or several, whose losses are added up.
+    extra : ``theta -> Extra``, added by formula; None for nothing.
+    where : how messages call the place, such as ``"QuasiNewton.step(closure)"``.
+    quick : ``() -> (loss, gradient (P,))`` at the weights as they stand, in place of a backward pass of the closures.
+
+    Raises
+    ------
+    InvalidParameter : a closure that returns something else than the table above says.
+
+    Examples
+    --------
+    >>> import torch
+    >>> w = torch.tensor([3.0, 4.0], requires_grad=True)
+    >>> objective = Objective([w], lambda: w)  # the residuals are the weights themselves
+    >>> objective.loss(objective.theta())
+    12.5
+    >>> objective.point(torch.tensor([1.0, 2.0])).gradient
+    tensor([1., 2.], dtype=torch.float64)
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        closures: Closure | Sequence[Closure],
+        extra: Callable[[Tensor], Extra] | None = None,
+        where: str = "step(closure)",
+        quick: Callable[[], tuple[float, Tensor]] | None = None,
+    ) -> None:
+        self.layout = Layout(parameters)
+        self.closures = list(closures) if isinstance(closures, Sequence) else [closures]
+        self.extra, self.where, self.quick = extra, where, quick
+        self.evaluations = 0
+        self._double = all(parameter.dtype == torch.float64 for parameter in self.layout.parameters)
+        self._goes_backward: bool | None = None  # not known before the first evaluation
+        self._trusted = [False] * len(self.closures)
+
+    @property
+    def size(self) -> int:
+        """The number P of weights."""
+        return self.layout.size
+
+    def theta(self) -> Tensor:
+        """The weights as they stand, a new vector (P,)."""
+        return self.layout.read()
+
+    def write(self, theta: Tensor) -> Tensor:
+        """Give the parameters these values; returns what they are in their own number format, as a vector (P,)."""
+        self.layout.write(theta)
+        return theta if self._double else self.layout.read()
+
+    def loss(self, theta: Tensor) -> float:
+        """The loss at theta; infinite where it is NaN."""
+        self.layout.write(theta)
+        self.evaluations += 1
+        total = 0.0
+        with torch.no_grad(), LossOnly() if self._goes_backward else nullcontext():
+            for closure in self.closures:
+                total += float(ask(closure, self.where).loss)
+        if self.extra is not None:
+            total += self.extra(theta).value
+        return math.inf if math.isnan(total) else total
+
+    def point(self, theta: Tensor) -> Point:
+        """Loss and gradient at theta, which becomes what it is in the parameters' number format."""
+        theta = self.write(theta)
+        self.evaluations += 1
+        loss, gradient = (self._evaluated if self.quick is None else self.quick)()
+        if self.extra is not None:
+            extra = self.extra(theta)
+            loss, gradient = loss + extra.value, gradient + extra.slope
+        return Point(theta, math.inf if math.isnan(loss) else loss, gradient)
+
+    def hessian_product(self, theta: Tensor) -> Product:
+        """The function v -> Hv at theta, for v (P,) or rows (count, P)."""
+        self.layout.write(theta)
+        self.evaluations += 1
+        products = [self._hessian_of(closure) for closure in self.closures]
+        return self._summed(theta, products)
+
+    def hessian(self, theta: Tensor, columns: int = 64) -> Tensor:
+        """The Hessian at theta, (P, P), `columns` products at a time."""
+        return torch.cat(list(self._columns(self.hessian_product(theta), columns)))
+
+    def hessian_diagonal(self, theta: Tensor, columns: int = 64) -> Tensor:
+        """The diagonal of the Hessian, (P,), exact, in memory that does not grow with P^2."""
+        found = [
+            block[torch.arange(len(block)), torch.arange(len(block)) + i * columns]
+            for i, block in enumerate(self._columns(self.hessian_product(theta), columns))
+        ]
+        return torch.cat(found)
+
+    def gauss_newton_product(self, theta: Tensor) -> Product:
+        """The function v -> Gv at theta for the generalised Gauss-Newton matrix G."""
+        self.layout.write(theta)
+        self.evaluations += 1
+        products = []
+        for closure in self.closures:
+            linear = self._linear(closure)
+            products.append(gauss_newton_product(linear.loss, linear.outputs, self.layout.parameters))
+        return self._summed(theta, products)
+
+    def quadratic(self, theta: Tensor) -> Model:
+        """The quadratic model of Gauss and Newton at theta: loss, gradient and J^T L'' J."""
+        theta = self.write(theta)
+        self.evaluations += 1
+        loss = 0.0
+        matrix = torch.zeros(self.size, self.size, dtype=torch.float64, device=self.layout.device)
+        gradient = torch.zeros(self.size, dtype=torch.float64, device=self.layout.device)
+        for i, closure in enumerate(self.closures):
+            linear = self._linear(closure)
+            loss += float(linear.loss.detach())
+            gradient += transposed_jacobian_product(linear.loss, self.layout.parameters)(torch.ones_like(linear.loss))
+            self._trusted[i] = add_gauss_newton_(matrix, linear, self.layout, self._trusted[i])
+        matrix = mirrored(matrix)
+        if self.extra is not None:
+            extra = self.extra(theta)
+            loss, gradient = loss + extra.value, gradient + extra.slope
+            matrix.diagonal().add_(extra.curvature)
+        return Model(theta, math.inf if math.isnan(loss) else loss, gradient, matrix)
+
+    def triangle(self, theta: Tensor) -> Tensor:
+        """R with R^T R = J^T L'' J at theta, without squaring the condition of J."""
+        self.layout.write(theta)
+        self.evaluations += 1
+        return triangular_factor(self._rows(theta), self.size, self.layout.device)
+
+    def residuals(self, theta: Tensor) -> Tensor:
+        """All residuals at theta as one vector (N,)."""
+        self.layout.write(theta)
+        self.evaluations += 1
+        with torch.no_grad():
+            found = [ask(closure, self.where).outputs for closure in self.closures]
+        return torch.cat([outputs.reshape(-1) for outputs in found if outputs is not None]).double()
+
+    def residual_products(self, theta: Tensor) -> tuple[Product, Product]:
+        """The functions v -> Jv and u -> J^T u of all residuals (N,) at theta."""
+        self.layout.write(theta)
+        self.evaluations += 1
+        found = [self._linear(closure).outputs.reshape(-1) for closure in self.closures]
+        outputs = torch.cat(found)
+        return (
+            jacobian_product(outputs, self.layout.parameters),
+            transposed_jacobian_product(outputs, self.layout.parameters),
+        )
+
+    def _rows(self, theta: Tensor) -> Iterator[Tensor]:
+        for closure in self.closures:
+            yield from jacobian_blocks(self._linear(closure), self.layout)
+        if self.extra is not None:
+            yield torch.diag(self.extra(theta).curvature.clamp_min(0).sqrt())
+
+    def _columns(self, product: Product, columns: int) -> Iterator[Tensor]:
+        for start in range(0, self.size, columns):
+            count = min(columns, self.size - start)
+            basis = torch.zeros(count, self.size, dtype=torch.float64, device=self.layout.device)
+            basis[torch.arange(count), torch.arange(count) + start] = 1
+            yield product(basis)
+
+    def _summed(self, theta: Tensor, products: list[Product]) -> Product:
+        extra = None if self.extra is None else self.extra(theta).curvature
+
+        def product(vector: Tensor) -> Tensor:
+            vector = vector.to(device=self.layout.device, dtype=torch.float64)
+            total = sum((each(vector) for each in products[1:]), products[0](vector))
+            return total if extra is None else total + extra * vector
+
+        return product
+
+    def _evaluated(self) -> tuple[float, Tensor]:
+        """Loss and gradient by the closures, which go backward themselves or not."""
+        total, gradient = 0.0, None
+        for closure in self.closures:
+            for parameter in self.layout.parameters:
+                parameter.grad = None
+            with torch.enable_grad():
+                answer = ask(closure, self.where)
+            found: Sequence[Tensor | None] = [parameter.grad for parameter in self.layout.parameters]
+            self._goes_backward = any(part is not None for part in found)
+            if not self._goes_backward:
+                found = self._derive(answer.loss)
+            part = self.layout.join(found)
+            total += float(answer.loss.detach())
+            gradient = part if gradient is None else gradient + part
+        assert gradient is not None
+        return total, gradient
+
+    def _derive(self, loss: Tensor) -> Sequence[Tensor | None]:
+        if not loss.requires_grad:
+            raise InvalidParameter(
+                problem(
+                    self.where,
+                    "a loss that depends on the parameters",
+                    "one without a graph",
+                    "Compute it from the parameters, without detach() or item(), or go backward in the closure.",
+                )
+            )
+        return torch.autograd.grad(loss, self.layout.parameters, allow_unused=True)
+
+    def _hessian_of(self, closure: Closure) -> Product:
+        for parameter in self.layout.parameters:
+            parameter.grad = None
+        with torch.enable_grad(), WithGraph():
+            answer = ask(closure, self.where)
+        found = [parameter.grad for parameter in self.layout.parameters]
+        for parameter in self.layout.parameters:
+            parameter.grad = None
+        if any(part is not None for part in found):
+            return product_of_gradients(found, self.layout)
+        if not answer.loss.requires_grad:
+            self._derive(answer.loss)
+        return hessian_product(answer.loss, self.layout.parameters)
+
+    def _linear(self, closure: Closure) -> Linear:
+        """A forward pass with what its outputs and residuals are, for models of Gauss and Newton."""
+        with torch.enable_grad(), recorded(self.layout) as calls:
+            answer = ask(closure, self.where)
+        if answer.outputs is None:
+            raise InvalidParameter(
+                problem(
+                    self.where,
+                    "a closure that returns residuals, a tensor with one number for each row and output, or a pair "
+                    "(outputs, loss)",
+                    "a scalar loss, of which no Jacobian can be had",
+                    "Return outputs - targets for least squares; (outputs, loss) for another loss of outputs.",
+                )
+            )
+        return Linear(answer.outputs, answer.loss, answer.squares, calls)
+
+
+def finite(point: Any, where: str) -> Any:
+    """The point or model, if its loss and gradient are finite.
+
+    Raises
+    ------
+    InvalidData : they are not; the weights are as they were.
+    """
+    if math.isfinite(point.loss) and bool(torch.isfinite(point.gradient).all()):
+        return point
+    what = "a gradient with NaN or infinite entries" if math.isfinite(point.loss) else "NaN or infinity"
+    raise InvalidData(
+        problem(
+            where,
+            "a finite loss and gradient at the weights as they stand",
+            what,
+            "Check inputs and targets; the weights are as they were.",
+        )
+    )

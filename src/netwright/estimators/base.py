@@ -225,6 +225,7 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
             seed=derive(self.seed_, "training"),
             history=history,
             macs=macs_of(body, self._inputs.shapes),
+            residuals=self._residuals(),
         )
 
     def _go_on(self) -> None:
@@ -249,7 +250,8 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
 
     def _load(self, run: Run, training: Part, held: Part | None) -> None:
         """Give the run its rows; only those for training are augmented."""
-        batches = self._batches(training, self.batch_size, augmentation_of(self.augment))
+        size = len(training[1]) if run.optimizer.full_batch else self.batch_size
+        batches = self._batches(training, size, augmentation_of(self.augment))
         run.load(batches, None if held is None else self._batches(held, self.batch_size))
         normalised = any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in run.module.modules())
         smallest = min(stop - start for start, stop in run.batches.bounds)
@@ -300,6 +302,13 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
             return loss(output, target, weight, link)
 
         return objective
+
+    def _residuals(self) -> Any:
+        """What the loss is the mean square of, where it is one of a single output."""
+        loss, link = self.loss_function_, self._link
+        if not loss.squares or len(self._output_shapes) > 1:
+            return None
+        return lambda output, target, weight: loss.residuals(output, target, weight, link)
 
     def _outputs(self, X: Any) -> Any:
         """What the network gives for X, before its last link."""

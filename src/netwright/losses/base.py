@@ -44,6 +44,7 @@ class Loss(ABC):
     ``targets``   the targets that it takes: "number", "binary", "class" (indices), "distribution" (rows)
     ``scalable``  whether targets may be shifted and scaled for training without changing what the loss means
     ``root``      whether the loss is the square root of the mean of its terms
+    ``squares``   whether the loss is the mean of the squares of f(z) - t, so that rules of least squares apply
     """
 
     link: ClassVar[str] = "identity"
@@ -52,6 +53,7 @@ class Loss(ABC):
     targets: ClassVar[tuple[str, ...]] = ("number",)
     scalable: ClassVar[bool] = False
     root: ClassVar[bool] = False
+    squares: ClassVar[bool] = False
 
     @final
     def __call__(self, output: Tensor, target: Tensor, weight: Tensor | None = None, link: str = "identity") -> Tensor:
@@ -120,6 +122,31 @@ class Loss(ABC):
                 )
             )
         return _root(mean) if self.root else mean
+
+    @final
+    def residuals(self, output: Tensor, target: Tensor, weight: Tensor | None = None, link: str = "identity") -> Tensor:
+        """What the loss is the mean square of, sqrt(w) (f(z) - t); only where `squares` says that there is such.
+
+        Shapes
+        ------
+        output (n, ...), target (n, ...), weight (n,) -> (n, ...)
+
+        Raises
+        ------
+        InvalidParameter : a loss that is no mean of squares.
+        InvalidData : shapes that do not match.
+        """
+        if not self.squares:
+            raise InvalidParameter(
+                problem(
+                    f"{type(self).__name__}.residuals",
+                    "a loss that is a mean of squares",
+                    repr(self),
+                    "Use MSE() for least squares.",
+                )
+            )
+        difference = LINKS[link](self._accept(output, target, link)) - like(output, target)
+        return difference if weight is None else difference * weight.sqrt().reshape(-1, *[1] * (difference.ndim - 1))
 
     @final
     def check_target(self, output_shape: tuple[int, ...], target: Tensor) -> None:

@@ -41,6 +41,7 @@ class MSE(Loss):
     """
 
     scalable: ClassVar[bool] = True
+    squares: ClassVar[bool] = True
 
     def _check(self, shape: torch.Size, target: Tensor) -> None:
         check_same_shape(self, shape, target)

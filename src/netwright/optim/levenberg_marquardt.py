@@ -115,12 +115,12 @@ class LevenbergMarquardt(Optimizer):
     minimum: float = 1e-12
     _: KW_ONLY
     maximum: float = 1e10
-    damping: str = "factor"
+    damping: str = "gain_ratio"
     scaling: str = "none"
     acceleration: bool = False
     solver: str = "auto"
 
-    takes: ClassVar[str] = "objective"
+    takes: ClassVar[str] = "residuals"
     full_batch: ClassVar[bool] = True
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "mu": number(0, closed="neither"),
@@ -209,10 +209,9 @@ class System:
     def _bend(self, velocity: Tensor) -> Tensor:
         """J^T r_vv, with r_vv = 2 / h ((r(w + h v) - r(w)) / h - J v)."""
         theta = self._start.theta
-        push, pull = self._objective.residual_products(theta)
-        straight = push(velocity).double()
         here, there = self._objective.residuals(theta), self._objective.residuals(theta + STRETCH * velocity)
-        return pull(2 / STRETCH * ((there - here) / STRETCH - straight))
+        push, pull = self._objective.residual_products(theta)
+        return pull(2 / STRETCH * ((there - here) / STRETCH - push(velocity).double()))
 
 
 def _first_rise(rule: LevenbergMarquardt) -> float:

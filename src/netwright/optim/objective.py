@@ -51,27 +51,32 @@ class Model(NamedTuple):
 
 
 class Extra(NamedTuple):
-    """What is added by formula, such as a penalty: its value, gradient (P,) and second derivatives (P,).
+    """What is added by formula, such as a penalty: functions of theta (P,).
 
-    The last are the diagonal of a Hessian that has nothing beside it.
+    `value` gives a number, `slope` its gradient (P,), `curvature` its second derivatives (P,), the diagonal of a
+    Hessian that has nothing beside it.
     """
 
-    value: float
-    slope: Tensor
-    curvature: Tensor
+    value: Callable[[Tensor], float]
+    slope: Callable[[Tensor], Tensor]
+    curvature: Callable[[Tensor], Tensor]
 
 
 @final
 class Objective:
     """A loss as a function of the weights.
 
+    Products are those of the weights that they were asked for; they are used before the weights are written to again.
+
     Parameters
     ----------
     parameters : leaf tensors, in the order of the vector.
     closures : a closure or several, whose losses are added up.
-    extra : ``theta -> Extra``, added by formula; None for nothing.
+    extra : what is added to their losses by formula; None for nothing.
     where : how messages call the place, such as ``"QuasiNewton.step(closure)"``.
     quick : ``() -> (loss, gradient (P,))`` at the weights as they stand, in place of a backward pass of the closures.
+    goes_backward : whether the closures go backward themselves; None: each is looked at. With False, the parameters'
+        ``.grad`` is left alone.
 
     Raises
     ------
@@ -92,16 +97,18 @@ class Objective:
         self,
         parameters: Iterable[Tensor],
         closures: Closure | Sequence[Closure],
-        extra: Callable[[Tensor], Extra] | None = None,
+        extra: Extra | None = None,
         where: str = "step(closure)",
         quick: Callable[[], tuple[float, Tensor]] | None = None,
+        goes_backward: bool | None = None,
     ) -> None:
         self.layout = Layout(parameters)
         self.closures = list(closures) if isinstance(closures, Sequence) else [closures]
         self.extra, self.where, self.quick = extra, where, quick
         self.evaluations = 0
         self._double = all(parameter.dtype == torch.float64 for parameter in self.layout.parameters)
-        self._goes_backward: bool | None = None  # not known before the first evaluation
+        self._goes_backward = goes_backward
+        self._watched = goes_backward is None
         self._trusted = [False] * len(self.closures)
 
     @property
@@ -127,7 +134,7 @@ class Objective:
             for closure in self.closures:
                 total += float(ask(closure, self.where).loss)
         if self.extra is not None:
-            total += self.extra(theta).value
+            total += self.extra.value(theta)
         return math.inf if math.isnan(total) else total
 
     def point(self, theta: Tensor) -> Point:
@@ -136,8 +143,7 @@ class Objective:
         self.evaluations += 1
         loss, gradient = (self._evaluated if self.quick is None else self.quick)()
         if self.extra is not None:
-            extra = self.extra(theta)
-            loss, gradient = loss + extra.value, gradient + extra.slope
+            loss, gradient = loss + self.extra.value(theta), gradient + self.extra.slope(theta)
         return Point(theta, math.inf if math.isnan(loss) else loss, gradient)
 
     def hessian_product(self, theta: Tensor) -> Product:
@@ -179,13 +185,11 @@ class Objective:
         for i, closure in enumerate(self.closures):
             linear = self._linear(closure)
             loss += float(linear.loss.detach())
-            gradient += transposed_jacobian_product(linear.loss, self.layout.parameters)(torch.ones_like(linear.loss))
-            self._trusted[i] = add_gauss_newton_(matrix, linear, self.layout, self._trusted[i])
+            self._trusted[i] = add_gauss_newton_(matrix, gradient, linear, self.layout, self._trusted[i])
         matrix = mirrored(matrix)
         if self.extra is not None:
-            extra = self.extra(theta)
-            loss, gradient = loss + extra.value, gradient + extra.slope
-            matrix.diagonal().add_(extra.curvature)
+            loss, gradient = loss + self.extra.value(theta), gradient + self.extra.slope(theta)
+            matrix.diagonal().add_(self.extra.curvature(theta))
         return Model(theta, math.inf if math.isnan(loss) else loss, gradient, matrix)
 
     def triangle(self, theta: Tensor) -> Tensor:
@@ -206,8 +210,8 @@ class Objective:
         """The functions v -> Jv and u -> J^T u of all residuals (N,) at theta."""
         self.layout.write(theta)
         self.evaluations += 1
-        found = [self._linear(closure).outputs.reshape(-1) for closure in self.closures]
-        outputs = torch.cat(found)
+        with torch.enable_grad():
+            outputs = torch.cat([self._linear(closure).outputs.reshape(-1) for closure in self.closures])
         return (
             jacobian_product(outputs, self.layout.parameters),
             transposed_jacobian_product(outputs, self.layout.parameters),
@@ -217,7 +221,7 @@ class Objective:
         for closure in self.closures:
             yield from jacobian_blocks(self._linear(closure), self.layout)
         if self.extra is not None:
-            yield torch.diag(self.extra(theta).curvature.clamp_min(0).sqrt())
+            yield torch.diag(self.extra.curvature(theta).clamp_min(0).sqrt())
 
     def _columns(self, product: Product, columns: int) -> Iterator[Tensor]:
         for start in range(0, self.size, columns):
@@ -227,7 +231,7 @@ class Objective:
             yield product(basis)
 
     def _summed(self, theta: Tensor, products: list[Product]) -> Product:
-        extra = None if self.extra is None else self.extra(theta).curvature
+        extra = None if self.extra is None else self.extra.curvature(theta)
 
         def product(vector: Tensor) -> Tensor:
             vector = vector.to(device=self.layout.device, dtype=torch.float64)
@@ -237,22 +241,31 @@ class Objective:
         return product
 
     def _evaluated(self) -> tuple[float, Tensor]:
-        """Loss and gradient by the closures, which go backward themselves or not."""
+        """Loss and gradient by the closures."""
         total, gradient = 0.0, None
         for closure in self.closures:
-            for parameter in self.layout.parameters:
-                parameter.grad = None
+            self._forget_gradients()
             with torch.enable_grad():
                 answer = ask(closure, self.where)
-            found: Sequence[Tensor | None] = [parameter.grad for parameter in self.layout.parameters]
-            self._goes_backward = any(part is not None for part in found)
-            if not self._goes_backward:
-                found = self._derive(answer.loss)
+            found = self._left_behind() or self._derive(answer.loss)
             part = self.layout.join(found)
             total += float(answer.loss.detach())
             gradient = part if gradient is None else gradient + part
         assert gradient is not None
         return total, gradient
+
+    def _forget_gradients(self) -> None:
+        if self._watched:
+            for parameter in self.layout.parameters:
+                parameter.grad = None
+
+    def _left_behind(self) -> Sequence[Tensor | None] | None:
+        """The gradients that a closure's own backward pass has left, or None where it made none."""
+        if not self._watched:
+            return None
+        found = [parameter.grad for parameter in self.layout.parameters]
+        self._goes_backward = any(part is not None for part in found)
+        return found if self._goes_backward else None
 
     def _derive(self, loss: Tensor) -> Sequence[Tensor | None]:
         if not loss.requires_grad:
@@ -267,14 +280,12 @@ class Objective:
         return torch.autograd.grad(loss, self.layout.parameters, allow_unused=True)
 
     def _hessian_of(self, closure: Closure) -> Product:
-        for parameter in self.layout.parameters:
-            parameter.grad = None
+        self._forget_gradients()
         with torch.enable_grad(), WithGraph():
             answer = ask(closure, self.where)
-        found = [parameter.grad for parameter in self.layout.parameters]
-        for parameter in self.layout.parameters:
-            parameter.grad = None
-        if any(part is not None for part in found):
+        found = self._left_behind()
+        self._forget_gradients()
+        if found is not None:
             return product_of_gradients(found, self.layout)
         if not answer.loss.requires_grad:
             self._derive(answer.loss)
@@ -313,5 +324,25 @@ def finite(point: Any, where: str) -> Any:
             "a finite loss and gradient at the weights as they stand",
             what,
             "Check inputs and targets; the weights are as they were.",
+        )
+    )
+
+
+def finite_curvature(curvature: Tensor, where: str) -> Tensor:
+    """Second derivatives, if they are finite.
+
+    Raises
+    ------
+    InvalidData : they are not; the weights are as they were.
+    """
+    if bool(torch.isfinite(curvature).all()):
+        return curvature
+    raise InvalidData(
+        problem(
+            where,
+            "finite second derivatives at the weights as they stand",
+            "NaN or infinite ones",
+            "Take functions that have them (a root at 0 has none), or a rule of gradients such as QuasiNewton; "
+            "the weights are as they were.",
         )
     )

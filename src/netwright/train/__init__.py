@@ -5,6 +5,10 @@ from netwright.train.run import Run
 from netwright.train.loop import train
 from netwright.train.evaluation import evaluate, forward
 
+# which learning rate it begins with
+from netwright.train.lr_finder import range_test
+from netwright.train.ramp import RangeTest
+
 # what it runs on
 from netwright.train.batches import Batches, bounds, order
 from netwright.train.flat import Flat, Segment
@@ -23,6 +27,7 @@ __all__ = [
     "History",
     "Precision",
     "Progress",
+    "RangeTest",
     "Run",
     "Segment",
     "TensorBoard",
@@ -33,5 +38,6 @@ __all__ = [
     "has_convolution",
     "listeners",
     "order",
+    "range_test",
     "train",
 ]

@@ -42,7 +42,7 @@ class Collected:
             self._run.first_loss = float(losses[0])
         found: dict[str, Any] = {"train_loss": float((losses * rows).sum() / rows.sum())}
         if self._scored:
-            found["train_score"] = _score(self._run, joined(self._outputs), joined(self._targets), None)
+            found["train_score"] = score_of(self._run, joined(self._outputs), joined(self._targets), None)
         return found
 
 
@@ -57,7 +57,7 @@ def evaluate(run: Run, rows: Batches) -> dict[str, float]:
     outputs = forward(run.module, rows, run.precision)
     with torch.inference_mode():
         loss = float(run.objective(outputs, rows.target, rows.weight))
-    return {"validation_loss": loss, "validation_score": _score(run, outputs, rows.target, rows.weight)}
+    return {"validation_loss": loss, "validation_score": score_of(run, outputs, rows.target, rows.weight)}
 
 
 def forward(module: torch.nn.Module, rows: Batches, precision: Precision) -> Any:
@@ -85,7 +85,16 @@ def joined(parts: list[Any]) -> Any:
     return torch.cat(parts)
 
 
-def _score(run: Run, outputs: Any, targets: Any, weight: torch.Tensor | None) -> float:
+def score_of(run: Run, outputs: Any, targets: Any, weight: torch.Tensor | None) -> float:
+    """The score of whole outputs, NaN where the run has none.
+
+    Parameters
+    ----------
+    run : the run.
+    outputs : of all rows, as `forward` gives them.
+    targets : of the same rows.
+    weight : (n,) or None.
+    """
     if run.score is None:
         return float("nan")
     with torch.no_grad():

@@ -8,7 +8,7 @@ that nobody listens to costs nothing.
 `on_fit_start`     before the first epoch
 `on_epoch_start`   before the first batch of an epoch
 `on_batch_start`   before the forward pass
-`on_gradients`     gradients are there, the update is not made yet
+`on_gradients`     gradients are there, the update is not made yet; not told of rules that evaluate the loss themselves
 `on_batch_end`     after the update
 `on_epoch_end`     losses and scores of the epoch are known
 `on_fit_end`       at the end, also after an interruption
@@ -69,3 +69,15 @@ def listeners(callbacks: Iterable[Any]) -> dict[str, list[Hook]]:
         for name in heard:
             table[name].append(getattr(callback, name))
     return table
+
+
+def tell(hooks: list[Hook], run: Any) -> None:
+    """Call the listeners of one event.
+
+    Parameters
+    ----------
+    hooks : as `listeners` gave them for the event.
+    run : what they are told of.
+    """
+    for hook in hooks:
+        hook(run)

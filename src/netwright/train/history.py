@@ -118,7 +118,7 @@ class Recorder:
         """Start the clock."""
         self._clock = time.perf_counter()
 
-    def on_gradients(self, run: Any) -> None:
+    def on_batch_start(self, run: Any) -> None:
         """Keep the parameters before the epoch's last update."""
         if run.batch == len(run.batches) - 1:
             self._before = run.flat.theta.detach().clone()

@@ -9,6 +9,7 @@ one memset and a step one fused kernel; callbacks that do not listen to an event
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,11 +19,12 @@ from netwright.optim import direct_step
 from netwright.train.averaging import Averaging
 from netwright.train.backward import backward
 from netwright.train.evaluation import Collected, evaluate
-from netwright.train.events import Hook, listeners
+from netwright.train.events import Hook, listeners, tell
 from netwright.train.history import Recorder
 from netwright.train.run import Run
 from netwright.train.stopping import Keeper
 from netwright.train.threads import limited_threads
+from netwright.train.whole import WholePass
 
 
 def train(run: Run, epochs: int, callbacks: Iterable[Any] = (), patience: int | None = None) -> Run:
@@ -54,38 +56,41 @@ def train(run: Run, epochs: int, callbacks: Iterable[Any] = (), patience: int | 
     run.epochs, run.patience = run.epoch + epochs, patience
     run.stop, run.interrupted, run.diverged = False, False, None
     recorder, keeper = Recorder(), Keeper(run)
-    tell = listeners([recorder, *callbacks])
+    heard = listeners([recorder, *callbacks])
     devices = [run.precision.device] if run.precision.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), limited_threads(run.work):
-        _tell(tell["on_fit_start"], run)
+        tell(heard["on_fit_start"], run)
         try:
+            one_pass = _epoch if run.optimizer.takes in ("gradients", "loss") else WholePass(run)
             while run.epoch < run.epochs and not run.stop:
                 run.precision.seed_noise(derive(run.seed, "noise", run.epoch))
-                record = _epoch(run, tell) | recorder.measure(run)
+                record = one_pass(run, heard) | recorder.measure(run)
                 run.epoch += 1
                 if keeper.judge(record):
                     run.history.append(record)
-                    _tell(tell["on_epoch_end"], run)
+                    tell(heard["on_epoch_end"], run)
         except KeyboardInterrupt:
             run.interrupted = True
         finally:
             keeper.finish()
-            _tell(tell["on_fit_end"], run)
+            tell(heard["on_fit_end"], run)
     return run
 
 
-def _epoch(run: Run, tell: dict[str, list[Hook]]) -> dict[str, Any]:
+def _epoch(run: Run, heard: dict[str, list[Hook]]) -> dict[str, Any]:
     """One pass over the training rows and one over the held-out rows; gives the losses and scores."""
     module, flat, objective, context = run.module, run.flat, run.objective, run.precision.context
     step, average, seen = direct_step(run.update), Averaging(run), Collected(run)
+    if run.optimizer.takes == "loss":
+        step = partial(run.update.step, lambda: run.loss)
     penalties = [(part, *flat.front(part.biases)) for part in run.penalties]
     every_step = run.optimizer.every_step
     projections = [part for part in run.penalties if part.projects]
     module.train()
-    _tell(tell["on_epoch_start"], run)
+    tell(heard["on_epoch_start"], run)
     run.set_rate(run.epoch)
     for run.batch, (inputs, target, weight) in enumerate(run.batches(run.epoch)):  # noqa: B020 (it counts in the run)
-        for hook in tell["on_batch_start"]:
+        for hook in heard["on_batch_start"]:
             hook(run)
         if every_step:
             run.set_rate(run.epoch + run.batch / len(run.batches))
@@ -95,26 +100,21 @@ def _epoch(run: Run, tell: dict[str, list[Hook]]) -> dict[str, Any]:
             output = module(*inputs)
             loss = objective(output, target, weight)
         backward(loss)
+        run.loss = loss.detach()
         for part, theta, gradient in penalties:
             part.add_gradient_(theta, gradient)
-        for hook in tell["on_gradients"]:
+        for hook in heard["on_gradients"]:
             hook(run)
         step()
         for part in projections:
             flat.project(part)
         average.update()
 
-        run.loss = loss.detach()
         seen.add(run.loss, output, target)
-        for hook in tell["on_batch_end"]:
+        for hook in heard["on_batch_end"]:
             hook(run)
     record = {"epoch": run.epoch + 1, **seen.results()}
     if run.validation is not None:
         with average.swapped_in():
             record |= evaluate(run, run.validation)
     return record
-
-
-def _tell(hooks: list[Hook], run: Run) -> None:
-    for hook in hooks:
-        hook(run)

@@ -40,6 +40,8 @@ class Run:
     seed : of the noise of dropout.
     history : records of earlier epochs, when a run goes on.
     macs : multiply-accumulates of one sample, from which the number of threads follows; 0 if it is not known.
+    residuals : ``(output, target, weight) -> tensor`` whose mean square the objective is, or None where it is another
+        loss.
 
     Attributes
     ----------
@@ -67,6 +69,7 @@ class Run:
     seed: int = 0
     history: History = field(default_factory=History)
     macs: int = 0
+    residuals: Objective | None = None
 
     flat: Flat = field(init=False)
     update: torch.optim.Optimizer = field(init=False)

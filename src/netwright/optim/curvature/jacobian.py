@@ -27,8 +27,12 @@ from netwright.core.errors import InvalidData, problem
 from netwright.optim.curvature.layout import Layout
 from netwright.optim.curvature.products import transposed_jacobian_product
 
-BLOCK = 4 * 2**20  # bytes of one block of rows: stays in the cache of a core while it is multiplied
+BLOCK = 2**20  # bytes of one block of rows: stays in the cache of a core while it is multiplied
 CLOSE = {torch.float64: 1e-8, torch.float32: 1e-3}  # relative error up to which two Jacobians are the same
+
+
+class NotByLayer(Exception):
+    """A layer whose backward pass cannot be batched over rows, so that the Jacobian is had in another way."""
 
 
 class Call(NamedTuple):
@@ -68,6 +72,7 @@ def separable(outputs: Tensor, calls: Sequence[Call], layout: Layout) -> bool:
         and len(call.given) == 1
         and isinstance(call.given[0], Tensor)
         and call.given[0].shape[:1] == call.shape[:1] == outputs.shape[:1]
+        and not (call.module.training and isinstance(call.module, torch.nn.modules.batchnorm._BatchNorm))
         for call in calls
     )
 
@@ -78,7 +83,7 @@ def rows_by_layer(outputs: Tensor, calls: Sequence[Call], layout: Layout) -> Ite
     deltas = _deltas(outputs, calls)
     places = {id(p): bounds for p, bounds in zip(layout.parameters, layout.bounds, strict=True)}
     size = max(1, min(n, BLOCK // (8 * width * layout.size)))
-    block = torch.zeros(size, width, layout.size, dtype=torch.float64, device=layout.device)
+    block = layout.scratch(size, width)
     again = _shared(calls)
     for start in range(0, n, size):
         rows = slice(start, min(start + size, n))
@@ -231,4 +236,9 @@ def _by_vjp(module: torch.nn.Module, delta: Tensor, given: Tensor) -> dict[str, 
         return vjp(call, own)[1](slope)[0]  # type: ignore[no-any-return]
 
     with torch.no_grad():
-        return vmap(vmap(one), in_dims=(None, 0), randomness="error")(given, delta)  # type: ignore[no-any-return]
+        try:
+            return vmap(vmap(one), in_dims=(None, 0), randomness="error")(given, delta)  # type: ignore[no-any-return]
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            raise NotByLayer(str(error)) from error

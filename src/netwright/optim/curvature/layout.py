@@ -52,6 +52,7 @@ class Layout:
         self.size = start
         self.device = self.parameters[0].device
         self._whole = self._one_block()
+        self._scratch: Tensor | None = None
 
     def read(self) -> Tensor:
         """The values of the parameters, a new vector (P,) in double precision."""
@@ -100,6 +101,12 @@ class Layout:
             else part.reshape(len(rows), *p.shape)
             for part, p in zip(parts, self.parameters, strict=True)
         ]
+
+    def scratch(self, *shape: int) -> Tensor:
+        """Memory (*shape, P) in double precision to write into, the same at every call for the same shape."""
+        if self._scratch is None or self._scratch.shape[:-1] != shape:
+            self._scratch = torch.empty(*shape, self.size, dtype=torch.float64, device=self.device)
+        return self._scratch
 
     def _one_block(self) -> Tensor | None:
         """The memory of all parameters as one vector, where they lie one behind the other in one storage."""

@@ -15,7 +15,7 @@ import torch
 from scipy.linalg.blas import dsyrk
 from torch import Tensor
 
-from netwright.optim.curvature.jacobian import Call, agrees, rows_by_backward, rows_by_layer, separable
+from netwright.optim.curvature.jacobian import Call, NotByLayer, agrees, rows_by_backward, rows_by_layer, separable
 from netwright.optim.curvature.layout import Layout
 from netwright.optim.curvature.products import jacobian_product, output_curvature, transposed_jacobian_product
 
@@ -40,18 +40,22 @@ class Linear(NamedTuple):
             return self.outputs.reshape(len(self.outputs), -1)
 
 
-def add_gauss_newton_(matrix: Tensor, linear: Linear, layout: Layout, trusted: bool = False) -> bool:
-    """Add J^T L'' J of one forward pass to the upper triangle of a matrix (P, P).
+def add_gauss_newton_(matrix: Tensor, gradient: Tensor, linear: Linear, layout: Layout, trusted: bool = False) -> bool:
+    """Add J^T L'' J of one forward pass to the upper triangle of a matrix (P, P), and dL/dw to a gradient (P,).
 
     Returns whether the Jacobian was put together layer by layer; `trusted` leaves the check of that out.
     """
     if separable(linear.outputs, linear.calls, layout):
-        curvature = None if linear.squares else row_curvature(linear)
-        kept = None if trusted else matrix.clone()
-        if _add_blocks_(matrix, linear, layout, curvature, trusted):
-            return True
+        kept = None if trusted else (matrix.clone(), gradient.clone())
+        try:
+            if _add_rows_(matrix, gradient, linear, layout, trusted):
+                return True
+        except NotByLayer:
+            pass
         assert kept is not None
-        matrix.copy_(kept)
+        matrix.copy_(kept[0])
+        gradient.copy_(kept[1])
+    gradient += transposed_jacobian_product(linear.loss, layout.parameters)(torch.ones_like(linear.loss))
     if linear.outputs.numel() <= 2 * layout.size:
         curvature = None if linear.squares else row_curvature(linear)
         for rows, block in rows_by_backward(linear.table, layout):
@@ -76,7 +80,9 @@ def jacobian_blocks(linear: Linear, layout: Layout) -> Iterator[Tensor]:
 def mirrored(matrix: Tensor) -> Tensor:
     """The symmetric matrix with this upper triangle."""
     upper = matrix.triu()
-    return upper + upper.triu(1).T
+    whole = upper + upper.T
+    whole.diagonal().mul_(0.5)
+    return whole
 
 
 def row_curvature(linear: Linear) -> Tensor:
@@ -91,23 +97,36 @@ def row_curvature(linear: Linear) -> Tensor:
     return torch.stack(columns, dim=2).double()  # (n, K, K)
 
 
-def _add_blocks_(matrix: Tensor, linear: Linear, layout: Layout, curvature: Tensor | None, trusted: bool) -> bool:
-    """Add all blocks, and say whether they agree with a backward pass of the whole graph."""
+def _add_rows_(matrix: Tensor, gradient: Tensor, linear: Linear, layout: Layout, trusted: bool) -> bool:
+    """Add all blocks of rows, and say whether they agree with a backward pass of the whole graph."""
     table = linear.table
+    slope = table.detach().double() if linear.squares else _slope(linear)
+    curvature = None if linear.squares else row_curvature(linear)
     probe = None if trusted else _probe(table)
     total = torch.zeros(layout.size, dtype=torch.float64, device=layout.device)
     for rows, block in rows_by_layer(table, linear.calls, layout):
         _add_block_(matrix, block, None if curvature is None else curvature[rows])
+        flat = block.reshape(-1, layout.size).T
+        gradient.addmv_(flat, slope[rows].reshape(-1))
         if probe is not None:
-            total += probe[rows].reshape(-1).double() @ block.reshape(-1, layout.size)
+            total.addmv_(flat, probe[rows].reshape(-1).double())
     return probe is None or agrees(total, probe, table, layout)
+
+
+def _slope(linear: Linear) -> Tensor:
+    """The derivative of the loss in the outputs, (n, K)."""
+    (slope,) = torch.autograd.grad(linear.loss, linear.outputs, retain_graph=True)
+    return slope.detach().double().reshape(len(slope), -1)
 
 
 def _is_separable(linear: Linear, layout: Layout) -> bool:
     table, total = linear.table, torch.zeros(layout.size, dtype=torch.float64, device=layout.device)
     probe = _probe(table)
-    for rows, block in rows_by_layer(table, linear.calls, layout):
-        total += probe[rows].reshape(-1).double() @ block.reshape(-1, layout.size)
+    try:
+        for rows, block in rows_by_layer(table, linear.calls, layout):
+            total.addmv_(block.reshape(-1, layout.size).T, probe[rows].reshape(-1).double())
+    except NotByLayer:
+        return False
     return agrees(total, probe, table, layout)
 
 

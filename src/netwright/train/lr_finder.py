@@ -1,0 +1,240 @@
+"""Range tests: of any torch program, and of a run of netwright's own loop.
+
+A range test trains at rates that grow from batch to batch and records the losses; `netwright.train.ramp` has the
+equations. Of a torch program nothing is changed for good; a run is used up by it, and so is one that was made for it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from netwright.core.errors import DivergenceWarning, InvalidData, InvalidParameter, problem, shown
+from netwright.core.validation import check, integer
+from netwright.train.backward import backward
+from netwright.train.borrowed import borrowed
+from netwright.train.loop import train
+from netwright.train.ramp import Ramp, RangeTest
+from netwright.train.run import Run
+
+
+def range_test(
+    module: torch.nn.Module,
+    loss: Callable[[Any, Any], Tensor],
+    optimizer: Any,
+    batches: Iterable[Any],
+    *,
+    low: float = 1e-7,
+    high: float = 10.0,
+    steps: int = 100,
+    smoothing: float = 0.9,
+    limit: float = 4.0,
+    seed: int = 0,
+) -> RangeTest:
+    """The learning-rate range test of a torch program: a batch a step, at ``eta_i = low (high / low)^(i / (n - 1))``.
+
+    Afterwards module, gradients, optimizer and random states are bit by bit as they were, also after an error. A loss
+    that is infinite or NaN ends the test before its update is made.
+
+    Parameters
+    ----------
+    module : the network; it trains from the weights that it has.
+    loss : ``(output, target) -> scalar tensor``.
+    optimizer : a torch optimizer of the module's parameters (with its momentum, if it has made steps), or an update
+        rule of `netwright.optim`. The greatest rate of its groups follows the ramp; the others keep their ratio to it.
+    batches : pairs (x, y), again and again from the beginning if there are too few; x may be a tuple of inputs.
+    low : the first rate, > 0.
+    high : the last rate, > low.
+    steps : how many there are, >= 20.
+    smoothing : share of the exponential mean that is kept at a step, in [0, 1).
+    limit : times the least smoothed loss beyond which the ramp ends, > 1.
+    seed : of dropout and of the order in which a shuffled DataLoader gives its batches, an integer >= 0.
+
+    Raises
+    ------
+    InvalidParameter : an optimizer without a learning rate, or whose step needs a closure; options out of range.
+    InvalidData : no batch, one that is no pair, or a first loss that is infinite or NaN.
+
+    Examples
+    --------
+    >>> layer = torch.nn.Linear(1, 1)
+    >>> x = torch.linspace(-1, 1, 64)[:, None]
+    >>> batches = [(x[i::8], x[i::8] ** 2) for i in range(8)]
+    >>> optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+    >>> found = range_test(layer, torch.nn.functional.mse_loss, optimizer, batches)
+    >>> found.suggestion < 1.0 < found.diverged_at, optimizer.param_groups[0]["lr"]
+    (True, 0.1)
+
+    References
+    ----------
+    Smith, *Cyclical learning rates for training neural networks*, 2017 (section 3.3).
+    """
+    ramp = Ramp(low, high, steps, smoothing, limit)
+    check("lr_finder(seed)", seed, integer(0))
+    if not isinstance(module, torch.nn.Module):
+        raise InvalidParameter(problem("lr_finder(module)", "a torch module", shown(module)))
+    built = _built(optimizer, module)
+    wants_loss = getattr(optimizer, "takes", "gradients") == "loss"
+    shares = _shares(built)
+    device = next((p.device for p in module.parameters()), torch.device("cpu"))
+    with borrowed(module, built, seed, _generators(batches)), torch.enable_grad():
+        for inputs, target in _round(batches, device):
+            for group, share in zip(built.param_groups, shares, strict=True):
+                group["lr"] = ramp.rate * share
+            for parameter in module.parameters():
+                parameter.grad = None
+            built.zero_grad()
+            value = _scalar(loss(module(*inputs), target))
+            if ramp.take(float(value.detach())):
+                backward(value)
+                built.step(*([value.item] if wants_loss else []))
+            if ramp.done:
+                break
+    return ramp.result()
+
+
+def range_test_of_run(run: Run, ramp: Ramp) -> RangeTest:
+    """The range test of a run, by the loop itself; the run is used up by it.
+
+    Parameters
+    ----------
+    run : with rows, and with an update rule that has a constant rate.
+    ramp : a new one.
+
+    Raises
+    ------
+    KeyboardInterrupt : Ctrl-C, which the loop keeps to itself.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DivergenceWarning)  # that is what the test is for
+        try:
+            train(run, len(ramp.rates), [_Climb(ramp)])
+        except _Done:
+            return ramp.result()
+    if run.interrupted:
+        raise KeyboardInterrupt
+    if not ramp.done:  # the loop saw weights that are not finite before their loss was
+        ramp.diverged_at = ramp.rate
+    return ramp.result()
+
+
+def require_rate(rule: Any) -> None:
+    """Refuse an update rule that finds its own step lengths.
+
+    Parameters
+    ----------
+    rule : an update rule of `netwright.optim`.
+
+    Raises
+    ------
+    InvalidParameter : it has no learning rate.
+
+    Examples
+    --------
+    >>> from netwright.optim import SGD
+    >>> require_rate(SGD(0.1))
+    """
+    if rule.takes == "objective" or not hasattr(rule, "learning_rate"):
+        remedy = "It finds its own step lengths: train with it as it is."
+        raise InvalidParameter(problem("lr_finder(optimizer)", "a rule with a learning rate", shown(rule), remedy))
+
+
+class _Done(Exception):
+    """The ramp has ended in the middle of an epoch."""
+
+
+class _Climb:
+    """The callback that sets the rate of each batch and takes its loss."""
+
+    def __init__(self, ramp: Ramp) -> None:
+        self.ramp = ramp
+
+    def on_batch_start(self, run: Run) -> None:
+        for group in run.update.param_groups:
+            group["lr"] = self.ramp.rate
+
+    def on_batch_end(self, run: Run) -> None:
+        assert run.loss is not None
+        self.ramp.take(float(run.loss))
+        if self.ramp.done:
+            raise _Done
+
+
+def _built(optimizer: Any, module: torch.nn.Module) -> torch.optim.Optimizer:
+    """A torch optimizer: the one given, or that of a rule for the module's trainable parameters."""
+    if getattr(optimizer, "family", None) == "optimizer" and not isinstance(optimizer, type):
+        require_rate(optimizer)
+        made: torch.optim.Optimizer = optimizer.build([p for p in module.parameters() if p.requires_grad])
+        return made
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        expected = "a torch optimizer or an update rule of nw.optim"
+        raise InvalidParameter(problem("lr_finder(optimizer)", expected, shown(optimizer)))
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    if closure is not None and closure.default is inspect.Parameter.empty:
+        expected, got = "an optimizer that steps along gradients", f"{type(optimizer).__name__}, which needs a closure"
+        remedy = "Of an update rule of nw.optim give the rule itself."
+        raise InvalidParameter(problem("lr_finder(optimizer)", expected, got, remedy))
+    if any("lr" not in group for group in optimizer.param_groups):
+        remedy = "It finds its own step lengths: train with it as it is."
+        got = type(optimizer).__name__
+        raise InvalidParameter(problem("lr_finder(optimizer)", 'an optimizer whose groups have "lr"', got, remedy))
+    return optimizer
+
+
+def _shares(optimizer: torch.optim.Optimizer) -> list[float]:
+    """By group, its rate over the greatest one; ones where all are 0."""
+    rates = [float(group["lr"]) for group in optimizer.param_groups]
+    most = max(rates)
+    return [rate / most for rate in rates] if most > 0 else [1.0] * len(rates)
+
+
+def _generators(batches: Any) -> list[torch.Generator]:
+    """The generators of its own that a DataLoader draws from."""
+    owners = (batches, getattr(batches, "sampler", None), getattr(batches, "batch_sampler", None))
+    found = [getattr(owner, "generator", None) for owner in (*owners, getattr(owners[2], "sampler", None))]
+    return list({id(item): item for item in found if isinstance(item, torch.Generator)}.values())
+
+
+def _round(batches: Any, device: torch.device) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """The batches, again and again, each as (inputs, target) on the device."""
+    if not isinstance(batches, Iterable):
+        raise InvalidData(problem("lr_finder(batches)", "pairs (x, y), such as a DataLoader", shown(batches)))
+    passes = itertools.repeat(batches) if iter(batches) is not batches else iter([itertools.cycle(batches)])
+    for some in passes:
+        empty = True
+        for pair in some:
+            empty = False
+            if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+                got = f"a {type(pair).__name__}" + (f" of {len(pair)}" if isinstance(pair, (tuple, list)) else "")
+                remedy = "For several inputs, x is a tuple."
+                raise InvalidData(problem("lr_finder(batches)", "pairs (x, y)", got, remedy))
+            x, y = _moved(pair[0], device), _moved(pair[1], device)
+            yield (x if isinstance(x, tuple) else (x,)), y
+        if empty:
+            raise InvalidData(problem("lr_finder(batches)", "at least one batch", "none"))
+
+
+def _moved(item: Any, device: torch.device) -> Any:
+    """Tensors and arrays on a device, lists of them as tuples; anything else as it is."""
+    if isinstance(item, (tuple, list)):
+        return tuple(_moved(part, device) for part in item)
+    if isinstance(item, np.ndarray):
+        item = torch.as_tensor(item)
+    return item.to(device) if isinstance(item, Tensor) else item
+
+
+def _scalar(value: Any) -> Tensor:
+    """The loss, which must be one number that depends on the parameters."""
+    if isinstance(value, Tensor) and value.numel() == 1 and value.requires_grad:
+        return value.reshape(())
+    got = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else shown(value)
+    if isinstance(value, Tensor) and value.numel() == 1:
+        got = "one that depends on no parameter"
+    raise InvalidParameter(problem("lr_finder(loss)", "a scalar tensor that depends on the parameters", got))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from netwright.core.registry import register as register
     from netwright.estimators import Classifier as Classifier
     from netwright.estimators import Regressor as Regressor
+    from netwright.estimators import lr_finder as lr_finder
     from netwright.files import load as load
     from netwright.graph import Input as Input
     from netwright.graph import analyze as analyze
@@ -60,6 +61,7 @@ _NAMES = {
     "l1": "netwright.losses",
     "l2": "netwright.losses",
     "load": "netwright.files",
+    "lr_finder": "netwright.estimators",
     "maxnorm": "netwright.losses",
     "parallel": "netwright.graph",
     "pattern": "netwright.models.pattern",

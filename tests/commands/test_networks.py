@@ -29,3 +29,18 @@ def test_options_that_a_model_does_not_have(text: str, message: str) -> None:
 
 def test_options_that_it_has() -> None:
     assert read_network("resnet18(num_classes=3)") == read_network("resnet18", classes=3)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nonsense", "or the name of a model, got 'nonsense'. The nearest of"),
+        ("ReLu(3)", "got 'ReLu'. Did you mean 'ReLU'?"),
+        ("lenet(5)", "got 'lenet'. Did you mean 'lenet5'?"),
+    ],
+)
+def test_names_that_there_are_not(text: str, message: str) -> None:
+    with pytest.raises(InvalidParameter) as caught:
+        read_network(text)
+    assert message in str(caught.value)
+    assert len(str(caught.value)) < 300

@@ -100,3 +100,21 @@ def test_a_file_may_have_an_arrow_in_its_name(capsys: pytest.CaptureFixture[str]
     (nw.Input(4) >> ReLU(8) >> Softmax(3)).save("a->b.nw")
     assert main(["summary", "a->b.nw"]) == 0
     assert "67 parameters" in capsys.readouterr().out
+
+
+def test_a_pattern_that_does_not_fit_a_table(houses: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train", houses.name, "--target", "town", "--quiet", "--network"]
+    sentence, *place = refused([*words, "INPUT -> FC -> CONV? -> FC"], capsys)
+    assert "CONV behind FC" in sentence
+    assert place == ["  INPUT -> FC -> CONV? -> FC", "                 ^^^^"]
+    sentence, *place = refused([*words, "INPUT -> POOL? -> FC"], capsys)
+    assert "POOL for samples of shape (" in sentence
+    assert "--input" not in sentence
+    assert place == ["  INPUT -> POOL? -> FC", "           ^^^^"]
+
+
+def test_sizes_that_no_memory_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    (sentence,) = refused(["train", "digits", "--quiet", "--network", "INPUT -> FC999999999 -> FC"], capsys)
+    assert "got 74,999,999,935 of them" in sentence
+    sentence, *_ = refused(["train", "digits", "--quiet", "--network", "INPUT -> FC10000000000 -> FC"], capsys)
+    assert sentence.endswith("got 'FC10000000000'. A number has at most 9 digits.")

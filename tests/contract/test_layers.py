@@ -92,6 +92,7 @@ def test_planned_shape_is_the_real_shape(layer: Expression, shapes: tuple[Shape,
 
 
 @each
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")  # torch itself, at its first dual number
 def test_gradients(layer: Expression, shapes: tuple[Shape, ...]) -> None:
     module = closed(layer, shapes).build(seed=3).double().eval()
     inputs = samples(layer, shapes, 2, seed=1)
@@ -105,7 +106,7 @@ def test_gradients(layer: Expression, shapes: tuple[Shape, ...]) -> None:
         xs, ps = (*tensors[: len(moving)], *fixed), tensors[len(moving) :]
         return torch.func.functional_call(module, dict(zip(names, ps, strict=True)), xs)
 
-    assert torch.autograd.gradcheck(run, (*moving, *parameters))
+    assert torch.autograd.gradcheck(run, (*moving, *parameters), check_forward_ad=True)
 
 
 @each

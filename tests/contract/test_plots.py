@@ -20,11 +20,13 @@ from matplotlib.text import Text
 
 import netwright.plots as plots
 from netwright.core.errors import InvalidParameter
+from netwright.train import RangeTest
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((9, 6, 6))
 LABELS = np.array([0, 1, 2] * 3)
 PROBABILITIES = RNG.dirichlet(np.ones(3), 9)
+RATES = np.geomspace(1e-6, 10, 60)
 RECORDS = [
     {
         "epoch": i,
@@ -53,6 +55,7 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "confusion_matrix": lambda: {"y_true": LABELS, "y_pred": LABELS[::-1]},
     "dead_units": lambda: {"history": copy.deepcopy(RECORDS)},
     "filters": lambda: {"module": small_network()},
+    "lr_finder": lambda: {"result": RangeTest(RATES, 1 / (1 + (RATES / 0.01) ** 2) + RATES, steps=60)},
     "mistakes": lambda: {"X": IMAGES, "y_true": LABELS, "probabilities": PROBABILITIES},
     "residuals": lambda: {"y_true": LABELS * 1.0, "y_pred": LABELS * 0.9, "unit": "m"},
     "samples": lambda: {"X": IMAGES, "y_true": LABELS, "y_pred": LABELS[::-1]},

@@ -224,22 +224,32 @@ def test_none_stays_none() -> None:
 @pytest.mark.parametrize(
     ("samples", "shape"),
     [
-        (X.reshape(300, 64), r"\(64,\)"),
-        (X[:, 0], r"\(8, 8\)"),
-        ((X.reshape(300, 64), X[:, 0]), r"\(64,\), \(8, 8\)"),
-        ({"a": X[:, 0, 3, 3], "b": X[:, 0, 4, 4]}, r"\(2,\)"),
+        (X.reshape(300, 64), r"\(64,\)\. Rows"),
+        (X[:, 0], r"\(8, 8\)\. Images without an axis of channels get one by X\[:, None\]"),
+        (X[:, None], r"\(1, 1, 8, 8\)\. Volumes and films"),
+        ((X.reshape(300, 64), X[:, 0]), r"\(64,\), \(8, 8\)\. Rows"),
+        ({"a": X[:, 0, 3, 3], "b": X[:, 0, 4, 4]}, r"\(2,\)\. Rows"),
     ],
-    ids=["rows", "sequences", "two", "frame"],
+    ids=["rows", "sequences", "volumes", "two", "frame"],
 )
 def test_data_without_images_are_refused(samples: Any, shape: str) -> None:
     net: Any = Flatten() >> Softmax(10)
     if isinstance(samples, tuple):
         net = (Input(64) | (Input(8, 8) >> Flatten())) >> Concat() >> Softmax(10)
-    message = (
-        rf"augment: expected samples that are images, of shape \(channels, height, width\), got shape {shape}\. Rows"
-    )
+    expected = r"augment: expected samples that are images, of shape \(channels, height, width\), for Rotate\(10\)"
+    message = rf"{expected}, got shape {shape}"
     with pytest.raises(InvalidParameter, match=message):
         classifier(network=net).fit(samples, Y)
+
+
+def test_several_images_of_a_sample_are_changed_alike() -> None:
+    pair = Batches((images(), images()), torch.arange(11), size=4, augment=Compose(Rotate(90), Flip(0.5), Color(0.3)))
+    changed = []
+    for (first, second), _, _ in pair(0):
+        assert torch.equal(first, second)
+        changed.append(first)
+    assert not torch.equal(changed[0], changed[1])
+    assert not torch.equal(torch.cat(changed), images()[order(0, 0, 11)])
 
 
 def test_images_beyond_the_limits_of_a_change_of_colour_are_refused() -> None:

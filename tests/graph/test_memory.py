@@ -73,3 +73,66 @@ def test_the_module_is_left_as_it_was() -> None:
     assert not any(part.training for part in module.modules())
     assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
     assert all(p.grad is None for p in module.parameters())
+
+
+class Attention(nn.Module):
+    def __init__(self, causal: bool = False, mask: bool = False) -> None:
+        super().__init__()
+        self.project, self.causal = nn.Linear(8, 24), causal
+        self.mask = torch.ones(6, 6, dtype=torch.bool) if mask else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = self.project(x).view(*x.shape[:2], 3, 2, 4).permute(2, 0, 3, 1, 4)
+        return nn.functional.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
+
+
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [
+        (Attention, (6, 8)),
+        (lambda: Attention(causal=True), (6, 8)),
+        (lambda: nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), (6, 8)),
+        (lambda: nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True), (6, 8)),
+        (lambda: nn.GRU(6, 5, batch_first=True), (7, 6)),
+        (lambda: nn.RNN(6, 5, batch_first=True), (7, 6)),
+        (lambda: nn.GroupNorm(2, 8), (8, 6)),
+        (lambda: nn.Sequential(nn.LayerNorm(8), nn.Linear(8, 8), nn.GELU()), (6, 8)),
+    ],
+)
+@pytest.mark.touches_rng
+def test_modules_against_what_autograd_keeps(make: Any, shape: tuple[int, ...]) -> None:
+    module = make()
+    for batch in (2, 5):
+        assert analyze(module, shape).saved_bytes(batch) == really_saved(module, torch.rand(batch, *shape))
+
+
+@pytest.mark.touches_rng
+def test_what_is_not_followed_is_said() -> None:
+    """A fused LSTM has a workspace of its own, autocast makes copies, chance takes another way each time."""
+
+    class Cast(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(8, 8)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                return self.linear(x)
+
+    class Chance(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers, self.drop = nn.ModuleList(nn.Linear(8, 8) for _ in range(6)), nn.Dropout()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            for layer in self.layers:
+                if not self.training or torch.rand(()).item() < 0.5:
+                    x = self.drop(x + layer(x).relu())
+            return x
+
+    assert "a fused LSTM" in analyze(nn.LSTM(6, 5, batch_first=True), (7, 6)).notes[0]
+    assert "as without autocast" in str(analyze(Cast(), (8,)))
+    summary = analyze(Chance(), (8,))
+    assert "another run may take another way" in str(summary)
+    assert all(row.saved_bytes >= 0 for row in summary.rows)
+    assert summary.saved_bytes(3) > summary.saved_bytes(1) > 0

@@ -171,7 +171,6 @@ def test_two_axes() -> None:
             for layer in (Flatten(), GlobalPool(), GlobalPool("max"), GlobalPool("sum"), Reshape(8, 3, 3))
         ),
         (Module(lambda: torch.nn.GroupNorm(1, 2)), False),
-        (Module(lambda: torch.nn.Softmax(2)), False),
     ],
     ids=repr,
 )
@@ -181,6 +180,11 @@ def test_what_keeps_places_apart(layer: Any, known: bool) -> None:
     window = last(network)
     assert window == (sliding((3, 3), (1, 1), (0, 0)) if known else Window(whole=True))
     assert network.summary().receptive_field == ((3, 3) if known else (8, 8))
+
+
+def test_one_axis_may_be_seen_as_a_whole() -> None:
+    row = (Input(1, 8, 8) >> Conv(2, 3) >> Module(lambda: torch.nn.Softmax(2))).summary().rows[-1]
+    assert (row.receptive_field, row.stride, row.padding) == ((8, 3), (0, 1), (0, 0))
 
 
 @pytest.mark.parametrize("pool", [MaxPool, AvgPool])

@@ -108,6 +108,27 @@ class ModuleBlock(Block):
 
 
 @value("example")
+class WithinItself(Block):
+    def expand(self, shape: tuple[int, ...]) -> Expression:
+        return ReLU(3) >> WithinItself()
+
+
+@value("example")
+class AsksItself(Block):
+    def expand(self, shape: tuple[int, ...]) -> Expression:
+        return ReLU((Input(*shape) >> AsksItself()).output_shape[0])
+
+
+@value("example")
+class Deeper(Block):
+    depth: int = 0
+    step: int = 1
+
+    def expand(self, shape: tuple[int, ...]) -> Expression:
+        return ReLU(3) >> (Deeper(self.depth + self.step, self.step) if self.depth else ReLU(2))
+
+
+@value("example")
 class NumberLayer(Layer):
     def make(self, *shapes: tuple[int, ...]) -> torch.nn.Module:
         return 3  # type: ignore[return-value]
@@ -118,9 +139,22 @@ class NumberLayer(Layer):
     [
         (ClosedBlock(), r"closedblock1: ClosedBlock\(\): expected a block that is an open network, got Input\(7\)"),
         (ModuleBlock(), r"moduleblock1: ModuleBlock\(\): expected a block that is an open network, got ReLU\(\)"),
+        (
+            WithinItself(),
+            r"^withinitself1\.withinitself1: WithinItself\(\): expected a block whose expand comes to an end, "
+            r"got one that holds itself on an input of shape \(3,\)\. Let expand return other layers",
+        ),
+        (AsksItself(), r"asksitself1: AsksItself\(\): expected a block whose expand comes to an end"),
+        (Deeper(1), r"deeper1: Deeper\(65\): .* got one that holds more than 64 blocks in each other"),
         (NumberLayer(), r"NumberLayer\(\): expected a layer that makes a torch\.nn\.Module, got 3 from its make"),
     ],
 )
 def test_what_an_author_got_wrong_is_said(layer: Expression, text: str) -> None:
     with pytest.raises(InvalidParameter, match=text):
         Input(3) >> layer
+
+
+def test_a_block_may_hold_itself_with_another_argument() -> None:
+    network = Input(3) >> Deeper(40, -1)
+    assert (len(network.plan().nodes), network.output_shape) == (1 + 40 + 2, (2,))
+    assert (network >> Deeper(1, -1)).output_shape == (2,)

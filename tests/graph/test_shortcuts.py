@@ -24,9 +24,14 @@ X = meta(2, 4, 5, 6)
 NORM = [(X, meta(4), None, meta(4), meta(4), training, 0.1, 1e-5) for training in (False, True)]
 NAMES = ("relu", "tanh", "gelu", "elu", "leaky_relu", "softplus", "hardsigmoid", "sigmoid", "silu")
 UNARY = [getattr(aten, name).default for name in NAMES]
+ATTENTION = [
+    *((meta(2, 3, 5, 4, dtype=t), *[meta(2, 3, 6, 4, dtype=t)] * 2) for t in (torch.float32, torch.bfloat16)),
+    (meta(2, 5, 3, 4).transpose(1, 2), meta(2, 3, 6, 4), meta(2, 3, 6, 4), 0.0, True),
+]
 CASES: list[tuple[Any, tuple[Any, ...]]] = [
     *((aten.native_batch_norm.default, args) for args in NORM),
     (aten.native_batch_norm.default, (meta(2, 4, dtype=torch.bfloat16), None, None, None, None, True, 0.1, 1e-5)),
+    *((aten._scaled_dot_product_flash_attention_for_cpu.default, args) for args in ATTENTION),
     (aten.addmm.default, (meta(3), meta(2, 4), meta(3, 4).t())),
     (aten.cat.default, ([X, meta(2, 1, 5, 6), X], 1)),
     (aten.cat.default, ([X, X], -1)),

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import netwright as nw
+from netwright.graph import repeat
 from netwright.layers import Conv, Flatten, GlobalPool, Input, ReLU, Softmax
 
 NETWORK = Input(1, 8, 8) >> Conv(4, 3) >> ReLU() >> Flatten() >> Softmax(10)
@@ -79,3 +80,17 @@ def test_features_have_a_field_too() -> None:
     assert fields == [(1,), (1,), (5,), (5,)]
     fields = [row.receptive_field for row in (Input(2, 5) >> ReLU() >> GlobalPool()).summary().rows]
     assert fields == [(1,), (1,), (5,)]
+
+
+def test_a_long_table_is_cut_in_a_session() -> None:
+    short = (Input(4) >> repeat(ReLU(4), 59)).summary()
+    assert repr(short) == str(short)
+    long = (Input(4) >> repeat(ReLU(4), 99)).summary()
+    lines = repr(long).splitlines()
+    assert len(str(long).splitlines()) == 100 + 5
+    assert len(lines) == 2 * 25 + 1 + 5
+    assert [line.split()[0] for line in (lines[2], lines[26], lines[28], lines[52])] == [
+        "input1", "relu24", "relu75", "relu99"
+    ]  # fmt: skip
+    assert lines[27] == "... 50 more"
+    assert lines[-2:] == str(long).splitlines()[-2:]

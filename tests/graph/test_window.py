@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netwright.graph.window import Axis, Window, nearest, point, resampled, shared_out, sliding, transposed
+from netwright.graph.window import Axis, Window, nearest, resampled, shared_out, sliding, transposed
 
 # operations on one axis: (name, numbers); each as an Axis, and as the set of places that one place reads
 sizes = st.integers(1, 4)
@@ -111,10 +110,3 @@ def test_a_period_that_is_too_long_sees_everything() -> None:
     assert other is not None
     assert long.through(other) is None
     assert Window((long,)).through(Window((other,))).whole
-
-
-@pytest.mark.parametrize("rank", [0, 1, 2, 3])
-def test_a_point_sees_itself(rank: int) -> None:
-    window = point((2, 3, *range(5, 5 + rank)))
-    assert (window.size, window.stride, window.padding) == ((1,) * rank, (1,) * rank, (0,) * rank)
-    assert window.space == (tuple(range(5, 5 + rank)) or (3,))

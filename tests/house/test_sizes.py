@@ -116,6 +116,11 @@ def has_body(function: Any) -> bool:
     return len(empty) < len(node.body)
 
 
+def is_written_in(cls: type, name: str) -> bool:
+    """Whether a class's source has a method of its own; torch sets a hooked copy of the inherited ``step``."""
+    return str(getattr(vars(cls)[name], "__qualname__", cls.__qualname__)).startswith(cls.__qualname__)
+
+
 def _is_constant(item: ast.stmt) -> bool:
     return isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant)
 
@@ -124,7 +129,7 @@ def test_nobody_overrides_a_method_that_has_a_body(source: Any) -> None:
     for cls in own_classes(source):
         for base in own_ancestors(cls):
             shared = {name for name in vars(cls).keys() & vars(base).keys() if not name.startswith("__")}
-            wrong = [name for name in sorted(shared) if has_body(vars(base)[name])]
+            wrong = [name for name in sorted(shared) if has_body(vars(base)[name]) and is_written_in(cls, name)]
             assert not wrong, f"{source.label}: {cls.__name__} overrides {wrong} of {base.__name__}"
 
 

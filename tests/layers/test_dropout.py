@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from netwright.core.errors import InvalidParameter, JoinError
+from netwright.core.value import from_json
 from netwright.layers import Dropout, GaussianNoise, Input, SpatialDropout
 
 
@@ -70,7 +71,7 @@ def test_whole_channels(space: tuple[int, ...], kind: str) -> None:
 
 @pytest.mark.parametrize(("mean", "std"), [(0.0, 1.0), (2.0, 0.1), (1.0, 0.0)])
 def test_noise(mean: float, std: float) -> None:
-    module = (Input(100) >> GaussianNoise(mean, std)).build()
+    module = (Input(100) >> GaussianNoise(std, mean=mean)).build()
     x = torch.randn(1000, 100, generator=torch.Generator().manual_seed(1))
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -78,6 +79,12 @@ def test_noise(mean: float, std: float) -> None:
     assert noise.mean().item() == pytest.approx(mean, abs=0.02)
     assert noise.std().item() == pytest.approx(std, abs=0.02)
     assert torch.equal(module.eval()(x), x)
+
+
+def test_the_first_number_of_noise_is_its_deviation() -> None:
+    assert GaussianNoise(0.1) == GaussianNoise(std=0.1, mean=0.0)
+    assert repr(GaussianNoise(0.1, mean=2.0)) == "GaussianNoise(0.1, mean=2.0)"
+    assert from_json({"$": "layer.GaussianNoise", "mean": 2.0, "std": 0.1}) == GaussianNoise(0.1, mean=2.0)
 
 
 def test_noise_has_mean_zero_and_deviation_one_unless_told() -> None:

@@ -78,6 +78,25 @@ def test_gradients_of_each_sample() -> None:
     torch.testing.assert_close(each, torch.stack([torch.func.grad(loss)(one) for one in x]))
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")  # torch itself, at its first dual number
+@pytest.mark.parametrize("size", [1, 4, 9])
+def test_forward_mode(size: int) -> None:
+    """Along a direction, and every way of taking derivatives of derivatives, against torch's module."""
+    module = (Input(5, 2) >> LocalResponseNorm(size, 0.4, 0.75, 1.0, divide_by_size=True)).build().double()
+    theirs = torch.nn.LocalResponseNorm(size, 0.4, 0.75, 1.0)
+    x, t = torch.randn(2, 3, 5, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    func = torch.func
+    ways: list[Any] = [
+        lambda f: func.jvp(f, (x,), (t,)),
+        lambda f: func.jacfwd(f)(x[:1]),
+        lambda f: func.vmap(lambda one, along: func.jvp(lambda z: f(z[None])[0], (one,), (along,)))(x, t),
+        lambda f: func.hessian(lambda z: f(z).sin().sum())(x[:1]),
+        *(lambda f, a=a, b=b: a(b(f))(x[:1]) for a in (func.jacfwd, func.jacrev) for b in (func.jacfwd, func.jacrev)),
+    ]
+    for way in ways:
+        torch.testing.assert_close(way(module), way(theirs))
+
+
 def test_the_layout_is_kept() -> None:
     x = torch.ones(2, 6, 5, 4).contiguous(memory_format=torch.channels_last)
     assert (Input(6, 5, 4) >> LocalResponseNorm()).build()(x).is_contiguous(memory_format=torch.channels_last)

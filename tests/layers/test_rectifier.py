@@ -54,6 +54,43 @@ def test_the_slope_of_prelu_is_learned() -> None:
     assert slope.grad.item() == pytest.approx(np.minimum(X, 0).sum())
 
 
+def by_channel(x: torch.Tensor, slopes: torch.Tensor, axis: int) -> torch.Tensor:
+    a = slopes.view([-1 if i == axis % x.ndim else 1 for i in range(x.ndim)])
+    return torch.where(x > 0, x, a * x)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "axis"),
+    [
+        (PReLU(slopes="channel"), (4,), 1),
+        (PReLU(slopes="channel"), (4, 3), 1),
+        (PReLU(slopes="channel"), (4, 3, 2), 1),
+        (PReLU(slopes="channel"), (4, 3, 2, 2), 1),
+        (PReLU(4, slopes="channel"), (5,), 1),
+        (PReLU(4, slopes="channel"), (3, 5), 2),  # units of (steps, features) stand last
+    ],
+)
+def test_a_slope_for_each_channel(layer: PReLU, shape: tuple[int, ...], axis: int) -> None:
+    network = Input(shape) >> layer
+    module = network.build().prelu1.double()
+    linear, activation = module if layer.units else (torch.nn.Identity(), module)
+    slopes = torch.tensor([0.1, -0.2, 0.3, 0.4], dtype=torch.float64)
+    assert activation.weight.tolist() == [0.25] * 4
+    with torch.no_grad():
+        activation.weight.copy_(slopes)
+    x = torch.randn(6, *shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    torch.testing.assert_close(module(x), by_channel(linear(x), slopes, axis))
+
+
+def test_slopes_are_counted() -> None:
+    """16 channels of a convolution, as in the paper; one as in torch and in this library unless asked."""
+    assert (Input(16, 5, 5) >> PReLU(slopes="channel")).summary().parameters == 16
+    assert (Input(16, 5, 5) >> PReLU()).summary().parameters == 1
+    assert (Input(8) >> PReLU(128, slopes="channel")).summary().parameters == 9 * 128 + 128
+    assert repr(PReLU(128, slopes="channel")) == "PReLU(128, slopes='channel')"
+    assert isinstance((Input(8) >> PReLU(3, slopes="channel")).build().prelu1.activation, torch.nn.PReLU)
+
+
 def test_softplus_is_exact_far_out() -> None:
     module = (Input(2) >> Softplus()).build().double()
     out = module(torch.tensor([[-700.0, 700.0]], dtype=torch.float64))
@@ -66,6 +103,10 @@ def test_softplus_is_exact_far_out() -> None:
         (lambda: LeakyReLU(slope=-0.1), r"LeakyReLU\(slope\): expected a number in \[0, inf\), got -0\.1"),
         (lambda: ELU(alpha=0), r"ELU\(alpha\): expected a number in \(0, inf\), got 0"),
         (lambda: PReLU(initial="x"), r"PReLU\(initial\): expected a number .*, got 'x'"),
+        (
+            lambda: PReLU(slopes="chanel"),
+            r"PReLU\(slopes\): expected 'shared' or 'channel', got 'chanel'\. Did you mean",
+        ),
         (lambda: LeakyReLU(slop=0.1), r"LeakyReLU: expected one of its options, got 'slop'\. Did you mean 'slope'"),
     ],
 )

@@ -124,6 +124,7 @@ def test_optional_pools_fit_the_image(size: int, pools: int) -> None:
         ("INPUT -> TANH", Tanh()),
         ("FC7", Linear(7)),
         ("FC7 -> SIGMOID", Sigmoid(7)),
+        ("CONV3×16/2", Conv(16, 3, stride=2, padding="same")),
         ("FC7 -> LINEAR", Linear(7)),
         ("FC7 -> FC7 -> FC2", Linear(7) >> Linear(7) >> Linear(2)),
         ("FC -> BN -> RELU -> FC3", Linear(128) >> BatchNorm() >> ReLU() >> Linear(3)),
@@ -154,7 +155,12 @@ def test_filters_double_behind_every_pool_up_to_512() -> None:
 
 def test_the_last_dense_layer() -> None:
     assert pattern("FC", classes=10) == pattern("FC10", classes=10) == Softmax(10)
-    assert pattern("FC -> SIGMOID", classes=3) == Sigmoid(3)
+    assert pattern("FC -> SIGMOID", classes=3) == pattern("FC -> SIGMOID", outputs=3) == Sigmoid(3)
+    assert pattern("FC4 -> RELU -> FC1 -> SIGMOID", classes=2) == ReLU(4) >> Sigmoid(1)
+    with pytest.raises(InvalidParameter, match="FC or FC3 at the end, for classes=3, got FC1"):
+        pattern("FC1 -> SIGMOID", classes=3)
+    with pytest.raises(InvalidParameter, match="FC or FC2 at the end, for classes=2, got FC1"):
+        pattern("FC1", classes=2)
     assert pattern("FC -> SOFTMAX", classes=3) == pattern("FC3 -> SOFTMAX", outputs=3) == Softmax(3)
     assert pattern("FC -> LINEAR", outputs=3) == Linear(3)
     assert pattern("FC3 -> RELU") == ReLU(3)  # where nothing is said about it
@@ -243,8 +249,8 @@ def fails(text: str, kind: type[Exception] = InvalidParameter, **options: Any) -
         (
             "INPUT -> [FC -> RELU]*2",
             {"outputs": 2, "input_shape": (5,)},
-            "expected nothing, SOFTMAX or LINEAR behind the last FC, for outputs=2, got RELU. Leave it out, FC becomes "
-            "Linear(2)",
+            "expected nothing, SOFTMAX, LINEAR or SIGMOID behind the last FC, for outputs=2, got RELU. Leave it out, "
+            "FC becomes Linear(2)",
             "RELU",
         ),
         ("FC4 -> TANH", {"classes": 4}, "behind the last FC, for classes=4, got TANH", "TANH"),

@@ -14,7 +14,7 @@ from matplotlib.textpath import TextPath
 
 import netwright as nw
 from netwright.core.errors import InvalidParameter
-from netwright.graph import Expression, repeat
+from netwright.graph import Expression, parallel, repeat
 from netwright.layers import Add, BatchNorm, Concat, Conv, Flatten, Identity, Input, Module, ReLU, Sigmoid, Softmax
 from netwright.plots import Svg, network_svg
 from netwright.plots.diagram import FILLS, LINE, text_width
@@ -235,15 +235,42 @@ class Dense(torch.nn.Module):
 def test_any_module_is_drawn_from_what_its_calls_read() -> None:
     root = parsed(nw.analyze(torch.nn.Sequential(torch.nn.Conv2d(3, 3, 1), Shortcut()), (3, 9, 9)))
     assert [line[0] for line in lines_of(root)] == [
+        "input",
         "Conv2d(3, 3, …)",
         "Conv2d(3, 3, …)",
         "ReLU(inplace=True)",
         "add",
         "ReLU(inplace=True)",
     ]
-    assert [line[1] for line in lines_of(root)][2:] == ["→ 3 × 9 × 9", "→ 3 × 9 × 9", "→ 3 × 9 × 9 · again"]
-    assert len(root.findall(f"{SPACE}g")[0]) == 6  # four lines down, and the short cut of two pieces
+    assert [line[1] for line in lines_of(root)][3:] == ["→ 3 × 9 × 9", "→ 3 × 9 × 9", "→ 3 × 9 × 9 · again"]
+    assert len(root.findall(f"{SPACE}g")[0]) == 7  # five lines down, and the short cut of two pieces
     assert root.findall(f"{SPACE}path")
+
+
+@pytest.mark.touches_rng
+def test_each_input_of_a_module_is_drawn() -> None:
+    class Sum(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two = torch.nn.Linear(3, 4), torch.nn.Linear(5, 4)
+
+        def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            return self.one(x) + self.two(y)
+
+    root = parsed(nw.analyze(Sum(), [(3,), (5,)]))
+    assert [line for line in lines_of(root) if line[0].startswith("input")] == [("input1", "3"), ("input2", "5")]
+    assert len(root.findall(f"{SPACE}g")[0]) == 4
+    summary = (Input(4) >> ReLU(3)).summary()
+    assert [line[0] for line in lines_of(parsed(summary))] == ["input1", "ReLU(3)"]
+
+
+def test_many_branches_have_shorter_texts() -> None:
+    """The full text stays, for the pointer."""
+    branches = parallel(*(Conv(64, 3, padding="same", dilation=rate, bias=False) for rate in (1, 2, 4, 8)))
+    root = parsed(Input(16, 28, 28) >> branches >> Concat())
+    assert ("Conv(64, 3, …)", "→ 64×28×28 · 9,216 par.") in lines_of(root)
+    assert float(root.attrib["width"]) < 1000
+    assert any("dilation=8, bias=False" in (title.text or "") for title in root.iter(f"{SPACE}title"))
 
 
 @pytest.mark.touches_rng

@@ -187,7 +187,12 @@ def test_shared_parameters_are_in_the_row_where_they_come_first() -> None:
     assert (one.parameters, one.macs, two.parameters, two.macs) == (20, 48, 4, 48)
 
 
-def test_a_layer_that_is_never_called_has_no_row_but_counts() -> None:
+def test_a_layer_that_is_never_called_has_a_row_without_an_output() -> None:
     summary = nw.analyze(Unused(), torch.zeros(1, 5))
-    assert [(row.path, row.parameters) for row in summary.rows] == [("used", 30)]
+    assert [(row.path, row.parameters, row.macs, row.ran) for row in summary.rows] == [
+        ("used", 30, 25, True),
+        ("unused", 54, 0, False),
+    ]
+    assert summary.rows[1].output_shape is None
     assert summary.parameters == 84
+    assert "without an output: 1 that did not run; their parameters are counted" in str(summary)

@@ -12,7 +12,7 @@ import pytest
 
 import netwright as nw
 from netwright.layers import ReLU
-from netwright.report.figures import adapt, inline, png_uri, sized, trimmed
+from netwright.report.figures import adapt, inline, png_uri, sized, trimmed, width_of
 from netwright.report.page import table
 
 
@@ -75,3 +75,13 @@ def test_a_table_has_its_columns_at_the_right_side() -> None:
     assert '<td class="n">2</td>' in text
     assert "<tfoot>" in text
     assert "<thead>" not in table(("", ""), [("1", "2")])
+
+
+def test_empty_sides_are_cut_off() -> None:
+    def draw() -> Any:
+        ax = sized(9, 2).add_subplot()
+        ax.imshow(np.eye(3))
+        return ax
+
+    assert width_of(inline("a", "a", draw)) == 864
+    assert width_of(inline("a", "a", draw, tight=True)) < 300

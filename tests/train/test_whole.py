@@ -9,6 +9,7 @@ import torch
 import netwright as nw
 from netwright.core.errors import InvalidParameter
 from netwright.data.augment import Rotate
+from netwright.estimators.objective import NetworkLoss
 from netwright.layers import BatchNorm, Conv, Dropout, Flatten, Linear, ReLU, Softmax, Tanh
 from netwright.losses import MSE, l1, l2, maxnorm
 from netwright.optim import LevenbergMarquardt
@@ -27,16 +28,9 @@ def module(outputs: int = 2) -> torch.nn.Module:
 
 
 def make_run(rule=None, weight=None, penalties=(), macs=0, squares=True, **options):
-    mse = MSE()
-    run = Run(
-        module(),
-        lambda output, target, w: mse(output, target, w),
-        rule or LevenbergMarquardt(),
-        penalties=penalties,
-        macs=macs,
-        residuals=(lambda output, target, w: mse.residuals(output, target, w)) if squares else None,
-        **options,
-    )
+    loss = NetworkLoss(MSE(), "identity", several=False)
+    objective = loss if squares else lambda output, target, w: loss(output, target, w)
+    run = Run(module(), objective, rule or LevenbergMarquardt(), penalties=penalties, macs=macs, **options)
     run.load(Batches((X,), Y, weight, size=60))
     return run
 
@@ -139,7 +133,7 @@ def test_noise_and_augmentation_are_refused():
     rng = np.random.default_rng(0)
     images = rng.random((20, 1, 8, 8))
     net = Conv(2, 3) >> ReLU() >> Flatten() >> Softmax(2)
-    with pytest.raises(InvalidParameter, match="expected rows that stay the same, got augmented ones. Leave augment"):
+    with pytest.raises(InvalidParameter, match=r"expected rows that stay the same, got augmented ones. Leave augment"):
         nw.Classifier(net, optimizer=LevenbergMarquardt(), augment=Rotate(5)).fit(images, np.arange(20) % 2)
 
 
@@ -158,7 +152,9 @@ def test_several_outputs_and_cross_entropy_train():
     assert found.score(X, y) > 0.98
     rows = np.random.default_rng(0).normal(size=(80, 3))
     two = np.stack([rows[:, 0] ** 2, rows[:, 1] - rows[:, 2]], axis=1)
-    fitted = nw.Regressor(Tanh(8) >> Linear(2), optimizer=LevenbergMarquardt(), epochs=60, random_state=0).fit(rows, two)
+    fitted = nw.Regressor(Tanh(8) >> Linear(2), optimizer=LevenbergMarquardt(), epochs=60, random_state=0).fit(
+        rows, two
+    )
     assert fitted.score(rows, two) > 0.99
 
 

@@ -21,7 +21,7 @@ from netwright.layers import (
     Upsample,
 )
 
-LAYERS = (None, Dropout(0.25), SpatialDropout(0.25), DropBlock(0.25, 6), GaussianNoise(std=0.25))
+LAYERS = (None, Dropout(0.25), SpatialDropout(0.25), DropBlock(0.25, 6), GaussianNoise(0.25))
 COLUMNS = 8
 SEED = 3
 

@@ -12,7 +12,7 @@ from netwright import losses, models, optim
 from netwright.core.errors import InvalidParameter, did_you_mean, problem, shown
 from netwright.core.registry import names
 from netwright.graph import Expression, Shape, parse, parse_value
-from netwright.models.pattern_text import read_pattern
+from netwright.models.pattern_text import is_pattern, read_pattern
 
 KNOWN = (losses, optim)  # loaded so that texts may name what they hold
 
@@ -25,17 +25,6 @@ def named_models() -> dict[str, Callable[..., Expression]]:
         for name, thing in public.items()
         if inspect.isfunction(thing) and inspect.signature(thing).return_annotation in ("Expression", Expression)
     }
-
-
-def is_pattern(text: str) -> bool:
-    """Whether a text is a layer pattern: it has an arrow, which no code has.
-
-    Examples
-    --------
-    >>> is_pattern("INPUT -> FC"), is_pattern("ReLU(8) >> Softmax(3)")
-    (True, False)
-    """
-    return "->" in text or "→" in text
 
 
 def check_network(text: str) -> None:
@@ -51,9 +40,7 @@ def check_network(text: str) -> None:
         read_network(text)
 
 
-def read_network(
-    text: str, classes: int | None = None, input_shape: Shape | None = None, outputs: int | None = None
-) -> Expression:
+def read_network(text: str, classes: int | None = None, input_shape: Shape | None = None) -> Expression:
     """The network of a text.
 
     Parameters
@@ -61,7 +48,6 @@ def read_network(
     text : code, a model's name, a model with options, ``lenet5(filters=(20, 50))``, or a layer pattern.
     classes : how many classes the data have; models that have an option `num_classes` get it unless the text does.
     input_shape : of one sample, where it is known; it closes a pattern, and decides what of it fits.
-    outputs : how many values a regression predicts; the last FC of a pattern gets them.
 
     Raises
     ------
@@ -76,7 +62,7 @@ def read_network(
     Softmax(26)
     """
     if is_pattern(text):
-        return models.pattern(text, input_shape, classes, outputs=outputs)
+        return models.pattern(text, input_shape, classes)
     name, call = _call(text)
     known = named_models()
     if name in known:
@@ -84,11 +70,16 @@ def read_network(
     try:
         return parse(text)
     except InvalidParameter:
-        near = did_you_mean(str(name), known)
-        if not near.startswith("Did you mean"):
+        if name is None or name in (layers := _layers()):
             raise
-        text = problem(f"network {shown(text)}", "a network as code or the name of a model", repr(name), near)
-        raise InvalidParameter(text) from None
+        near = did_you_mean(name, [*known, *layers])
+        expected = "a network as code, a pattern such as 'INPUT -> FC -> RELU -> FC', or the name of a model"
+        raise InvalidParameter(problem(f"network {shown(text)}", expected, repr(name), near)) from None
+
+
+def _layers() -> list[str]:
+    """The names that a network as code may begin with."""
+    return ["join", "parallel", "repeat", *names("network"), *names("layer"), *names("user")]
 
 
 def read_value(text: str | None, family: str, option: str) -> Any:

@@ -6,13 +6,14 @@ import os
 from argparse import Namespace
 
 from netwright import layers, losses, optim
-from netwright.commands.networks import is_pattern, read_network
+from netwright.commands.networks import read_network
 from netwright.commands.printing import say, show
 from netwright.commands.run_folder import model_path
 from netwright.core import storage
 from netwright.core.errors import CorruptFile, InvalidParameter, problem, shown
 from netwright.core.value import from_json
 from netwright.graph import Chain, Expression, Input, begins_with_input, close, join
+from netwright.models.pattern_text import is_pattern
 from netwright.plots import network_svg
 
 KNOWN = (layers, losses, optim)  # loaded so that files may name what they hold

@@ -27,6 +27,7 @@ from netwright.core.seeds import derive
 from netwright.data import holdout
 from netwright.estimators import Classifier, Regressor
 from netwright.estimators.augmenting import augmentation_of
+from netwright.models.pattern_text import is_pattern
 from netwright.report import Evaluation, evaluate, write_report
 from netwright.report.evaluation import scores_of
 from netwright.report.stored import EVALUATION, MODEL, RUN, versions
@@ -184,7 +185,7 @@ def _estimator(
     recipe = recipe_for(data.name if data.source == data.name else "", data.kind)
     classes = len(np.unique(parts["training"].y)) if task == "classify" else None
     chosen = {
-        "network": _network(options.network, recipe.network, parts["training"].X, classes),
+        "network": _network(options.network, recipe.network, classes),
         "loss": wanted["loss"],
         "optimizer": recipe.optimizer if wanted["optimizer"] is None else wanted["optimizer"],
         "regularizer": recipe.regularizer if wanted["regularizer"] is None else wanted["regularizer"],
@@ -201,11 +202,11 @@ def _estimator(
     return Classifier(**chosen) if task == "classify" else Regressor(**chosen)
 
 
-def _network(text: str | None, default: Any, X: Any, classes: int | None) -> Any:
-    """The network of the user's text, for classes or for one number; how many features a table has is seen later."""
+def _network(text: str | None, default: Any, classes: int | None) -> Any:
+    """The network of the user's text; a pattern is closed by the estimator, which knows how many features come."""
     if text is None:
         return default
-    return read_network(text, classes, None if isinstance(X, dict) else X.shape[1:], 1 if classes is None else None)
+    return text if is_pattern(text) else read_network(text, classes)
 
 
 def describe(estimator: Any, run: Any) -> str:

@@ -22,6 +22,8 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
+MANY = 40  # names that a hint lists in full
+
 
 class InvalidParameter(ValueError):
     """An option that cannot be; the message names it, its range and what was given."""
@@ -81,7 +83,7 @@ def shown(item: Any, limit: int = 120) -> str:
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """A hint for an unknown name: the nearest choice, or the list of all of them.
+    """A hint for an unknown name: the nearest choice, or the list of all of them; of very many the nearest three.
 
     Examples
     --------
@@ -97,4 +99,8 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     close = difflib.get_close_matches(str(name).lower(), folded, n=1, cutoff=0.6)
     if close:
         return f"Did you mean {folded[close[0]]!r}?"
-    return f"Choose one of: {', '.join(choices)}."
+    if len(choices) <= MANY:
+        return f"Choose one of: {', '.join(choices)}."
+    near = sorted(folded, key=lambda choice: -difflib.SequenceMatcher(None, str(name).lower(), choice).ratio())[:3]
+    named = ", ".join(repr(folded[choice]) for choice in near)
+    return f"The nearest of {len(choices)} are {named}; `netwright list` shows all."

@@ -16,6 +16,9 @@ call that makes it again::
     >>> from_json(to_json(Disc(2.0)))
     Disc(2.0)
 
+Lists, ranges, integer arrays and ``torch.Size`` become tuples, and NumPy's numbers become Python's: ``[2, 3]``,
+``range(2, 4)`` and ``np.array([2, 3])`` make the same value.
+
 A value may carry a table ``constraints`` (see `netwright.core.validation`); it is checked when the value is made.
 Methods that a class writes itself are kept: ``__repr__``, ``__eq__``, ``__hash__``, ``__post_init__`` (it runs after
 the check) and ``__init__``. An ``__init__`` of its own takes the fields as keywords too, since files name them, stores
@@ -79,8 +82,10 @@ def value(family: str) -> Callable[[type[T]], type[T]]:
 
 
 def _plain(item: Any) -> Any:
-    """Lists become tuples and NumPy scalars Python numbers, so that values hash and go to JSON."""
-    if type(item) in (list, tuple):  # a named tuple stays one
+    """Sequences of numbers become tuples and NumPy scalars Python numbers, so that values hash and go to JSON."""
+    if isinstance(item, np.ndarray) and item.dtype.kind in "iu":
+        return _plain(item.tolist())
+    if isinstance(item, (list, tuple, range)) and not hasattr(item, "_fields"):  # a named tuple stays one
         return tuple(_plain(part) for part in item)
     return item.item() if isinstance(item, np.generic) else item
 

@@ -4,4 +4,7 @@
 from netwright.estimators.classifier import Classifier
 from netwright.estimators.regressor import Regressor
 
-__all__ = ["Classifier", "Regressor"]
+# how to train them
+from netwright.estimators.learning_rate import lr_finder
+
+__all__ = ["Classifier", "Regressor", "lr_finder"]

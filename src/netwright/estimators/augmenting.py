@@ -61,6 +61,15 @@ def works_on_pixels(augment: Any, rows: Any) -> bool:
     return images and float(rows.min()) >= 0.0 and float(rows.max()) <= 1.0
 
 
+def _as_images(shape: tuple[int, ...]) -> str:
+    """How samples of a shape may become images, where they may."""
+    if len(shape) == 2:
+        return "Images without an axis of channels get one by X[:, None]."
+    if len(shape) == 1:
+        return "Rows of pixels become images by X.reshape(-1, channels, height, width)."
+    return "Volumes and films would have to be augmented before they come here."
+
+
 def require_images(augment: Augmentation, inputs: tuple[np.ndarray, ...]) -> None:
     """Refuse data without images, and images whose values lie outside of the limits of a change of colour.
 
@@ -76,8 +85,8 @@ def require_images(augment: Augmentation, inputs: tuple[np.ndarray, ...]) -> Non
     images = [array for array in inputs if array.ndim == 4]
     if not images:
         shapes = [array.shape[1:] for array in inputs]
-        expected = "samples that are images, of shape (channels, height, width)"
-        remedy = "Rows of pixels become images by X.reshape(-1, channels, height, width); other data have augment=None."
+        expected = f"samples that are images, of shape (channels, height, width), for {augment!r}"
+        remedy = f"{_as_images(shapes[0])} Other data are not augmented: augment=None."
         raise InvalidParameter(problem("augment", expected, f"shape {', '.join(map(str, shapes))}", remedy))
     for part in augment.parts if isinstance(augment, Compose) else (augment,):
         if not isinstance(part, Color):

@@ -25,20 +25,19 @@ from netwright.estimators.augmenting import augmentation_of, require_images, wor
 from netwright.estimators.inputs import Inputs, count, take
 from netwright.estimators.networks import (
     build_module,
-    choose,
-    close,
     is_free,
     macs_of,
+    network_for,
     output_shapes,
     resolve,
     split_heads,
 )
+from netwright.estimators.objective import NetworkLoss
 from netwright.estimators.options import nested, replaced
 from netwright.estimators.parameters import CONSTRAINTS, parts_of, value_of
 from netwright.estimators.preparing import Part, from_dataset, read_target, split, to_batches, to_tensor, weigh
 from netwright.estimators.saving import save_estimator
 from netwright.estimators.sklearn_callbacks import Bridge, CallbackSupport
-from netwright.graph import Expression
 from netwright.optim import Adam
 from netwright.train import Batches, History, Precision, Progress, Run, choose_device, forward, has_convolution, train
 
@@ -186,19 +185,17 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
         inputs = self._inputs.transform(_first(rows))
         self._inputs.shapes = shapes = tuple(array.shape[1:] for array in inputs)
         loss = value_of(self.loss, "loss")
+        self.network_ = network_for(given, shapes, self._target, loss, self._inputs.cardinalities)
         if given is None:
-            self.network_ = choose(shapes[0], self._target.head(loss), self._target.outputs, self._inputs.cardinalities)
             self._say(f"network chosen for samples of shape {shapes[0]}: {self.network_!r}")
-        else:
-            self.network_ = close(given, shapes, self._inputs.cardinalities) if isinstance(given, Expression) else given
         self.notes_ = self._inputs.notes
         for note in self.notes_:
             self._say(note)
-        module = build_module(self.network_, derive(self.seed_, "network")).to(torch.float32)
+        module = build_module(self.network_, derive(self.seed_, "network"), given).to(torch.float32)
         body, self._link = split_heads(module)
         tensors = tuple(to_tensor(array, Precision()) for array in inputs)
         self._output_shapes = output_shapes(body, tensors)
-        self._target.expect(self._output_shapes, self._link)
+        self._target.expect(self._output_shapes, self._link, self.network_)
         self.loss_function_ = loss or self._target.default_loss()
         self._target.fit(y, weight, self.loss_function_, is_free(body, self._link))
         self._run = self._new_run(module, History())
@@ -216,7 +213,7 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
         body, self._link = split_heads(module)
         return Run(
             module=body,
-            objective=self._objective(),
+            objective=NetworkLoss(self.loss_function_, self._link, len(self._output_shapes) > 1),
             optimizer=value_of(self.optimizer, "optimizer") or Adam(),
             precision=self._precision,
             score=self._score,
@@ -225,7 +222,6 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
             seed=derive(self.seed_, "training"),
             history=history,
             macs=macs_of(body, self._inputs.shapes),
-            residuals=self._residuals(),
         )
 
     def _go_on(self) -> None:
@@ -291,24 +287,6 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
         if run.interrupted:
             text = f"stopped by the user in epoch {run.epoch + 1} of {run.epochs}; the partial model is kept"
             warnings.warn(f"{type(self).__name__}.fit: {text}.", UserWarning, stacklevel=4)
-
-    def _objective(self) -> Any:
-        """The loss of one output, or the sum over several."""
-        loss, link = self.loss_function_, self._link
-
-        def objective(output: Any, target: Any, weight: torch.Tensor | None) -> torch.Tensor:
-            if isinstance(output, tuple):
-                return sum(loss(o, t, weight, link) for o, t in zip(output, target, strict=True))  # type: ignore[return-value]
-            return loss(output, target, weight, link)
-
-        return objective
-
-    def _residuals(self) -> Any:
-        """What the loss is the mean square of, where it is one of a single output."""
-        loss, link = self.loss_function_, self._link
-        if not loss.squares or len(self._output_shapes) > 1:
-            return None
-        return lambda output, target, weight: loss.residuals(output, target, weight, link)
 
     def _outputs(self, X: Any) -> Any:
         """What the network gives for X, before its last link."""

@@ -20,7 +20,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import column_or_1d
 
 from netwright.core.errors import InvalidData, problem
-from netwright.estimators.networks import heads_of
+from netwright.estimators.networks import advice, heads_of
 from netwright.graph import Expression, Shape
 from netwright.losses import BinaryCrossEntropy, CrossEntropy, apply_link
 
@@ -48,8 +48,12 @@ class Classes:
 
         Raises
         ------
-        InvalidData : fewer than two classes. ValueError : a continuous target (scikit-learn's message).
+        InvalidData : fewer than two classes, or a label for every place of an image. ValueError : a continuous target
+            (scikit-learn's message).
         """
+        if y.ndim > 2:
+            remedy = "Labels for places: Regressor(network, loss=nw.losses.CrossEntropy()) with y one-hot, (n, k, ...)."
+            raise InvalidData(problem(f"{name}.fit(y)", "labels (n,) or (n, m)", f"shape {y.shape}", remedy))
         check_classification_targets(y)
         if type_of_target(y) == "multilabel-indicator":
             return cls("multilabel", [np.array([0, 1])] * y.shape[1])
@@ -82,8 +86,8 @@ class Classes:
         """The loss of a network that ends in `head`, or in one sigmoid."""
         return BinaryCrossEntropy() if self.single or self.kind == "multilabel" else CrossEntropy()
 
-    def expect(self, shapes: tuple[Shape, ...], link: str) -> None:
-        """Accept the outputs of the network, or say which ones the target needs.
+    def expect(self, shapes: tuple[Shape, ...], link: str, network: Any = None) -> None:
+        """Accept the outputs of the network, or say which ones the target needs, and what to do about the network.
 
         Raises
         ------
@@ -103,9 +107,8 @@ class Classes:
         if not fits:
             got, want = (shapes[0], wanted[0]) if len(shapes) == len(wanted) == 1 else (shapes, wanted)
             seen = f"y has {k} classes: {_some(self.labels[0])}" if self.kind == "multiclass" else f"y is {self.kind}"
-            raise InvalidData(
-                problem("network", f"outputs of shape {want} ({seen})", f"{got}", f"End it with {self.head()!r}.")
-            )
+            remedy = advice(network, shapes, wanted, self.head(), link)
+            raise InvalidData(problem("network", f"outputs of shape {want} ({seen})", f"{got}", remedy))
 
     def fit(self, y: np.ndarray, weight: np.ndarray | None, loss: Any, free: bool) -> None:
         """Losses that take no class indices (squared error of probabilities, say) get one-hot targets."""

@@ -8,32 +8,122 @@ convolutional network.
 from __future__ import annotations
 
 import copy
+import inspect
 from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from netwright.core.errors import InvalidData, InvalidParameter, problem
-from netwright.graph import Branches, Expression, Input, ManyInputs, Shape, analyze, begins_with_input, join, parse
+from netwright import models
+from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
+from netwright.estimators.memory import require_memory
+from netwright.graph import (
+    Branches,
+    Chain,
+    Expression,
+    Input,
+    ManyInputs,
+    Parallel,
+    Shape,
+    analyze,
+    begins_with_input,
+    join,
+    parse,
+)
 from netwright.layers import ColumnEmbedding, Linear, Sigmoid, Softmax
 from netwright.losses import split_link
-from netwright.models import choose_body
+from netwright.models import LoadedWeights, choose_body, pattern
+from netwright.models.pattern_text import is_pattern, read_pattern
 
 
-def resolve(network: Any) -> Expression | torch.nn.Module | None:
-    """What an estimator was given as its network: an expression, its text, a torch module, or nothing.
+@dataclass(frozen=True)
+class Pattern:
+    """A layer pattern, which becomes a network when the data are known."""
+
+    text: str
+
+
+Given = Expression | Pattern | LoadedWeights | torch.nn.Module | None
+
+
+def resolve(network: Any) -> Given:
+    """What an estimator was given as its network: an expression, its text, a pattern, a network with weights, a torch
+    module, or nothing.
+
+    A text with an arrow is a layer pattern, any other is code. Weights that were loaded into a module whose expression
+    is not known are that module.
 
     Raises
     ------
-    InvalidParameter : anything else.
+    InvalidParameter : anything else; a text that is neither.
+
+    Examples
+    --------
+    >>> resolve("ReLU(8) >> Softmax(3)"), resolve("INPUT -> FC8 -> RELU -> FC")
+    (ReLU(8) >> Softmax(3), Pattern(text='INPUT -> FC8 -> RELU -> FC'))
     """
     if isinstance(network, str):
-        return parse(network)
-    if network is None or isinstance(network, (Expression, torch.nn.Module)):
+        if not is_pattern(network):
+            return parse(network)
+        read_pattern(network)
+        return Pattern(network)
+    if isinstance(network, LoadedWeights) and network.network is None:
+        return network.module
+    if network is None or isinstance(network, (Expression, LoadedWeights, torch.nn.Module)):
         return network
-    raise InvalidParameter(
-        problem("network", "layers joined by >>, their text, a torch module, or None", repr(network))
-    )
+    expected = "layers joined by >>, their text, a layer pattern, what load_weights gives, a torch module, or None"
+    raise InvalidParameter(problem("network", expected, shown(network)))
+
+
+def network_for(
+    given: Given, shapes: tuple[Shape, ...], target: Any, loss: Any = None, cardinalities: tuple[int, ...] = ()
+) -> Expression | torch.nn.Module:
+    """The closed network that an estimator trains, or the torch module that it was given.
+
+    Parameters
+    ----------
+    given : what `resolve` gives.
+    shapes : of one sample of each input.
+    target : the read target, which says how a network ends.
+    loss : the loss, None for the default one.
+    cardinalities : how many codes each of the trailing columns of codes has.
+
+    Raises
+    ------
+    InvalidData, InvalidParameter : the network is closed for other shapes, or a pattern that cannot be.
+    JoinError : a pattern whose layers do not fit the shapes.
+    """
+    if given is None:
+        return choose(shapes[0], target.head(loss), target.outputs, cardinalities)
+    if isinstance(given, torch.nn.Module):
+        return given
+    if isinstance(given, Pattern):
+        return _from_pattern(given.text, shapes, target.head(loss), cardinalities)
+    return close(_expression(given), shapes, cardinalities)
+
+
+def _from_pattern(text: str, shapes: tuple[Shape, ...], head: Expression, cardinalities: tuple[int, ...]) -> Expression:
+    """The network of a pattern; columns of codes are embedded before its first layer."""
+    if len(shapes) > 1:
+        remedy = "Write it as code: (Input(...) | Input(...)) >> Concat() >> ..."
+        raise InvalidParameter(problem("network", "layers for several inputs", f"the pattern {shown(text)}", remedy))
+    if isinstance(head, Parallel):
+        remedy = f"Write it as code that ends in {head!r}."
+        raise InvalidParameter(problem("network", "layers for several targets", f"the pattern {shown(text)}", remedy))
+    entrance = join(Input(*shapes[0]), *_embedding(cardinalities))
+    width = head.units  # type: ignore[attr-defined]
+    ends: dict[str, int] = {"classes" if isinstance(head, Softmax) else "outputs": width}
+    made = pattern(text, entrance.output_shape, **ends)  # type: ignore[arg-type]
+    return join(entrance, *made.parts[1:])  # type: ignore[union-attr]
+
+
+def _expression(given: Expression | LoadedWeights) -> Expression:
+    if isinstance(given, Expression):
+        return given
+    assert given.network is not None  # else `resolve` gives the module
+    return given.network
 
 
 def close(network: Expression, shapes: tuple[Shape, ...], cardinalities: tuple[int, ...] = ()) -> Expression:
@@ -83,9 +173,39 @@ def heads_of(widths: tuple[int, ...], link: str) -> Expression:
     return made
 
 
-def build_module(network: Expression | torch.nn.Module, seed: int) -> torch.nn.Module:
-    """A fresh module: built from an expression, or a copy of the user's own."""
-    return copy.deepcopy(network) if isinstance(network, torch.nn.Module) else network.build(seed)
+def build_module(network: Expression | torch.nn.Module, seed: int, given: Given = None) -> torch.nn.Module:
+    """A fresh module: built from an expression, or a copy of the user's own.
+
+    Parameters
+    ----------
+    network : what `network_for` gives.
+    seed : of fresh weights.
+    given : what `resolve` gives; loaded weights are put into the module.
+
+    Raises
+    ------
+    InvalidParameter : more parameters than there is memory for.
+    InvalidData : loaded weights that do not fit a network for these data.
+    """
+    if isinstance(network, torch.nn.Module):
+        return copy.deepcopy(network)
+    require_memory(network)
+    module = network.build(seed)
+    if isinstance(given, LoadedWeights):
+        _fill(module, given, network.input_shape)
+    return module
+
+
+def _fill(module: torch.nn.Module, given: LoadedWeights, shape: Shape) -> None:
+    """Loaded weights into a module that was built for the data; those of some layers depend on the size of images."""
+    loaded, fresh = given.module.state_dict(), module.state_dict()
+    for name in [*fresh, *loaded]:
+        got, wanted = (tuple(some[name].shape) if name in some else "none" for some in (loaded, fresh))
+        if got != wanted:
+            expected = f"samples for which the loaded weights are made: {name} of shape {got}"
+            remedy = "Give images of the size that the weights were loaded for, or load them for these."
+            raise InvalidData(problem("X", expected, f"samples of shape {shape}, which need {wanted}", remedy))
+    module.load_state_dict(loaded)
 
 
 def is_free(body: torch.nn.Module, link: str) -> bool:
@@ -121,6 +241,60 @@ def output_shapes(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> 
         ) from error
     outputs = output if isinstance(output, tuple) else (output,)
     return tuple(tuple(part.shape[1:]) for part in outputs)
+
+
+def advice(network: Any, shapes: tuple[Shape, ...], wanted: tuple[Shape, ...], head: Expression, link: str) -> str:
+    """What to do about a network that gives other outputs than a target needs.
+
+    Parameters
+    ----------
+    network : that gives them; None where it is not known.
+    shapes : of its outputs for one sample.
+    wanted : the shapes that the target needs.
+    head : the last layer that would fit.
+    link : of the network.
+
+    Examples
+    --------
+    >>> advice(models.resnet20(), ((10,),), ((4,),), Softmax(4), "softmax")
+    'Call resnet20(num_classes=4), or end it with Softmax(4).'
+    """
+    name, options = _named(network)
+    one = len(wanted) == 1
+    if one and len(shapes) == 1 and len(shapes[0]) > 2:
+        return _for_places(shapes[0], wanted[0], head, link)
+    units = getattr(head, "units", None)
+    if one and len(shapes) > 1 and "aux" in options and isinstance(head, Softmax):
+        columns = f"np.stack([y] * {len(shapes)}, axis=1)"
+        call = f"Call {name}(num_classes={units}), without aux"
+        return f"{call}; or with it, and fit(X, {columns}), where the first column of predict is the network's."
+    if one and "num_classes" in options and isinstance(head, Softmax):
+        return f"Call {name}(num_classes={units}), or end it with {head!r}."
+    if one and "headless" in options:
+        return f"Write {name}(headless=True) >> {head!r}."
+    if one and len(wanted[0]) > 1:
+        return f"Give y the shape (n, {', '.join(map(str, shapes[0]))}), or end the network in that of y."
+    return f"End it with {head!r}."
+
+
+def _named(network: Any) -> tuple[str, Mapping[str, Any]]:
+    """The function that makes the architecture whose card a network carries, and its options; else none."""
+    card = network.card if isinstance(network, Chain) else None
+    name = "" if card is None else str(card.name)
+    function = getattr(models, name, None) if name in models.__all__ else None
+    return (name, inspect.signature(function).parameters) if inspect.isfunction(function) else ("", {})
+
+
+def _for_places(shape: Shape, wanted: Shape, head: Expression, link: str) -> str:
+    """What to do about a network that answers for every place of an image, as a U-Net does."""
+    target = f"(n, {', '.join(map(str, shape))})"
+    if link == "sigmoid":
+        loss, values = "BinaryCrossEntropy", "of 0 and 1"
+    else:
+        loss, values = "CrossEntropy", f"of 0 and 1, a 1 for the class of a place along the axis of {shape[0]}"
+    whole = "" if len(wanted) > 1 else f" For one answer a sample put GlobalPool() >> {head!r} behind it."
+    regressor = f"Regressor(network, loss=nw.losses.{loss}())"
+    return f"It answers for every place of an image: {regressor} learns that from y of shape {target} {values}.{whole}"
 
 
 def split_heads(module: torch.nn.Module) -> tuple[torch.nn.Module, str]:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from netwright.core.errors import InvalidData, problem
+from netwright.estimators.networks import advice
 from netwright.estimators.scaling import Scaler, fit_scaler
 from netwright.graph import Expression, Shape
 from netwright.layers import Linear
@@ -44,14 +45,13 @@ class Numbers:
         """Mean squared error."""
         return MSE()
 
-    def expect(self, shapes: tuple[Shape, ...], link: str) -> None:
-        """Accept the outputs of the network, or say which ones the target needs."""
+    def expect(self, shapes: tuple[Shape, ...], link: str, network: Any = None) -> None:
+        """Accept the outputs of the network, or say which ones the target needs, and what to do about the network."""
         wanted = self.shape or (1,)
         if shapes != (wanted,):
             got = shapes[0] if len(shapes) == 1 else shapes
-            raise InvalidData(
-                problem("network", f"outputs of shape {wanted}, as y has", f"{got}", f"End it with {self.head()!r}.")
-            )
+            remedy = advice(network, shapes, (wanted,), self.head(), link)
+            raise InvalidData(problem("network", f"outputs of shape {wanted}, as y has", f"{got}", remedy))
 
     def fit(self, y: np.ndarray, weight: np.ndarray | None, loss: Any, free: bool) -> None:
         """Learn the scale from the training rows, unless the loss is one of ratios or the outputs are not free."""

@@ -20,7 +20,9 @@ def nested(params: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, item in params.items():
         if is_value(item) and getattr(item, "family", "") != "network":
-            found.update({f"{name}__{field.name}": getattr(item, field.name) for field in dataclasses.fields(item)})
+            inside = {field.name: getattr(item, field.name) for field in dataclasses.fields(item)}
+            inside |= nested(inside)
+            found.update({f"{name}__{option}": part for option, part in inside.items()})
     return found
 
 
@@ -34,6 +36,8 @@ def replaced(params: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
     flat = {name: item for name, item in changes.items() if "__" not in name}
     for name, item in changes.items():
         outer, mark, field = name.partition("__")
+        inner = field
+        field, deeper, _ = field.partition("__")
         if not mark:
             continue
         target: Any = flat.get(outer, params.get(outer))
@@ -45,5 +49,6 @@ def replaced(params: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
             raise InvalidParameter(
                 problem(name, f"an option of {type(target).__name__}", repr(field), did_you_mean(field, fields))
             )
-        flat[outer] = dataclasses.replace(target, **{field: item})
+        inside = {entry: getattr(target, entry) for entry in fields}
+        flat[outer] = dataclasses.replace(target, **{field: replaced(inside, {inner: item})[field] if deeper else item})
     return flat

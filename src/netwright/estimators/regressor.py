@@ -26,13 +26,16 @@ class Regressor(RegressorMixin, NetworkEstimator):
 
     Parameters
     ----------
-    network : layers joined by ``>>`` (with or without `Input`), their text, or a torch module, that ends in
-        ``Linear(m)`` for m numbers. None chooses one for the data and standardises the columns.
+    network : layers joined by ``>>`` (with or without `Input`), their text, what `netwright.models.load_weights` gives,
+        or a torch module, that ends in ``Linear(m)`` for m numbers. A text with arrows is a layer pattern
+        (`netwright.pattern`), ``"INPUT -> FC128 -> RELU -> FC"``, that gets its shape and its last size from the data.
+        None chooses a network for the data and standardises the columns.
     loss : a loss of `netwright.losses`; None for mean squared error. MSLE and KL get the target unscaled.
     optimizer : an update rule of `netwright.optim`; None for ``Adam(0.001)``.
     regularizer : ``nw.l1(a)``, ``nw.l2(b)``, ``nw.maxnorm(c)`` or a sum of them; None for none.
     augment : how training images are changed at random, anew in every batch: an augmentation such as ``Rotate(10)`` of
-        `netwright.data.augment`, a tuple of them, or their text; None for not at all.
+        `netwright.data.augment`, a tuple of them, or their text; None for not at all. Several images of one sample are
+        changed alike.
     epochs : passes over the training rows, >= 1.
     batch_size : rows in an update, >= 1; all rows at once, in their order, when there are no more than that.
     validation : share of the rows in (0, 1) to hold out, or (X, y), or None.

@@ -38,7 +38,8 @@ def to_content(estimator: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
                 f"{type(estimator).__name__}.save",
                 "a network made of layers",
                 f"a {type(estimator.network_).__name__} module",
-                'Give it as Module(factory), with the factory named by nw.register("..."), or save its state_dict().',
+                "If netwright built it, give network=load_weights(expression, module.state_dict()); if not, give it "
+                'as Module(factory), with the factory named by nw.register("..."), or save its state_dict().',
             )
         )
     inputs, arrays = estimator._inputs.to_state()

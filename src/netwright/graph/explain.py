@@ -5,7 +5,7 @@ figure      formula
 =========== ===============================================================================
 size        floor((I - E + start + end) / S) + 1, E = (F - 1) D + 1; and its inverses
 parameters  (F F C + 1) K for a convolution, (N_in + 1) N_out for a dense layer
-MACs        O O K (F F C), N_in N_out
+MACs        O O K (F F C), I I C (F F K) for a transposed one, N_in N_out
 field       R_k = R_{k-1} + (F_k - 1) prod_{i < k} S_i
 =========== ===============================================================================
 
@@ -15,12 +15,13 @@ A formula is shown only where its value is what was observed.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from netwright.graph.operation import on_axes
 from netwright.graph.window import Window
 
 Shape = tuple[int, ...]
@@ -89,29 +90,24 @@ def sliding_of(module: torch.nn.Module) -> Sliding | None:
             start, end = [0 if leaf.padding == "valid" else e // 2 for e in effective], start
             end = [0 if leaf.padding == "valid" else e - e // 2 for e in effective]
         else:
-            start, end = list(_axes(leaf.padding, rank)), list(_axes(leaf.padding, rank))
+            start, end = list(on_axes(leaf.padding, rank)), list(on_axes(leaf.padding, rank))
     for pad in (leaf for leaf in leaves if isinstance(leaf, _PAD)):
         amounts: Any = pad.padding
         start = [s + amounts[2 * (rank - 1 - i)] for i, s in enumerate(start)]
         end = [e + amounts[2 * (rank - 1 - i) + 1] for i, e in enumerate(end)]
     stride = leaf.stride if leaf.stride is not None else leaf.kernel_size
     return Sliding(
-        _axes(leaf.kernel_size, rank),
-        _axes(stride, rank),
+        on_axes(leaf.kernel_size, rank),
+        on_axes(stride, rank),
         tuple(start),
         tuple(end),
-        _axes(getattr(leaf, "dilation", 1), rank),
+        on_axes(getattr(leaf, "dilation", 1), rank),
         isinstance(leaf, _TRANSPOSED),
     )
 
 
 def _rank(leaf: torch.nn.Module) -> int:
     return next(int(letter) for letter in type(leaf).__name__ if letter.isdigit())
-
-
-def _axes(item: Any, rank: int) -> Shape:
-    items = (item,) if isinstance(item, int) else tuple(item)
-    return items * rank if len(items) == 1 else items
 
 
 def size_formula(sliding: Sliding | None, into: Shape | None, out: Shape | None) -> str:
@@ -144,13 +140,13 @@ def _minus(start: int, end: int) -> str:
     return _plus(start, end).replace("+", "-")
 
 
-def parameter_formula(parts: Iterable[tuple[torch.nn.Module, list[torch.Tensor]]], total: int) -> str:
+def parameter_formula(parts: Iterable[tuple[torch.nn.Module, list[torch.nn.Parameter]]], total: int) -> str:
     """How the parameters are counted: for each module that has some of its own, from its sizes."""
     terms = [term for module, own in parts if (term := _parameters(module, own))]
     return f"{' + '.join(terms)} = {total:,}" if terms else ""
 
 
-def _parameters(module: Any, own: list[torch.Tensor]) -> str:
+def _parameters(module: Any, own: list[torch.nn.Parameter]) -> str:
     count = sum(p.numel() for p in own)
     text = ""
     if isinstance(module, _CONVOLUTIONS):
@@ -166,24 +162,67 @@ def _parameters(module: Any, own: list[torch.Tensor]) -> str:
     elif isinstance(module, torch.nn.Linear):
         n, k, bias = module.in_features, module.out_features, module.bias is not None
         text, value = (f"({n} + 1)*{k}", (n + 1) * k) if bias else (f"{n}*{k}", n * k)
+    elif local := _local(module):
+        *places, filters = local[: -len(module.sliding.kernel) - 1]
+        window, bias = "*".join(map(str, local[len(places) + 1 :])), count != math.prod(local)
+        many = "*".join(map(str, places))
+        text = f"{many}*({window} + 1)*{filters}" if bias else f"{many}*{window}*{filters}"
+        value = math.prod(local) + (math.prod(places) * filters if bias else 0)
     else:
         value = -1
     return text if value == count else " + ".join("*".join(map(str, p.shape)) or "1" for p in own)
 
 
-def mac_formula(module: torch.nn.Module, out: Shape | None, macs: int) -> str:
-    """How the multiply-accumulates of a convolution or a dense layer are counted."""
-    owners: list[Any] = [part for part in module.modules() if isinstance(part, (_CONVOLUTIONS, torch.nn.Linear))]
-    if len(owners) != 1 or out is None:
+def mac_formula(module: torch.nn.Module, into: Shape | None, out: Shape | None, macs: int) -> str:
+    """How the multiply-accumulates of a layer are counted, from its sizes and those of its input and output."""
+    owners = [part for part in module.modules() if any(isinstance(part, kind) for kind in _FACTORS) or _local(part)]
+    if isinstance(module, torch.nn.MultiheadAttention):
+        owners = [module]
+    if len(owners) != 1 or into is None or out is None:
         return ""
-    owner = owners[0]
-    if isinstance(owner, torch.nn.Linear):
-        factors = [*out[:-1], owner.in_features, owner.out_features]
-    else:
-        factors = [*out[1:], owner.out_channels, *owner.kernel_size, owner.in_channels // owner.groups]
-    if math.prod(factors) != macs:
+    kind = next((kind for kind in _FACTORS if isinstance(owners[0], kind)), None)
+    terms = _FACTORS[kind](owners[0], into, out) if kind else [_local(owners[0])]
+    if sum(map(math.prod, terms)) != macs:
         return ""
-    return f"{'*'.join(map(str, factors))} = {macs:,}"
+    return f"{' + '.join('*'.join(map(str, factors)) for factors in terms)} = {macs:,}"
+
+
+def _convolved(layer: Any, into: Shape, out: Shape) -> list[list[int]]:
+    """Each place of the output, or of the input of a transposed one, is one product with the kernel."""
+    if layer.transposed:
+        return [[*into[1:], layer.in_channels, *layer.kernel_size, layer.out_channels // layer.groups]]
+    return [[*out[1:], layer.out_channels, *layer.kernel_size, layer.in_channels // layer.groups]]
+
+
+def _recurrent(layer: Any, into: Shape, out: Shape) -> list[list[int]]:
+    """Each gate multiplies the input and the state, at each step."""
+    gates = {"LSTM": 4, "GRU": 3}.get(layer.mode, 1)
+    ways, hidden = 1 + layer.bidirectional, layer.hidden_size
+    sizes = [layer.input_size, *[hidden * ways] * (layer.num_layers - 1)]
+    factors = [[out[0], gates * hidden, size + hidden] for size in sizes]
+    return [[2, *terms] for terms in factors] if ways == 2 else factors
+
+
+def _attended(layer: Any, into: Shape, out: Shape) -> list[list[int]]:
+    """Queries, keys, values and the result are four products; weighing all steps by all are two."""
+    steps, size = out[0], layer.embed_dim
+    return [[4, steps, size, size], [2, steps, steps, size]]
+
+
+def _local(layer: Any) -> list[int]:
+    """The factors of a layer that slides with another kernel at each place; none for another layer."""
+    own = getattr(layer, "sliding", None)
+    if not isinstance(own, Sliding) or not all(hasattr(layer, name) for name in ("places", "filters", "channels")):
+        return []
+    return [*layer.places, layer.filters, *own.kernel, layer.channels]
+
+
+_FACTORS: dict[Any, Callable[[Any, Shape, Shape], list[list[int]]]] = {
+    _CONVOLUTIONS: _convolved,
+    torch.nn.Linear: lambda layer, into, out: [[*out[:-1], layer.in_features, layer.out_features]],
+    torch.nn.RNNBase: _recurrent,
+    torch.nn.MultiheadAttention: _attended,
+}
 
 
 def field_formula(sliding: Sliding | None, into: Window | None, out: Window | None) -> str:

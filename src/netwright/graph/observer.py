@@ -4,7 +4,7 @@ One pass over the meta device is watched at the level of torch's own operations,
 residuals and third-party modules all count. For each operation the observer
 
 * adds its multiply-accumulates, by torch's own formulas (``torch.utils.flop_counter``; bias and pooling not counted);
-* works out the `netwright.graph.window.Window` of its result from those of its arguments;
+* works out the `netwright.graph.places.Places` of its result from those of its arguments, and so its window;
 * notes the `Step` that made it: the call of a watched layer, or the operation that merges results of several.
 """
 
@@ -12,17 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 from torch.utils.weak import WeakIdKeyDictionary
 
-from netwright.graph.rules import PRODUCTS, RULES, merged, tensors_in
+from netwright.graph.operation import Call, tensors_in
+from netwright.graph.places import Places, Sizes, entered
+from netwright.graph.products import macs_of
+from netwright.graph.rules import RULES, SHAPES_ONLY, SUMMING
 from netwright.graph.shortcuts import run
-from netwright.graph.window import WHOLE, Window, point, shared_space
+from netwright.graph.window import Axis, Window
 
 
 @dataclass(frozen=True)
@@ -61,22 +63,26 @@ class Observer(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.macs = 0
-        self._windows: Any = WeakIdKeyDictionary()
+        self.uneven = False  # some product may not grow with the batch, or grow with its square
+        self.autocast = False  # some layer ran where torch changes element types, on real devices only
+        self._places: Any = WeakIdKeyDictionary()
         self._origins: Any = WeakIdKeyDictionary()  # the steps that a tensor comes from
+        self._channels: dict[Sizes, set[int]] = {}  # of samples of a shape, the axes that are no places
         self.steps: list[Step] = []
+        self.touched = set[int]()  # identities of the tensors that some operation has read
         self.inside = 0  # watched layers that are running: what they do is theirs
 
     def enter_input(self, tensor: torch.Tensor, name: str = "") -> None:
-        """Say that a tensor is an input of the network; axes are (batch, channels, *space)."""
-        self.enter([tensor], point(tuple(tensor.shape)), Step(name, "", (), tuple(tensor.shape[1:])))
+        """Say that a tensor is an input of the network; its first axis is the batch."""
+        self.enter([tensor], entered(tuple(tensor.shape)), Step(name, "", (), tuple(tensor.shape[1:])))
 
-    def enter(self, tensors: Sequence[torch.Tensor], window: Window | None, step: Step | None) -> None:
-        """Say what is known of tensors: their window, and the step that made them."""
+    def enter(self, tensors: Sequence[torch.Tensor], places: Places | None, step: Step | None) -> None:
+        """Say what is known of tensors: their places, and the step that made them."""
         if step is not None:
             self.steps.append(step)
         for tensor in tensors:
-            if window is not None:
-                self._windows[tensor] = window
+            if places is not None:
+                self._places[tensor] = places
             if step is not None:
                 self._origins[tensor] = (len(self.steps) - 1,)
 
@@ -84,10 +90,18 @@ class Observer(TorchDispatchMode):
         """The steps that tensors come from."""
         return tuple(dict.fromkeys(step for tensor in tensors for step in self._origins.get(tensor, ())))
 
+    def places(self, tensor: torch.Tensor) -> Places | None:
+        """The places of a tensor, None if it depends on no input."""
+        places: Places | None = self._places.get(tensor)
+        return places
+
     def window(self, tensor: torch.Tensor) -> Window | None:
         """The window of a tensor, None if it depends on no input."""
-        window: Window | None = self._windows.get(tensor)
-        return window
+        return self.reported(self.places(tensor), tuple(tensor.shape))
+
+    def reported(self, places: Places | None, shape: Sizes) -> Window | None:
+        """The window of a tensor of some shape that has such places, by what is known of the channels by now."""
+        return None if places is None else places.reported(shape, self._channels.get(places.source or (), {0}))
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -96,36 +110,78 @@ class Observer(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         output = run(func, args, kwargs)
-        formula = flop_registry.get(func._overloadpacket)
-        if formula is not None:
-            self.macs += formula(*args, **kwargs, out_val=output) // 2
-        elif func._overloadpacket in PRODUCTS:
-            self.macs += PRODUCTS[func._overloadpacket](*args)
-        self._follow(func, args, kwargs, output)
+        macs = macs_of(func, args, kwargs, output)
+        self.touched.update(map(id, tensors_in(args)))
+        made = tensors_in(output)
+        if made and func._overloadpacket not in SHAPES_ONLY:
+            self._follow(func, args, kwargs, output, made)
+        if macs is not None:
+            self.macs += macs
+            places = self.places(made[0])
+            self.uneven |= places is None or places.tracks[0].bound or not places.tracks[0].digits
         return output
 
-    def _follow(self, func: Any, args: Any, kwargs: Any, output: Any) -> None:
-        sources = [t for t in tensors_in((*args, *kwargs.values())) if t in self._windows]
+    def _follow(self, func: Any, args: Any, kwargs: Any, output: Any, made: list[torch.Tensor]) -> None:
+        sources = [t for t in tensors_in((*args, *kwargs.values())) if t in self._places]
         if not sources:
             return
-        windows = [self._windows[tensor] for tensor in sources]
-        rule = RULES.get(func._overloadpacket)
-        if any(window.whole for window in windows):
-            result = WHOLE
-        elif rule is not None:
-            result = rule(windows, args, output)
+        rule, call = RULES.get(func._overloadpacket), Call((*args, *kwargs.values()), output, self.places)
+        if rule is not None:
+            result = rule(call)
         else:
-            result = merged(windows) if torch.Tag.pointwise in func.tags else WHOLE
-        result = replace(result, space=shared_space(windows))  # rules need not know of it
-        steps, made = self.origins(sources), tensors_in((output,))
-        for tensor in made:
-            self._windows[tensor], self._origins[tensor] = result, steps
-            whole = tensor._base if func._schema.is_mutable else None  # what a view is written into has changed too
-            if whole is not None:
-                known = self._windows.get(whole, result)
-                self._windows[whole] = known.union(result) if whole.shape[2:] == tensor.shape[2:] else WHOLE
-        if len(steps) > 1 and made and not self.inside:
+            result = call.united()
+            if torch.Tag.pointwise not in func.tags:
+                result = result.lost()
+        if func._overloadpacket in SUMMING and isinstance(result, Places):
+            self._decide(func, sources, result)
+        elif func._overloadpacket is torch.ops.aten.embedding:
+            self._indices(args[1])
+        steps, whole = self.origins(sources), made[0]._base if func._schema.is_mutable else None
+        each = result if isinstance(result, list) else [result] * len(made)
+        for tensor, places in zip(made, each, strict=True):
+            self._places[tensor], self._origins[tensor] = places, steps
+        if whole is not None:  # what a view is written into has changed too
+            written, known = _written(each[0], made[0], whole), self.places(whole)
+            self._places[whole] = known.union(written) if known else written
+            self._origins[whole] = self.origins([whole, made[0]])
+        if len(steps) > 1 and not self.inside:
             self.enter(made, None, Step("", func._overloadpacket.__name__.rstrip("_"), steps, tuple(made[0].shape[1:])))
+
+    def _decide(self, func: Any, sources: list[torch.Tensor], result: Places) -> None:
+        """The first axis of a sequence that is summed over holds its features; of an image, by a convolution."""
+        for places in map(self.places, sources):
+            shape = places.source if places else None
+            if places is None or shape is None or shape in self._channels or places.source != result.source:
+                continue
+            pairs = list(zip(places.tracks, result.tracks, strict=True))[1:]
+            summed = {axis for axis, (before, after) in enumerate(pairs) if before.digits and not after.digits}
+            if len(summed) == 1 and (len(shape) == 2 or func._overloadpacket is torch.ops.aten.convolution):
+                self._channels[shape] = summed
+
+    def _indices(self, tensor: torch.Tensor) -> None:
+        """A tensor that holds indices of things: all its axes are places."""
+        places = self.places(tensor)
+        if places is not None and places.source is not None:
+            self._channels.setdefault(places.source, set())
+
+
+def _written(places: Places, view: torch.Tensor, whole: torch.Tensor) -> Places:
+    """The places of a tensor that a view of it has been given; between and beside them there may be others."""
+    strides, steps = list(whole.stride()), list(view.stride())
+    if view.ndim == whole.ndim - 1:  # an axis was picked from
+        for dim in range(whole.ndim):
+            if strides[:dim] + strides[dim + 1 :] == steps:
+                return _written(places.inserted(dim), view.unsqueeze(dim), whole)
+    if view.ndim != whole.ndim or any(a != b for a, b, n in zip(strides, steps, view.shape, strict=True) if n > 1):
+        return places.lost()
+    offset = view.storage_offset() - whole.storage_offset()
+    for dim, (stride, size) in enumerate(zip(strides, whole.shape, strict=True)):
+        first = offset // stride % size if stride else 0
+        if 2 * view.shape[dim] < size:  # a border beside other places, such as that of circular padding
+            places = places.disordered({dim})
+        if view.shape[dim] != size:
+            places = places.through(dim, Axis(1, ((-first, -first),)), view.shape[dim], size)
+    return places
 
 
 @contextmanager

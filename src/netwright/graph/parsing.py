@@ -91,15 +91,24 @@ def _made(node: ast.expr, text: str) -> Any:
 
 def _called(node: ast.Call, name: str, text: str) -> Any:
     """The call of a registered name; what it does not take is said in the house's form."""
-    args = [_made(item, text) for item in node.args]
-    kwargs = {str(item.arg): _made(item.value, text) for item in node.keywords}
     thing = _named(name, text)
+    args = [_option(item, name, text) for item in node.args]
+    kwargs = {str(item.arg): _option(item.value, name, text) for item in node.keywords}
     try:
         return thing(*args, **kwargs)
     except TypeError as error:
         raise InvalidParameter(
             problem(f"expression {shown(text)}", f"options that {name} takes", f"{ast.unparse(node)} ({error})")
         ) from error
+
+
+def _option(node: ast.expr, name: str, text: str) -> Any:
+    """What stands in the brackets of a call; a word there that is no name was meant as a number or as a text."""
+    if isinstance(node, ast.Name) and node.id not in _known():
+        where, got = f"expression {shown(text)}", f"{node.id} in {name}({node.id})"
+        remedy = f"A text stands in quotes: {node.id!r}."
+        raise InvalidParameter(problem(where, "options that are numbers, texts in quotes or known names", got, remedy))
+    return _made(node, text)
 
 
 def _operated(node: ast.BinOp, text: str) -> Any:
@@ -125,8 +134,13 @@ def _named(name: str, text: str) -> Any:
     for family in _FAMILIES:
         if name in registry.names(family):
             return registry.look_up(family, name)
-    known = [*_FUNCTIONS, *(name for family in _FAMILIES for name in registry.names(family))]
-    raise InvalidParameter(problem(f"expression {shown(text)}", "known names", repr(name), did_you_mean(name, known)))
+    near = did_you_mean(name, _known())
+    raise InvalidParameter(problem(f"expression {shown(text)}", "known names", repr(name), near))
+
+
+def _known() -> list[str]:
+    """All names that a text may use."""
+    return [*_FUNCTIONS, *(name for family in _FAMILIES for name in registry.names(family))]
 
 
 def _unreadable(text: str, part: str) -> InvalidParameter:

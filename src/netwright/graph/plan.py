@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -124,8 +125,9 @@ def _walk(part: Expression, incoming: tuple[int, ...], path: str, plan: Plan) ->
         return plan, ends
     path = path or next(named((part,)))[0]
     if isinstance(part, Block):
-        body = _expand_at(path, part, plan, incoming)
-        return _walk(body, incoming, path, replace(plan, blocks={**plan.blocks, path: body}))
+        with _opening(part, path, tuple(plan.nodes[i].shape for i in incoming)):
+            body = _expand_at(path, part, plan, incoming)
+            return _walk(body, incoming, path, replace(plan, blocks={**plan.blocks, path: body}))
     assert isinstance(part, Layer)
     here = len(plan.nodes)
     shape = part.shape if isinstance(part, Input) else _observe_at(path, part, plan, incoming)
@@ -151,6 +153,26 @@ def _expand_at(path: str, block: Block, plan: Plan, incoming: tuple[int, ...]) -
             remedy = "Return layers joined by >> and |, without Input."
             raise InvalidParameter(problem(f"{path}: {block!r}", "a block that is an open network", got, remedy))
         return body if isinstance(body, Chain) else Chain((body,))
+
+
+_OPEN: ContextVar[tuple[tuple[Block, tuple[Shape, ...]], ...]] = ContextVar("_OPEN", default=())
+_DEEPEST = 64  # blocks in blocks; each is a few calls of Python
+
+
+@contextmanager
+def _opening(block: Block, path: str, shapes: tuple[Shape, ...]) -> Iterator[None]:
+    """While a block is opened it may hold others, but not itself on an input of the same shape, and not without end."""
+    around = _OPEN.get()
+    if (block, shapes) in around or len(around) >= _DEEPEST:
+        inside = "itself" if (block, shapes) in around else f"more than {_DEEPEST} blocks in each other"
+        got = f"one that holds {inside} on an input of shape {shown(shapes[0] if shapes else shapes)}"
+        remedy = "Let expand return other layers, or the same block with an argument that comes to an end."
+        raise InvalidParameter(problem(f"{path}: {block!r}", "a block whose expand comes to an end", got, remedy))
+    token = _OPEN.set((*around, (block, shapes)))
+    try:
+        yield
+    finally:
+        _OPEN.reset(token)
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from netwright.graph.operation import on_axes
+
 aten = torch.ops.aten
 _LOW = (torch.float16, torch.bfloat16)
 
@@ -81,7 +83,7 @@ def _convolution(
         or x.shape[1] != weight.shape[0 if transposed else 1] * (1 if transposed else groups)
     ):
         return None
-    stride, padding, dilation, extra = (_axes(item, rank) for item in (stride, padding, dilation, extra))
+    stride, padding, dilation, extra = (on_axes(item, rank) for item in (stride, padding, dilation, extra))
     spans = [d * (k - 1) + 1 for d, k in zip(dilation, weight.shape[2:], strict=True)]
     axes = zip(x.shape[2:], spans, stride, padding, extra, strict=True)
     if transposed:
@@ -109,8 +111,8 @@ def _pooled(x: Any, size: Any, stride: Any, padding: Any, dilation: Any, ceil: b
     """The places of a pooling over two axes; None where torch would complain."""
     if not _plain(x) or x.ndim != 4:
         return None
-    size, padding, dilation = (_axes(item, 2) for item in (size, padding, dilation))
-    steps = _axes(stride, 2) if stride else size
+    size, padding, dilation = (on_axes(item, 2) for item in (size, padding, dilation))
+    steps = on_axes(stride, 2) if stride else size
     places = []
     for i, f, s, p, d in zip(x.shape[2:], size, steps, padding, dilation, strict=True):
         room = i + 2 * p - d * (f - 1) - 1
@@ -123,11 +125,6 @@ def _pooled(x: Any, size: Any, stride: Any, padding: Any, dilation: Any, ceil: b
 
 def _adaptive_pool(x: Any, size: Any) -> Any:
     return x.new_empty(*x.shape[:-2], *size) if _plain(x) and x.ndim == 4 else None
-
-
-def _axes(item: Any, rank: int) -> tuple[int, ...]:
-    items = (item,) if isinstance(item, int) else tuple(item)
-    return items * rank if len(items) == 1 else items
 
 
 def _addmm(bias: Any, a: Any, b: Any) -> Any:
@@ -159,7 +156,20 @@ def _mean(x: Any, axes: Any = None, keep: bool = False) -> Any:
     return x.new_empty([size for axis, size in enumerate(x.shape) if axis not in gone])
 
 
+def _attention(query: Any, key: Any, value: Any, *_: Any) -> Any:
+    """The result, and the logarithms of the sums of the weights, laid out with the steps before the heads."""
+    floats = query.is_floating_point() and query.dtype == key.dtype == value.dtype
+    if not floats or not all(x.is_meta and x.ndim == 4 for x in (query, key, value)):
+        return None
+    batch, heads, steps, size = query.shape
+    if query.shape[:2] != key.shape[:2] or key.shape != value.shape or key.shape[3] != size:
+        return None
+    sums = query.new_empty(batch, steps, heads, dtype=torch.float32 if query.dtype in _LOW else query.dtype)
+    return torch.empty_like(query), sums.transpose(1, 2)
+
+
 SHORTCUTS: dict[Any, Callable[..., Any]] = {
+    aten._scaled_dot_product_flash_attention_for_cpu.default: _attention,
     aten.native_batch_norm.default: _batch_norm,
     aten.addmm.default: _addmm,
     aten.cat.default: _cat,

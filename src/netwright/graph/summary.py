@@ -20,13 +20,12 @@ from netwright.core.errors import InvalidParameter, did_you_mean, problem, shown
 from netwright.core.seeds import forked_random
 from netwright.core.validation import check, integer
 from netwright.graph.building import build
-from netwright.graph.calls import Watched, hooks, observe_call
+from netwright.graph.calls import Observed, Watched, hooks, observe_call
 from netwright.graph.expression import Expression, ability, close
 from netwright.graph.memory import saved_for_backward
-from netwright.graph.observer import Step
 from netwright.graph.plan import SAMPLES, plan_of
 from netwright.graph.table import Row, Shape, Summary
-from netwright.graph.window import Window, point
+from netwright.graph.window import Window
 
 
 @ability
@@ -56,9 +55,9 @@ def summarize(expression: Expression, input_shape: Shape | None = None, explain:
 
     seen = _run_anywhere(make, _batches(plan.input_shapes, torch.float32), names)
     table = []
+    inputs = dict(zip(names, seen.inputs, strict=True))  # an Input has no module of its own
     for name, node in labels.items():
-        window = point((SAMPLES, *node.shape))  # an Input has no module of its own and sees itself
-        row = seen.rows.get(name, Row("", "", None, 0, 0, 0, window))
+        row = seen.rows.get(name, Row("", "", None, 0, 0, 0, inputs.get(node.path)))
         sources = tuple(source.removeprefix(prefix) for source in row.sources)
         table.append(replace(row, path=node.path, layer=repr(node.layer), output_shape=node.shape, sources=sources))
     return _total(table, seen, explained=explain)
@@ -100,17 +99,22 @@ def receptive_field(expression: Expression, layer: str | int | None = None) -> S
 def analyze(
     module: torch.nn.Module,
     input_size: int | Shape | Sequence[Shape] | torch.Tensor | Sequence[torch.Tensor],
-    dtype: torch.dtype | Sequence[torch.dtype] = torch.float32,
+    dtype: torch.dtype | Sequence[torch.dtype] | None = None,
     explain: bool = False,
 ) -> Summary:
     """The same table for any torch module; it is run without memory or arithmetic, and left as it was.
+
+    It is run to predict (``eval()``), on a batch of two samples, or of one if it refuses two; where work may not grow
+    with the batch (weights merged at each call, all samples compared with all), on more batches, so that the figures
+    are those of one sample. Layers that do not run have a row without an output.
 
     Parameters
     ----------
     module : any ``torch.nn.Module``; functional calls, shared weights and branches are counted as they run.
     input_size : shape of one sample without the batch axis, or a list of shapes for several inputs: figures are for one
         sample. Or example tensors, one or a list: figures are for that call as it is, batch axis included.
-    dtype : element type of the inputs, or one for each (``torch.long`` for indices); tensors have their own.
+    dtype : element type of the inputs, or one for each (``torch.long`` for indices); None: that of the module's
+        parameters. Example tensors have their own.
     explain : whether printing shows how sizes and parameters come about.
 
     Raises
@@ -127,7 +131,8 @@ def analyze(
     if not isinstance(module, torch.nn.Module):
         remedy = "A network of layers has it as net.summary()."
         raise InvalidParameter(problem("analyze(module)", "a torch.nn.Module", shown(module), remedy))
-    batches, call = _inputs(input_size, dtype)
+    own = next((t.dtype for t in (*module.parameters(), *module.buffers()) if t.is_floating_point()), torch.float32)
+    batches, call = _inputs(input_size, own if dtype is None else dtype)
     leaves = {name: part for name, part in module.named_modules() if _is_layer(part)}
     names = ("input",) if len(batches[0]) == 1 else tuple(f"input{n}" for n in range(1, len(batches[0]) + 1))
     try:
@@ -136,9 +141,20 @@ def analyze(
         shapes = [tuple(tensor.shape) for tensor in batches[0]]
         got = f"{type(error).__name__}: {' '.join(str(error).split())}"
         expected = f"a size that {type(module).__name__} runs on (it got {shapes})"
-        remedy = "" if call else "Give the shape of one sample, without the batch axis, or example tensors."
-        raise InvalidParameter(problem("analyze(input_size)", expected, got, remedy)) from error
+        raise InvalidParameter(problem("analyze(input_size)", expected, got, _remedy(batches[0], own, call))) from error
     return _total(list(seen.rows.values()), seen, explained=explain)
+
+
+def _remedy(batch: Batch, own: torch.dtype, call: bool) -> str:
+    other = [tensor.dtype for tensor in batch if tensor.is_floating_point() and tensor.dtype != own]
+    if other:
+        return f"Its parameters are of {own}, the input of {other[0]}: give dtype={own}, or change the module by .to()."
+    if call:
+        return "It was run to predict, as after .eval()."
+    return (
+        "Give the shape of one sample, without the batch axis, or example tensors. "
+        f"It was run to predict, as after .eval(), on batches of {SAMPLES} and of 1."
+    )
 
 
 Batch = tuple[torch.Tensor, ...]
@@ -148,14 +164,18 @@ Batch = tuple[torch.Tensor, ...]
 class Seen:
     """What a run showed."""
 
+    observed: Observed
     rows: dict[str, Row]
-    macs: int
-    steps: tuple[Step, ...]
-    window: Window | None
     module: torch.nn.Module
     device: str
     saved: tuple[int, int]
     call: bool
+    notes: tuple[str, ...]
+
+    @property
+    def inputs(self) -> tuple[Window | None, ...]:
+        """The windows of the inputs."""
+        return self.observed.inputs
 
 
 def _run_anywhere(
@@ -164,7 +184,27 @@ def _run_anywhere(
     names: tuple[str, ...],
     call: bool = False,
 ) -> Seen:
-    """On the meta device; a module that needs real numbers (data-dependent control flow) on the CPU, on zeros."""
+    """On the meta device; a module that needs real numbers (data-dependent control flow) on the CPU, on zeros.
+
+    One that refuses a batch of several gets one sample.
+    """
+    try:
+        return _on_some_device(make, batches, names, call)
+    except Exception as error:
+        if call:
+            raise
+        try:
+            return _on_some_device(make, [tuple(x[:1] for x in batches[0])], names, call)
+        except Exception:
+            raise error from None  # of two samples it tells more
+
+
+def _on_some_device(
+    make: Callable[[str], tuple[torch.nn.Module, Watched]],
+    batches: Sequence[Batch],
+    names: tuple[str, ...],
+    call: bool,
+) -> Seen:
     try:
         return _run(make, [tuple(x.to("meta") for x in batch) for batch in batches], names, call, "meta")
     except Exception:  # a module of a third party; if it is wrong, it will raise again
@@ -202,10 +242,24 @@ def _run(
         more = _saved(module, watched, double, device)
         saved[1] = {name: count + (more.get(name, 2 * count) - count) // SAMPLES for name, count in saved[0].items()}
     each = _apart(saved)
+    notes = [_AUTOCAST] if seen.autocast else []
+    if any(isinstance(part, torch.nn.LSTM) for part in watched.values()):
+        notes.append(_LSTM)
+    if any(count < 0 for part in each for count in part.values()):  # another way through at each run
+        each = {}, {name: count // SAMPLES for name, count in saved[0].items()}
+        notes.append(_RANDOM)
+    if len(batches) == 1 and not call:
+        notes.append(_ALONE)
     rows = {name: replace(row, saved_bytes=each[1].get(name, 0)) for name, row in seen.rows.items()}
     fixed, growing = (sum(part.values()) for part in each)
     totals = (sum(saved[0].values()), 0) if call else (fixed, growing)
-    return Seen(rows, seen.macs, seen.steps, seen.window, module, device, totals, call)
+    return Seen(seen, rows, module, device, totals, call, tuple(notes))
+
+
+_AUTOCAST = "saved: as without autocast, whose element types are not followed"
+_LSTM = "saved: without the workspace that a fused LSTM (oneDNN, cuDNN) keeps besides"
+_RANDOM = "saved: of one run, another run may take another way"
+_ALONE = "observed on a batch of one sample: it does not run on two"
 
 
 def _saved(module: torch.nn.Module, watched: Watched, batch: Batch, device: str) -> dict[str, int]:
@@ -268,15 +322,19 @@ def _batches(shapes: Sequence[Shape], dtype: Any) -> list[Batch]:
 
 def _total(rows: list[Row], seen: Seen, explained: bool) -> Summary:
     parameters = {id(p): p for p in seen.module.parameters()}.values()
+    idle = sum(not row.ran for row in rows)
+    notes = [f"observed on the {seen.device}: it does not run on torch's meta device"] if seen.device != "meta" else []
+    if idle:
+        notes.append(f"without an output: {idle} that did not run; their parameters are counted")
     return Summary(
         rows=tuple(rows),
         parameters=sum(p.numel() for p in parameters),
-        trainable=sum(p.numel() for p in parameters if p.requires_grad),
-        macs=seen.macs,
-        receptive_field=seen.window.extent if seen.window else None,
+        macs=seen.observed.macs,
+        window=seen.observed.window,
         device=seen.device,
         saved=seen.saved,
         call=seen.call,
         explained=explained,
-        steps=seen.steps,
+        notes=(*notes, *seen.notes),
+        steps=seen.observed.steps,
     )

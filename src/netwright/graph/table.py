@@ -24,14 +24,16 @@ HEADINGS = (
 )
 LEFT = 4  # the columns that are texts
 WIDEST = 40  # characters of a layer's code
+MANY, FEW = 60, 25  # rows of a table that is shown whole in a session; of the head and the tail of a longer one
 
 
 @dataclass(frozen=True)
 class How:
-    """How the figures of a row come about: its window, and formulas by the name of the figure."""
+    """How the figures of a row come about: its window, formulas by the name of the figure, and whether it ran."""
 
     kernel: str = ""
     formulas: Mapping[str, str] = field(default_factory=dict)
+    ran: bool = True
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,11 @@ class Row:
     parameters, trainable : numbers of parameters (shared ones count where they come first), of those not frozen.
     macs : multiply-accumulates for one sample.
     window : which places of the network's input one output depends on; None if it depends on no input. `whole` is all
-        of it: exactly so behind dense layers and global pooling, at most that behind operations whose places are not
-        followed, such as a shuffle or a transposition of axes.
+        of it; with `bound` it is all at most, behind operations whose places are not followed (a shuffle, a sort).
     saved_bytes : what it keeps for the backward pass of a training step, for one more sample.
     sources : paths of the layers that it reads.
     how : the layer's own window as kernel/stride padding, such as ``3x3/2 p1`` (`kernel`), and how size, parameters,
-        MACs and field come about, where there is a formula (`formulas`).
+        MACs and field come about, where there is a formula (`formulas`); and whether it ran at all (`ran`).
     """
 
     path: str
@@ -76,6 +77,11 @@ class Row:
         return self.how.formulas
 
     @property
+    def ran(self) -> bool:
+        """Whether it ran; a layer for training only, say, has its parameters in the table and no more."""
+        return self.how.ran
+
+    @property
     def receptive_field(self) -> Shape | None:
         """How far one output sees on the network's input, per space axis.
 
@@ -90,7 +96,10 @@ class Row:
 
     @property
     def stride(self) -> tuple[Any, ...] | None:
-        """The effective stride on the network's input, per space axis; None where there is none."""
+        """The effective stride on the network's input, per space axis; None where there is none.
+
+        It is 0 along an axis that is seen alike from everywhere.
+        """
         return None if self.window is None or self.window.whole or not self.window.axes else self.window.stride
 
     @property
@@ -99,20 +108,23 @@ class Row:
         return None if self.window is None or self.window.whole or not self.window.axes else self.window.padding
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Summary:
     """The table of a network; print it, show it in a notebook, or read its rows and totals.
+
+    An interactive session shows up to 60 rows, of a longer table the first and the last 25; `print` shows all.
 
     Attributes
     ----------
     rows : one for each layer.
-    parameters, trainable : numbers of parameters, shared ones counted once, and of those that are not frozen.
+    parameters : their number, shared ones counted once.
     macs : multiply-accumulates for one sample.
-    receptive_field : how far an output of the last layer sees on the network's input, per space axis; None as in a row.
+    window : what an output of the last layer sees, as in a row.
     device : where it was observed: "meta", or "cpu" for modules that need real numbers.
     saved : bytes kept for a backward pass: (for any batch, for each sample of it).
     call : all figures are of one call on example tensors, batch axis included, not of one sample.
     explained : whether printing shows the formulas.
+    notes : what else there is to say of the figures, a line each.
     steps : the calls of layers in the order in which they ran, and the operations between them that merge several
         results, each with the steps that it reads; what a diagram is drawn from.
 
@@ -128,19 +140,34 @@ class Summary:
 
     rows: tuple[Row, ...]
     parameters: int
-    trainable: int
     macs: int
-    receptive_field: Shape | None
+    window: Window | None
     device: str = "meta"
     saved: tuple[int, int] = (0, 0)
     call: bool = False
     explained: bool = False
+    notes: tuple[str, ...] = ()
     steps: tuple[Step, ...] = field(default=(), repr=False)
 
     @property
     def flops(self) -> int:
         """Floating-point operations for one sample: two for each multiply-accumulate."""
         return 2 * self.macs
+
+    @property
+    def trainable(self) -> int:
+        """The number of parameters that are not frozen, shared ones counted once."""
+        return sum(row.trainable for row in self.rows)
+
+    @property
+    def receptive_field(self) -> Shape | None:
+        """How far an output of the last layer sees on the network's input, per space axis; None as in a row."""
+        return None if self.window is None else self.window.extent
+
+    @property
+    def bound(self) -> bool:
+        """Whether it sees that far at most."""
+        return self.window is not None and self.window.bound
 
     def saved_bytes(self, batch_size: int = 1) -> int:
         """Bytes of activations that one training step keeps for its backward pass.
@@ -179,9 +206,7 @@ class Summary:
         if fixed and not self.call:
             kept += f" + {size_text(fixed)}"
         lines = [f"{parameters}, {self.macs:,} MACs = {self.flops:,} FLOPs {unit}, {kept}", CONVENTION]
-        if self.device != "meta":
-            lines.append(f"observed on the {self.device}: it does not run on torch's meta device")
-        return lines
+        return [*lines, *self.notes]
 
     def _table(self) -> tuple[list[tuple[str, ...]], list[str]]:
         """The headings and the texts of all rows without columns that are empty, and the formulas of each row."""
@@ -191,6 +216,13 @@ class Summary:
         return [tuple(line[i] for i in shown) for line in table], how if self.explained else [""] * len(how)
 
     def __str__(self) -> str:
+        return self._text(len(self.rows))
+
+    def __repr__(self) -> str:
+        return self._text(FEW if len(self.rows) > MANY else len(self.rows))
+
+    def _text(self, ends: int) -> str:
+        """With that many rows of the head and of the tail."""
         table, how = self._table()
         left = LEFT - (HEADINGS[LEFT - 1] not in table[0])
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
@@ -203,7 +235,10 @@ class Summary:
         ]
         rule = "-" * max(map(len, lines))
         rows = []
-        for line, note in zip(lines[1:], how, strict=True):
+        for place, (line, note) in enumerate(zip(lines[1:], how, strict=True)):
+            if ends <= place < len(how) - ends:
+                rows += [f"... {len(how) - 2 * ends} more"] if place == ends else []
+                continue
             rows.append(line)
             rows += textwrap.wrap(note, max(len(rule), 80), initial_indent="    ", subsequent_indent="    ")
         return "\n".join([lines[0], rule, *rows, rule, *self.totals()])
@@ -227,7 +262,9 @@ def cells(row: Row) -> tuple[str, ...]:
     what = row.layer if len(row.layer) <= WIDEST else f"{row.layer[: WIDEST - 3]}..."
     shape = "-" if row.output_shape is None else str(row.output_shape)
     counts = (f"{row.parameters:,}", f"{row.macs:,}", f"{row.flops:,}", size_text(row.saved_bytes))
-    return row.path, what, shape, row.kernel, *counts, *map(_axes, (row.receptive_field, row.stride, row.padding))
+    most = "<=" if row.window is not None and row.window.bound and row.receptive_field else ""
+    seen = (most + _axes(row.receptive_field), _axes(row.stride), _axes(row.padding))
+    return row.path, what, shape, row.kernel, *counts, *seen
 
 
 def _axes(axes: tuple[Any, ...] | None) -> str:

@@ -94,6 +94,7 @@ class Window:
     axes : one for each space axis.
     whole : it depends on all of the input; there are no axes then.
     space : the sizes of the space axes of the input that it is on; None on several inputs of different sizes.
+    bound : whether it depends on that at most: the places of some operation were not followed.
 
     Examples
     --------
@@ -107,6 +108,7 @@ class Window:
     axes: tuple[Axis, ...] = ()
     whole: bool = False
     space: tuple[int, ...] | None = field(default=None, compare=False, repr=False)
+    bound: bool = field(default=False, compare=False)
 
     @property
     def size(self) -> tuple[int, ...]:
@@ -164,12 +166,6 @@ def shared_space(windows: Sequence[Window]) -> tuple[int, ...] | None:
     """The sizes of the input of windows, if they are all on inputs of the same size."""
     first = windows[0].space
     return first if all(window.space == first for window in windows) else None
-
-
-def point(shape: tuple[int, ...]) -> Window:
-    """The window of an input (batch, channels, *space), or (batch, features): each position sees itself."""
-    rank = max(len(shape) - 2, 0)
-    return replace(sliding((1,) * rank, (1,) * rank, (0,) * rank), space=tuple(shape[2:]) or tuple(shape[1:]))
 
 
 def sliding(size: Sequence[int], stride: Sequence[int], start: Sequence[int]) -> Window:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import KW_ONLY
 from typing import Any, ClassVar
 
 import torch
@@ -106,8 +107,8 @@ class GaussianNoise(Layer):
 
     Parameters
     ----------
-    mean : mean of the noise.
-    std : its standard deviation, >= 0, in the units of x.
+    std : standard deviation of the noise, >= 0, in the units of x.
+    mean : its mean.
 
     Shapes
     ------
@@ -120,18 +121,19 @@ class GaussianNoise(Layer):
     Examples
     --------
     >>> from netwright.layers import GaussianNoise, Input, ReLU
-    >>> Input(4) >> GaussianNoise(std=0.1) >> ReLU(8)
-    Input(4) >> GaussianNoise(std=0.1) >> ReLU(8)
+    >>> Input(4) >> GaussianNoise(0.1) >> ReLU(8)
+    Input(4) >> GaussianNoise(0.1) >> ReLU(8)
 
     References
     ----------
     Bishop, *Training with noise is equivalent to Tikhonov regularization*, 1995.
     """
 
-    mean: float = 0.0
     std: float = 1.0
+    _: KW_ONLY
+    mean: float = 0.0
 
-    constraints: ClassVar[Mapping[str, Constraint]] = {"mean": number(), "std": number(0)}
+    constraints: ClassVar[Mapping[str, Constraint]] = {"std": number(0), "mean": number()}
 
     def make(self, *shapes: Shape) -> torch.nn.Module:
         return AddedNoise(self.mean, self.std)

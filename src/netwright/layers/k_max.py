@@ -16,7 +16,7 @@ from typing import ClassVar
 
 import torch
 
-from netwright.core.errors import InvalidParameter, problem
+from netwright.core.errors import InvalidData, InvalidParameter, problem
 from netwright.core.validation import Constraint, boolean, integer, nothing
 from netwright.core.value import value
 from netwright.graph import Layer, Shape, refuse
@@ -50,7 +50,8 @@ class KMaxPool(Layer):
     ------
     JoinError : an input that is not (steps, features) or has fewer steps than k_l, with `lengths` a second one that is
         not (1,).
-    InvalidData : when it runs on the CPU on a length that is no integer in 0 ... steps.
+    InvalidData : when it runs on fewer steps than are kept or, in the dynamic form without `steps`, on another number
+        than it was built for (with `lengths`: on more); on the CPU also on a length that is no integer in 0 ... steps.
     InvalidParameter : options out of range, `level` without `levels` or above it, `steps` without `level`.
 
     Examples
@@ -105,9 +106,10 @@ class KMaxPool(Layer):
             remedy = f"Keep at most {steps}, or pad the sequences to {count} steps before it."
             raise refuse(self, f"at least {count} steps, as many as are kept", shapes, remedy)
         if not self.lengths:
-            return LargestSteps(count)
+            built = None if self.level is None or self.steps is not None else steps
+            return LargestSteps(repr(self), count, built)
         each = None if self.level is None else (self.k, self._rest, self.levels or 1)
-        return LargestValidSteps(count, each, self.steps, ToLengths(repr(self)))
+        return LargestValidSteps(steps, count, each, self.steps, ToLengths(repr(self)))
 
     @property
     def _rest(self) -> int:
@@ -130,20 +132,37 @@ def places_of_largest(x: torch.Tensor, count: int) -> torch.Tensor:
     return x.sort(dim=-1, descending=True, stable=True).indices[..., :count]
 
 
+def _expect_steps(layer: str, x: torch.Tensor, least: int, most: int | None) -> None:
+    """Refuse (batch, steps, features) with fewer steps, or more, than a built module is right for."""
+    steps = x.shape[1]
+    if torch.jit.is_tracing() or (steps >= least and (most is None or steps <= most)):  # type: ignore[attr-defined]
+        return
+    takes = (
+        f"at least {least} steps" if most is None else f"{least} steps" if least == most else f"{least} to {most} steps"
+    )
+    remedy = "How many values it keeps was settled when it was built: build the network for this number of steps."
+    raise InvalidData(problem(layer, f"sequences of {takes}", f"{steps} steps", remedy))
+
+
 class LargestSteps(torch.nn.Module):
     """The `count` largest values of each feature over the steps, in their order.
 
     Parameters
     ----------
+    layer : how an error names the layer.
     count : how many.
+    built : the number of steps that `count` belongs to; None: any.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, layer: str, count: int, built: int | None) -> None:
         super().__init__()
+        self.layer = layer
         self.count = count
+        self.built = built
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, steps, features) -> (batch, count, features)"""
+        _expect_steps(self.layer, x, self.built or self.count, self.built)
         series = x.transpose(1, 2).contiguous()  # (batch, features, steps): sorting runs along the last axis
         places = places_of_largest(series, self.count).sort(dim=-1).values
         return series.gather(-1, places).transpose(1, 2)
@@ -158,6 +177,7 @@ class LargestValidSteps(torch.nn.Module):
 
     Parameters
     ----------
+    built : the number of steps that it is built for.
     count : how many values there are with the zeros.
     each : (k, L - l, L), from which a sequence of n valid steps has its own number; None: it is `count`.
     sentence : the longest length before the first level, which lengths are of; None: they are of this layer's input.
@@ -165,9 +185,10 @@ class LargestValidSteps(torch.nn.Module):
     """
 
     def __init__(
-        self, count: int, each: tuple[int, int, int] | None, sentence: int | None, to_lengths: ToLengths
+        self, built: int, count: int, each: tuple[int, int, int] | None, sentence: int | None, to_lengths: ToLengths
     ) -> None:
         super().__init__()
+        self.built = None if each is None or sentence is not None else built  # up to which `count` is enough
         self.count = count
         self.each = each
         self.sentence = sentence
@@ -176,6 +197,7 @@ class LargestValidSteps(torch.nn.Module):
     def forward(self, inputs: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         """(batch, steps, features), (batch, 1) -> (batch, count, features)"""
         x, given = inputs
+        _expect_steps(self.to_lengths.layer, x, self.count, self.built)
         steps = x.shape[1]
         lengths = self.to_lengths(given, steps if self.sentence is None else self.sentence)
         numbers = self._numbers(lengths, 0)

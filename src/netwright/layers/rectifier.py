@@ -22,7 +22,7 @@ from typing import ClassVar
 
 import torch
 
-from netwright.core.validation import Constraint, number
+from netwright.core.validation import Constraint, number, one_of
 from netwright.core.value import value
 from netwright.graph import Layer, Shape
 from netwright.layers.dense import DENSE, LEAKY_DENSE, Start, settle, with_units
@@ -174,12 +174,15 @@ class ELU(Layer):
 class PReLU(Layer):
     """A leaky rectifier whose slope is learned, f(x) = max(x, 0) + a min(x, 0), with units or alone.
 
-    One slope a is shared by all units and places of the layer, as in ``torch.nn.PReLU``.
+    One slope a is shared by all units and places of the layer, as in ``torch.nn.PReLU``, or each has its own, as in the
+    paper. As in `BatchNorm`, the channels of an activation alone are the first axis behind the batch.
 
     Parameters
     ----------
     units : number of outputs, >= 1; None for the activation alone.
     initial : the slope before training.
+    slopes : "shared": one for the layer. "channel": one for each unit, or without units for each feature of
+        (features,) and each channel of (channels, *space).
     weight : how W starts, an initialisation rule or a number; None is `HeNormal` with the gain of `initial`.
     bias : True (starts at zero), False (none), or how it starts.
 
@@ -197,6 +200,8 @@ class PReLU(Layer):
     >>> from netwright.layers import Input, PReLU
     >>> (Input(4) >> PReLU(3)).summary().parameters  # 3 x 4 weights, 3 biases, 1 slope
     16
+    >>> (Input(8, 5, 5) >> PReLU(slopes="channel")).summary().parameters
+    8
 
     References
     ----------
@@ -206,16 +211,25 @@ class PReLU(Layer):
     units: int | None = None
     initial: float = 0.25
     _: KW_ONLY
+    slopes: str = "shared"
     weight: Start | None = None
     bias: Start = True
 
-    constraints: ClassVar[Mapping[str, Constraint]] = {**LEAKY_DENSE, "initial": number()}
+    constraints: ClassVar[Mapping[str, Constraint]] = {
+        **LEAKY_DENSE,
+        "initial": number(),
+        "slopes": one_of("shared", "channel"),
+    }
 
     def __post_init__(self) -> None:
         settle(self)
 
     def make(self, *shapes: Shape) -> torch.nn.Module:
-        return with_units(self, shapes, torch.nn.PReLU(init=self.initial), self.initial)
+        if self.slopes == "shared":
+            return with_units(self, shapes, torch.nn.PReLU(init=self.initial), self.initial)
+        per_step = self.units is not None and len(shapes[0]) == 2  # units of (steps, features) are its last axis
+        kind = UnitSlopes if per_step else torch.nn.PReLU
+        return with_units(self, shapes, kind(self.units or shapes[0][0], self.initial), self.initial)
 
 
 @value("layer")
@@ -262,3 +276,11 @@ class Softplus(Layer):
 
     def make(self, *shapes: Shape) -> torch.nn.Module:
         return with_units(self, shapes, torch.nn.Softplus())
+
+
+class UnitSlopes(torch.nn.PReLU):
+    """``torch.nn.PReLU`` with a slope for each element of the last axis, where torch's are for the first behind it."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(batch, steps, units), kept"""
+        return super().forward(x.flatten(0, -2)).unflatten(0, x.shape[:-1])

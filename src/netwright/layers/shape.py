@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
 
 from netwright.core.validation import Constraint, integer, satisfies, tuple_of
@@ -113,7 +114,7 @@ class Reshape(Layer):
 
     def __init__(self, *axes: int, shape: tuple[int, ...] | None = None) -> None:
         if shape is None:
-            shape = axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes  # type: ignore[assignment]
+            shape = axes_given(axes)
         object.__setattr__(self, "shape", shape)
         self.__post_init__()  # type: ignore[attr-defined]
 
@@ -180,7 +181,7 @@ class Transpose(Layer):
 
     def __init__(self, *order: int, axes: tuple[int, ...] | None = None) -> None:
         if axes is None:
-            axes = order[0] if len(order) == 1 and isinstance(order[0], (tuple, list)) else order  # type: ignore[assignment]
+            axes = axes_given(order)
         object.__setattr__(self, "axes", axes)
         self.__post_init__()  # type: ignore[attr-defined]
 
@@ -251,6 +252,11 @@ class Select(Layer):
             remedy = f"The indices on axis {axis} are 0 to {have - 1}."
             raise refuse(self, f"at least {most + 1} elements on axis {axis}", shapes, remedy)
         return Selection(self.indices, axis, rank - 1)
+
+
+def axes_given(axes: tuple[Any, ...]) -> Any:
+    """What was given one by one, or as one sequence: ``f(1, 2)``, ``f((1, 2))``, ``f(range(1, 3))``."""
+    return axes[0] if len(axes) == 1 and isinstance(axes[0], (Sequence, np.ndarray)) else axes
 
 
 class Permutation(torch.nn.Module):

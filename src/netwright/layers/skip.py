@@ -10,6 +10,7 @@ import torch
 from netwright.core.validation import Constraint, integer
 from netwright.core.value import value
 from netwright.graph import Layer, Shape, refuse
+from netwright.layers.space.windows import flat
 
 
 @value("layer")
@@ -123,6 +124,6 @@ def middle(x: torch.Tensor, size: list[int]) -> torch.Tensor:
     By a negative padding: unlike that of a slice, its gradient keeps the memory format.
     """
     cuts = [(have - keep) // 2 for have, keep in zip(x.shape[2:], size, strict=True)]
-    pairs = [(-cut, cut + keep - have) for cut, have, keep in zip(cuts, x.shape[2:], size, strict=True)]
-    amounts = [amount for pair in reversed(pairs) for amount in pair]
+    pairs = tuple((-cut, cut + keep - have) for cut, have, keep in zip(cuts, x.shape[2:], size, strict=True))
+    amounts = flat(pairs)
     return torch.nn.functional.pad(x, amounts) if any(amounts) else x

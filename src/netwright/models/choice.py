@@ -32,7 +32,6 @@ def choose_body(shape: Shape, outputs: int) -> tuple[Expression, ...]:
     Parameters
     ----------
     shape : (features,), (steps or channels, length), (channels, height, width) or (channels, depth, height, width).
-    outputs : number of outputs.
     outputs : number of outputs of the head.
 
     Examples

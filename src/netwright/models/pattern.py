@@ -25,7 +25,7 @@ POOLING: Mapping[str, Any] = {"POOL": MaxPool, "AVGPOOL": AvgPool}
 WINDOWED = ("CONV", *POOLING)
 IN_SPACE = (*WINDOWED, "LRN", "GAP")
 FLATTENING = ("FC", "GAP", "FLATTEN")
-HEADS = ("SOFTMAX", "LINEAR")  # what may stand behind the last FC, for classes also SIGMOID
+HEADS = ("SOFTMAX", "LINEAR", "SIGMOID")  # what may stand behind the last FC
 
 _OPTIONS: Mapping[str, Constraint] = {
     "input_shape": tuple_of(integer(1), least=1) | nothing,
@@ -102,7 +102,8 @@ def pattern(
         sequence = element { arrow element } ;
         element  = ( layer | "[" sequence "]" ) [ "*" count ] [ "?" ] ;
         arrow    = "->" | "→" ;
-        layer    = "CONV" [ kernel "x" filters ] [ "/" stride ] | ( "POOL" | "AVGPOOL" ) [ size ] [ "/" stride ]
+        layer    = "CONV" [ kernel ( "x" | "×" ) filters ] [ "/" stride ]
+                 | ( "POOL" | "AVGPOOL" ) [ size ] [ "/" stride ]
                  | "FC" [ units ] | "DROP" [ share ] | "BN" | "LRN" | "GAP" | "FLATTEN" | activation ;
 
     ``*2`` stands for two copies with weights of their own, ``*0`` leaves a group out, ``?`` marks what is optional. An
@@ -117,9 +118,9 @@ def pattern(
     ``GAP``          ``GlobalPool()``, the mean of each channel
     ``FC128``        ``Linear(128)``, with an activation behind it ``ReLU(128)``; FC has `units` units. ``Flatten()``
                      comes before the first one behind the axes of space.
-    last ``FC``      ``Softmax(classes)`` or ``Linear(outputs)``, behind which only SOFTMAX, LINEAR and for classes
-                     SIGMOID may stand, as any other activation would bend the scores; where neither is given the number
-                     stands in the text, and FC10 is ``Linear(10)``
+    last ``FC``      ``Softmax(classes)`` or ``Linear(outputs)``, behind which only SOFTMAX, LINEAR and SIGMOID may
+                     stand, as any other activation would bend the scores; for two classes ``FC1 -> SIGMOID`` is
+                     ``Sigmoid(1)``; where neither is given the number stands in the text, and FC10 is ``Linear(10)``
     ``DROP0.5``      ``Dropout(0.5)``, as DROP is
     ================ ==================================================================================================
 
@@ -277,6 +278,8 @@ def _with_head(state: State, rules: Rules) -> State:
         got = last.word.name if last.shape is None else f"{last.word.name}, which gives the shape {last.shape}"
         raise refusal(rules.text, last.word.place, f"FC at the end, for {said}", got, "Put -> FC behind it.")
     size = last.word.sizes[0]
+    if rules.classes == 2 and size == 1 and last.joined is not None and last.joined.name == "SIGMOID":
+        return state
     if size is None and wanted is None:
         remedy = "Write it behind FC, or give classes, or for a regression outputs."
         raise refusal(rules.text, last.word.place, "the number of units of the last FC, such as FC10", "none", remedy)
@@ -291,12 +294,11 @@ def _with_head(state: State, rules: Rules) -> State:
 
 def _check_activation(last: Placed, said: str, rules: Rules) -> None:
     """Refuse an activation behind the last FC that would bend what is predicted: rectified scores train badly."""
-    allowed = (*HEADS, "SIGMOID") if rules.classes else HEADS
-    if last.joined is None or last.joined.name in allowed or not (rules.classes or rules.outputs):
+    if last.joined is None or last.joined.name in HEADS or not (rules.classes or rules.outputs):
         return
     becomes = f"Softmax({rules.classes})" if rules.classes else f"Linear({rules.outputs})"
     remedy = f"Leave it out, FC becomes {becomes}; or put -> FC behind it."
-    expected = f"nothing, {', '.join(allowed[:-1])} or {allowed[-1]} behind the last FC, for {said}"
+    expected = f"nothing, {', '.join(HEADS[:-1])} or {HEADS[-1]} behind the last FC, for {said}"
     raise refusal(rules.text, last.joined.place, expected, last.joined.name, remedy)
 
 

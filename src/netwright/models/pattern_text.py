@@ -23,7 +23,7 @@ MOST = 10_000  # layers
 SHORT = 40  # characters of a group that a remedy repeats
 BEGIN = "layers joined by ->, such as 'INPUT -> CONV -> RELU -> FC'"
 _SIGNS = "[]*?→"
-_IN_WORDS = "._/"
+_IN_WORDS = "._/×"
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,21 @@ class Element:
     optional: bool
     place: Place
     layers: int
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a text is a layer pattern: it has an arrow, which no code has.
+
+    Parameters
+    ----------
+    text : any.
+
+    Examples
+    --------
+    >>> is_pattern("INPUT -> FC"), is_pattern("ReLU(8) >> Softmax(3)")
+    (True, False)
+    """
+    return "->" in text or "→" in text
 
 
 def tokenize(text: str) -> tuple[Token, ...]:

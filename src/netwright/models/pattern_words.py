@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -101,7 +102,7 @@ def read_word(text: str, place: Place) -> Word:
     written = text[place.start : place.stop]
     letters = written[: next((i for i, c in enumerate(written) if not c.isalpha()), len(written))]
     name = SAME_NAMES.get(letters.upper(), letters.upper())
-    size = written[len(letters) :].lower()
+    size = written[len(letters) :].lower().replace("×", "x")
     if name == ENTRANCE:
         remedy = "The shape of one sample is given beside the text: input_shape, or --input."
         raise refusal(text, place, "INPUT without a size, and only at the beginning", repr(written), remedy)
@@ -139,9 +140,11 @@ def _is_activation(thing: object) -> bool:
 
 
 def _meant(name: str, size: str) -> str:
-    """What a single number behind CONV, or a point behind DROP, may have meant."""
+    """What a single number behind CONV, or a point behind DROP, may have meant; which number is too long."""
     if name == "DROP" and size.startswith(".") and _is_number(size[1:]):
         return f"Write DROP0{size}."
+    if max(map(len, re.findall("[0-9]+", size)), default=0) > DIGITS:
+        return f"A number has at most {DIGITS} digits."
     both = name == "CONV" and _whole(size) is not None
     return f"Say both: CONV3x{size} has {size} filters, CONV{size}x32 a kernel of {size}." if both else ""
 

@@ -75,6 +75,7 @@ class LoadedWeights:
     architecture : of the file, as it is published: "resnet50", "vgg16_bn", "squeezenet1_1"; "" where it is unknown.
     rows : one for every tensor of the file and of the network.
     notes : what else is to be known for the same outputs, such as another preparation of images.
+    network : the expression that the module is built from, as it was given; None where a module was filled.
     """
 
     module: torch.nn.Module
@@ -82,6 +83,7 @@ class LoadedWeights:
     architecture: str
     rows: tuple[WeightRow, ...]
     notes: tuple[str, ...] = ()
+    network: Expression | None = None
 
     def to_frame(self) -> Any:
         """The rows as a pandas frame (needs the extra ``netwright[frames]``)."""
@@ -122,7 +124,8 @@ def load_weights(target: Expression | torch.nn.Module, source: Source, seed: int
 
     Returns
     -------
-    The module, and the report: print it, or read `.rows`.
+    The module, and the report: print it, or read `.rows`. An estimator takes it as its network,
+    ``Classifier(load_weights(resnet18(num_classes=4), path))``, begins with these weights, and can be saved.
 
     Raises
     ------
@@ -162,7 +165,8 @@ def load_weights(target: Expression | torch.nn.Module, source: Source, seed: int
     _write(found)
     rows = tuple(_row(placement) for placement in found)
     notes = (*notes_on_prefixes(prefixes, behind), *notes_on(naming, theirs, ours, module))
-    return LoadedWeights(module, naming.source, naming.architecture, rows, notes)
+    network = target if isinstance(target, Expression) else None
+    return LoadedWeights(module, naming.source, naming.architecture, rows, notes, network)
 
 
 def _in_order(

@@ -26,8 +26,9 @@ class Adadelta(Optimizer):
         s <- rho s + (1 - rho) d^2
         w <- w - eta d
 
-    The paper has no learning rate (eta = 1). The first steps are about ``sqrt(epsilon / (1 - rho))`` long: a small
-    epsilon makes the start slow.
+    The paper has no learning rate (eta = 1). Epsilon stands inside both roots, and v and s begin at 0, in the paper,
+    torch, TensorFlow and Keras alike; their decays are 0.95, 0.9, 0.95 and 0.95. The first steps are about
+    ``sqrt(epsilon / (1 - rho))`` long: a small epsilon makes the start slow.
 
     Parameters
     ----------

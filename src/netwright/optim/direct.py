@@ -66,6 +66,8 @@ def direct_step(optimizer: torch.optim.Optimizer) -> Callable[[], None]:
     >>> weight.detach()
     tensor([0.7100, 0.7100])
     """
+    if hasattr(optimizer, "directly"):  # an optimizer of ours that knows a way
+        return optimizer.directly()
     attributes = vars(optimizer)
     rule = _RULES.get(type(optimizer))
     plan: _Plan | None = None
@@ -103,11 +105,11 @@ def _valid(plan: _Plan, attributes: dict[str, Any]) -> bool:
         and len(group["params"]) == len(plan.params)
         and _supported(plan.rule, group)
         and not (group.get("momentum") and not plan.buffers[0])  # momentum that was switched on later
-        and not _watched(attributes)
+        and not is_watched(attributes)
     )
 
 
-def _watched(attributes: dict[str, Any]) -> bool:
+def is_watched(attributes: dict[str, Any]) -> bool:
     """Whether somebody counts or hooks the steps."""
     return bool(
         "step" in attributes  # a torch scheduler has wrapped it

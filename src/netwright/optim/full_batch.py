@@ -44,6 +44,8 @@ class FullBatch(torch.optim.Optimizer):
     rule : the value that describes the rule.
     advance : its step function.
     begin : what it wants to know where it stands; `Objective.point` or `Objective.quadratic`.
+    lr : the first learning rate of a rule that has one, whose function finds it in ``memory["lr"]`` at every step: a
+        number, or one for each weight (P,) where groups differ.
 
     Attributes
     ----------
@@ -66,8 +68,10 @@ class FullBatch(torch.optim.Optimizer):
     tensor([1., 1.], dtype=torch.float64)
     """
 
-    def __init__(self, params: Any, rule: Any, advance: Advance, begin: Begin = Objective.point) -> None:
-        super().__init__(params, {"lr": 1.0})
+    def __init__(
+        self, params: Any, rule: Any, advance: Advance, begin: Begin = Objective.point, lr: float = 1.0
+    ) -> None:
+        super().__init__(params, {"lr": lr})
         self.rule, self.advance, self.begin = rule, advance, begin
         self.stuck = False
         self.restart()
@@ -92,6 +96,8 @@ class FullBatch(torch.optim.Optimizer):
         state = self.state[self._key]
         start = self._start(objective, state)
         memory = {name: item for name, item in state.items() if name not in _OWN}
+        if hasattr(self.rule, "learning_rate"):
+            memory["lr"] = self._rates()
         try:
             point, memory = self.advance(self.rule, objective, start, dict(memory))
         except BaseException:
@@ -133,6 +139,14 @@ class FullBatch(torch.optim.Optimizer):
         """The parameter that the state is kept with."""
         return self.param_groups[0]["params"][0]  # type: ignore[no-any-return]
 
+    def _rates(self) -> float | Tensor:
+        """The learning rate, or one for each weight (P,) where groups differ."""
+        rates = [float(group["lr"]) for group in self.param_groups]
+        if len(set(rates)) == 1:
+            return rates[0]
+        counts = [sum(item.numel() for item in group["params"] if item.requires_grad) for group in self.param_groups]
+        return torch.tensor(rates, dtype=torch.float64).repeat_interleave(torch.tensor(counts)).to(self._key.device)
+
     @property
     def _where(self) -> str:
         return f"{type(self.rule).__name__}.step(closure)"
@@ -158,11 +172,11 @@ class FullBatch(torch.optim.Optimizer):
 
     def _start(self, objective: Objective, state: Mapping[str, Any]) -> Any:
         """Where the step begins, evaluated anew unless it is known from the last step."""
-        theta = objective.theta()
-        unmoved = self._last is not None and torch.equal(theta, self._last.theta)
-        if unmoved and objective is self._known and self._last.gradient is not None:
-            if not (self._closure is not None and _is_time(state["step"])):
-                return self._last
+        theta, last = objective.theta(), self._last
+        unmoved = last is not None and torch.equal(theta, last.theta)
+        known = unmoved and objective is self._known and last is not None and last.gradient is not None
+        if known and not (self._closure is not None and _is_time(state["step"])):
+            return last
         start = finite(self.begin(objective, theta), self._where)
         self._known = objective
         if unmoved and self._closure is not None:

@@ -11,21 +11,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from typing import Any, NamedTuple, final
 
 import torch
 from torch import Tensor
 
 from netwright.core.errors import InvalidData, InvalidParameter, problem
-from netwright.optim.curvature.closures import Closure, LossOnly, WithGraph, ask
+from netwright.optim.curvature.closures import Asked, Closure
 from netwright.optim.curvature.damping import triangular_factor
+from netwright.optim.curvature.dense import DenseChain, half_squares, parts_of_chain, rows_of_chain
 from netwright.optim.curvature.jacobian import recorded
 from netwright.optim.curvature.layout import Layout
 from netwright.optim.curvature.products import (
     Product,
     gauss_newton_product,
-    hessian_product,
     jacobian_product,
     product_of_gradients,
     transposed_jacobian_product,
@@ -74,7 +73,7 @@ class Objective:
     closures : a closure or several, whose losses are added up.
     extra : what is added to their losses by formula; None for nothing.
     where : how messages call the place, such as ``"QuasiNewton.step(closure)"``.
-    quick : ``() -> (loss, gradient (P,))`` at the weights as they stand, in place of a backward pass of the closures.
+    quick : chains of dense layers whose losses are together those of the closures; loss and gradient are then theirs.
     goes_backward : whether the closures go backward themselves; None: each is looked at. With False, the parameters'
         ``.grad`` is left alone.
 
@@ -99,7 +98,7 @@ class Objective:
         closures: Closure | Sequence[Closure],
         extra: Extra | None = None,
         where: str = "step(closure)",
-        quick: Callable[[], tuple[float, Tensor]] | None = None,
+        quick: Sequence[DenseChain] = (),
         goes_backward: bool | None = None,
     ) -> None:
         self.layout = Layout(parameters)
@@ -107,8 +106,7 @@ class Objective:
         self.extra, self.where, self.quick = extra, where, quick
         self.evaluations = 0
         self._double = all(parameter.dtype == torch.float64 for parameter in self.layout.parameters)
-        self._goes_backward = goes_backward
-        self._watched = goes_backward is None
+        self._asked = [Asked(closure, where, goes_backward) for closure in self.closures]
         self._trusted = [False] * len(self.closures)
 
     @property
@@ -129,10 +127,9 @@ class Objective:
         """The loss at theta; infinite where it is NaN."""
         self.layout.write(theta)
         self.evaluations += 1
-        total = 0.0
-        with torch.no_grad(), LossOnly() if self._goes_backward else nullcontext():
-            for closure in self.closures:
-                total += float(ask(closure, self.where).loss)
+        total = sum(chain.loss() for chain in self.quick)
+        for asked in () if self.quick else self._asked:
+            total += float(asked.value().loss)
         if self.extra is not None:
             total += self.extra.value(theta)
         return math.inf if math.isnan(total) else total
@@ -141,23 +138,24 @@ class Objective:
         """Loss and gradient at theta, which becomes what it is in the parameters' number format."""
         theta = self.write(theta)
         self.evaluations += 1
-        loss, gradient = (self._evaluated if self.quick is None else self.quick)()
+        loss, gradient = self._evaluated() if not self.quick else self._summed_up()
         if self.extra is not None:
             loss, gradient = loss + self.extra.value(theta), gradient + self.extra.slope(theta)
         return Point(theta, math.inf if math.isnan(loss) else loss, gradient)
 
     def hessian_product(self, theta: Tensor) -> Product:
-        """The function v -> Hv at theta, for v (P,) or rows (count, P)."""
+        """The function v -> Hv at theta, for v (P,) or rows (count, P); it ends with the next evaluation elsewhere."""
         self.layout.write(theta)
         self.evaluations += 1
-        products = [self._hessian_of(closure) for closure in self.closures]
+        slopes = [asked.slopes(self.layout.parameters) for asked in self._asked]
+        products = [product_of_gradients(slope, self.layout) for slope in slopes]
         return self._summed(theta, products)
 
-    def hessian(self, theta: Tensor, columns: int = 64) -> Tensor:
+    def hessian(self, theta: Tensor, columns: int = 32) -> Tensor:
         """The Hessian at theta, (P, P), `columns` products at a time."""
         return torch.cat(list(self._columns(self.hessian_product(theta), columns)))
 
-    def hessian_diagonal(self, theta: Tensor, columns: int = 64) -> Tensor:
+    def hessian_diagonal(self, theta: Tensor, columns: int = 32) -> Tensor:
         """The diagonal of the Hessian, (P,), exact, in memory that does not grow with P^2."""
         found = [
             block[torch.arange(len(block)), torch.arange(len(block)) + i * columns]
@@ -170,8 +168,8 @@ class Objective:
         self.layout.write(theta)
         self.evaluations += 1
         products = []
-        for closure in self.closures:
-            linear = self._linear(closure)
+        for asked in self._asked:
+            linear = self._linear(asked)
             products.append(gauss_newton_product(linear.loss, linear.outputs, self.layout.parameters))
         return self._summed(theta, products)
 
@@ -182,8 +180,8 @@ class Objective:
         loss = 0.0
         matrix = torch.zeros(self.size, self.size, dtype=torch.float64, device=self.layout.device)
         gradient = torch.zeros(self.size, dtype=torch.float64, device=self.layout.device)
-        for i, closure in enumerate(self.closures):
-            linear = self._linear(closure)
+        for i, asked in enumerate(self._asked):
+            linear = self._linear(asked)
             loss += float(linear.loss.detach())
             self._trusted[i] = add_gauss_newton_(matrix, gradient, linear, self.layout, self._trusted[i])
         matrix = mirrored(matrix)
@@ -202,8 +200,7 @@ class Objective:
         """All residuals at theta as one vector (N,)."""
         self.layout.write(theta)
         self.evaluations += 1
-        with torch.no_grad():
-            found = [ask(closure, self.where).outputs for closure in self.closures]
+        found = [asked.value().outputs for asked in self._asked]
         return torch.cat([outputs.reshape(-1) for outputs in found if outputs is not None]).double()
 
     def residual_products(self, theta: Tensor) -> tuple[Product, Product]:
@@ -211,15 +208,15 @@ class Objective:
         self.layout.write(theta)
         self.evaluations += 1
         with torch.enable_grad():
-            outputs = torch.cat([self._linear(closure).outputs.reshape(-1) for closure in self.closures])
+            outputs = torch.cat([self._linear(asked).outputs.reshape(-1) for asked in self._asked])
         return (
             jacobian_product(outputs, self.layout.parameters),
             transposed_jacobian_product(outputs, self.layout.parameters),
         )
 
     def _rows(self, theta: Tensor) -> Iterator[Tensor]:
-        for closure in self.closures:
-            yield from jacobian_blocks(self._linear(closure), self.layout)
+        for asked in self._asked:
+            yield from jacobian_blocks(self._linear(asked), self.layout)
         if self.extra is not None:
             yield torch.diag(self.extra.curvature(theta).clamp_min(0).sqrt())
 
@@ -240,61 +237,29 @@ class Objective:
 
         return product
 
+    def _summed_up(self) -> tuple[float, Tensor]:
+        """Loss and gradient by the chains."""
+        loss, gradient = self.quick[0].gradient()
+        for chain in self.quick[1:]:
+            more, slope = chain.gradient()
+            loss, gradient = loss + more, gradient.add_(slope)
+        return loss, gradient
+
     def _evaluated(self) -> tuple[float, Tensor]:
         """Loss and gradient by the closures."""
         total, gradient = 0.0, None
-        for closure in self.closures:
-            self._forget_gradients()
-            with torch.enable_grad():
-                answer = ask(closure, self.where)
-            found = self._left_behind() or self._derive(answer.loss)
+        for asked in self._asked:
+            loss, found = asked.gradients(self.layout.parameters)
             part = self.layout.join(found)
-            total += float(answer.loss.detach())
+            total += float(loss)
             gradient = part if gradient is None else gradient + part
         assert gradient is not None
         return total, gradient
 
-    def _forget_gradients(self) -> None:
-        if self._watched:
-            for parameter in self.layout.parameters:
-                parameter.grad = None
-
-    def _left_behind(self) -> Sequence[Tensor | None] | None:
-        """The gradients that a closure's own backward pass has left, or None where it made none."""
-        if not self._watched:
-            return None
-        found = [parameter.grad for parameter in self.layout.parameters]
-        self._goes_backward = any(part is not None for part in found)
-        return found if self._goes_backward else None
-
-    def _derive(self, loss: Tensor) -> Sequence[Tensor | None]:
-        if not loss.requires_grad:
-            raise InvalidParameter(
-                problem(
-                    self.where,
-                    "a loss that depends on the parameters",
-                    "one without a graph",
-                    "Compute it from the parameters, without detach() or item(), or go backward in the closure.",
-                )
-            )
-        return torch.autograd.grad(loss, self.layout.parameters, allow_unused=True)
-
-    def _hessian_of(self, closure: Closure) -> Product:
-        self._forget_gradients()
-        with torch.enable_grad(), WithGraph():
-            answer = ask(closure, self.where)
-        found = self._left_behind()
-        self._forget_gradients()
-        if found is not None:
-            return product_of_gradients(found, self.layout)
-        if not answer.loss.requires_grad:
-            self._derive(answer.loss)
-        return hessian_product(answer.loss, self.layout.parameters)
-
-    def _linear(self, closure: Closure) -> Linear:
+    def _linear(self, asked: Asked) -> Linear:
         """A forward pass with what its outputs and residuals are, for models of Gauss and Newton."""
-        with torch.enable_grad(), recorded(self.layout) as calls:
-            answer = ask(closure, self.where)
+        with recorded(self.layout) as calls:
+            answer = asked.graph()
         if answer.outputs is None:
             raise InvalidParameter(
                 problem(
@@ -306,6 +271,56 @@ class Objective:
                 )
             )
         return Linear(answer.outputs, answer.loss, answer.squares, calls)
+
+
+def least_squares(module: torch.nn.Module, inputs: Tensor, targets: Tensor) -> Objective:
+    """Half the sum of squares of what a module gives for its inputs, less the targets, as an objective for any rule.
+
+    The same as a closure that returns ``module(inputs) - targets``; for a chain of dense layers loss and gradient are
+    computed without autograd, at about half the time on small networks.
+
+    Parameters
+    ----------
+    module : a torch module whose output is one tensor.
+    inputs : (n, ...).
+    targets : of the outputs' shape.
+
+    Raises
+    ------
+    InvalidData : targets of another shape than the outputs.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from netwright.optim import QuasiNewton, least_squares
+    >>> module = torch.nn.Linear(1, 1)
+    >>> x = torch.linspace(-1, 1, 20)[:, None]
+    >>> objective = least_squares(module, x, 3 * x - 1)
+    >>> optimizer = QuasiNewton().build(module.parameters())
+    >>> for _ in range(10):
+    ...     _ = optimizer.step(objective)
+    >>> round(module.weight.item(), 3), round(module.bias.item(), 3)
+    (3.0, -1.0)
+    """
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    with torch.no_grad():
+        shape = module(inputs[:1]).shape[1:]
+    if targets.shape != (len(inputs), *shape):
+        raise InvalidData(
+            problem(
+                "least_squares(targets)",
+                f"the shape {(len(inputs), *shape)} of the outputs",
+                f"{tuple(targets.shape)}",
+                "Reshape them, such as targets[:, None].",
+            )
+        )
+    parts = parts_of_chain(module) if inputs.ndim == 2 == targets.ndim else None
+    rows = [] if parts is None else rows_of_chain(parts, len(inputs))
+    layout = Layout(parameters)
+    chains = [DenseChain(parts or [], inputs[here], half_squares(targets[here]), layout) for here in rows]
+    return Objective(
+        parameters, lambda: module(inputs) - targets, where="least_squares", quick=chains, goes_backward=False
+    )
 
 
 def finite(point: Any, where: str) -> Any:

@@ -9,6 +9,7 @@ Needs the extra ``netwright[plots]``; diagrams of networks need nothing.
 from netwright.plots.curves import training_curves
 from netwright.plots.ratios import update_ratios
 from netwright.plots.dead import dead_units
+from netwright.plots.learning_rates import lr_finder
 
 # predictions
 from netwright.plots.confusion import confusion_matrix
@@ -29,6 +30,7 @@ __all__ = [
     "confusion_matrix",
     "dead_units",
     "filters",
+    "lr_finder",
     "mistakes",
     "network_svg",
     "residuals",

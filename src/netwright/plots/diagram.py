@@ -8,8 +8,8 @@ can stand on any page. Blue boxes have parameters, orange ones merge several inp
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from netwright.core.errors import InvalidParameter, problem, shown
@@ -27,7 +27,8 @@ FILLS = {  # fill and edge of a box
 }
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', Helvetica, Arial, sans-serif"
 SIZE, SMALL = 13.0, 11.0  # of the two lines of text, pixels
-LONGEST = 34  # characters of a layer's text
+LONGEST, SHORT = 34, 22  # characters of a layer's text; in a wide diagram
+SPACIOUS = 1000.0  # pixels; wider diagrams have shorter texts
 MARGIN, CAPTION, RADIUS, ARROW = 12.0, 26.0, 7.0, 6.0
 WIDEST, SMALLEST = 1600.0, 0.65  # pixels; wider diagrams are scaled down, but not below that scale
 
@@ -86,7 +87,7 @@ def network_svg(network: Any) -> Svg:
         _entry(repr(node.layer), node.shape, row, _kind(node.layer, row))
         for node, row in zip(plan.nodes, summary.rows, strict=True)
     ]
-    block = lay_out(network, [_width(entry) for entry in entries])
+    entries, block = _fitted(entries, lambda widths: lay_out(network, widths))
     names = [f"output {i}" for i in range(1, len(plan.outputs) + 1)] if len(plan.outputs) > 1 else []
     return _document(block, entries, names, summary)
 
@@ -96,23 +97,38 @@ def _of_steps(summary: Summary) -> Svg:
     rows, steps, drawn = {row.path: row for row in summary.rows}, summary.steps, dict[int, int]()
     entries, sources = list[Entry](), list[list[int]]()
     for place, step in enumerate(steps):
-        if not (step.operation or step.path in rows):  # an input
-            continue
         again = step.path and any(steps[before].path == step.path for before in drawn)
         drawn[place] = len(entries)
         entries.append(_step_entry(step, rows.get(step.path), bool(again)))
-        sources.append([drawn[source] for source in step.sources if source in drawn])
-    if not entries:
+        sources.append([drawn[source] for source in step.sources])
+    if all(entry.kind == "input" for entry in entries):
         raise InvalidParameter(problem("network_svg(network)", "a module with layers that it calls", "none"))
-    widths, series = [_width(entry) for entry in entries], structure_of(sources)
-    if series is None:
-        block = in_columns([boxed(i, max(widths)) for i in range(len(entries))])
-    else:
-        block = in_columns(placed(series, widths))
+    series = structure_of(sources)
+
+    def blocks(widths: Sequence[float]) -> list[Block]:
+        return [boxed(i, max(widths)) for i in range(len(widths))] if series is None else placed(series, widths)
+
+    entries, block = _fitted(entries, lambda widths: in_columns(blocks(widths)))
     return _document(block, entries, [], summary, arrows=series is not None)
 
 
+def _fitted(entries: list[Entry], lay: Callable[[Sequence[float]], Block]) -> tuple[list[Entry], Block]:
+    """The boxes in place; with shorter texts where many stand side by side."""
+    block = lay([_width(entry) for entry in entries])
+    if block.width <= SPACIOUS:
+        return entries, block
+    entries = [replace(e, first=_cut(e.first, SHORT), second=_shortened(e.second)) for e in entries]
+    return entries, lay([_width(entry) for entry in entries])
+
+
+def _shortened(text: str) -> str:
+    return text.replace(" × ", "×").replace(" parameters", " par.").replace(" parameter", " par.")
+
+
 def _step_entry(step: Step, row: Row | None, again: bool) -> Entry:
+    if not step.operation and (row is None or row.layer.startswith("Input(")):
+        size = _size(step.shape)
+        return Entry(step.path, size, f"{step.path}: {size}", "input")
     if row is None:
         return Entry(step.operation, f"→ {_size(step.shape)}", step.operation, "merge")
     if again:
@@ -141,16 +157,16 @@ def _size(shape: Any) -> str:
     return " × ".join(map(str, shape)) if shape else "no output"
 
 
-def _cut(text: str) -> str:
+def _cut(text: str, longest: int = LONGEST) -> str:
     """A layer's text, cut after one of its arguments where it is too long."""
     text = " ".join(text.split())
-    if len(text) <= LONGEST:
+    if len(text) <= longest:
         return text
     depth, comma = 0, 0
-    for i, character in enumerate(text[: LONGEST - 3]):
+    for i, character in enumerate(text[: longest - 3]):
         depth += (character in "([{") - (character in ")]}")
         comma = i if character == "," and depth == 1 else comma
-    return f"{text[:comma]}, …)" if comma else f"{text[: LONGEST - 1]}…"
+    return f"{text[:comma]}, …)" if comma else f"{text[: longest - 1]}…"
 
 
 def _width(entry: Entry) -> float:

@@ -45,7 +45,7 @@ _TAG, _SPACE = re.compile(r"<[^>]*>"), re.compile(r"\s*\n\s*")
 _LONG = re.compile(r"(?<=\d\.\d\d)\d+(?=[\s,;)\"])")
 
 
-def inline(name: str, label: str, draw: Callable[[], Any]) -> str:
+def inline(name: str, label: str, draw: Callable[[], Any], tight: bool = False) -> str:
     """What a function draws, as an ``<svg>`` element for a page.
 
     Parameters
@@ -53,6 +53,7 @@ def inline(name: str, label: str, draw: Callable[[], Any]) -> str:
     name : a word that no other figure of the page has; identifiers inside the SVG are made from it.
     label : what is to be seen, for readers that see nothing.
     draw : draws a plot and returns its Axes, an array of Axes, or the figure.
+    tight : whether room that the plot leaves empty at its sides is cut off.
 
     Raises
     ------
@@ -66,7 +67,8 @@ def inline(name: str, label: str, draw: Callable[[], Any]) -> str:
         first = drawn.flat[0] if isinstance(drawn, np.ndarray) else drawn
         figure = first.get_figure(root=True) if hasattr(first, "get_figure") else first
         stream = io.BytesIO()
-        figure.savefig(stream, format="svg", dpi=144, metadata={"Date": None, "Creator": None})
+        box = "tight" if tight else None
+        figure.savefig(stream, format="svg", dpi=144, bbox_inches=box, metadata={"Date": None, "Creator": None})
     return adapt(stream.getvalue().decode(), name, label)
 
 

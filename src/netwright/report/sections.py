@@ -120,7 +120,8 @@ def samples_section(evaluation: Evaluation) -> str:
         return section(
             what, "Test rows; the number of a row counts from 0 in the data.", mistake_table(evaluation, worst[:10])
         )
-    tiles = titled("Largest residuals" if numbers else "Worst mistakes, the surest first", _tiles(evaluation, worst))
+    title = "Largest residuals" if numbers else "Worst mistakes, those furthest from the true class first"
+    tiles = titled(title, _tiles(evaluation, worst))
     if not worst.size:
         tiles = '<p class="soft">No test row is wrong.</p>'
     more = titled("Some others" if numbers else "Some that are right", _tiles(evaluation, others))
@@ -134,7 +135,7 @@ def inside_section(estimator: Any, evaluation: Evaluation | None) -> str:
     shape = estimator.network_.input_shape
     if len(shape) != 3:
         return ""
-    filters = optional("filters", "Filters of the first layer", lambda: plots.filters(estimator, ax=_axes(*FLAT)))
+    filters = optional("filters", "Filters of the first layer", lambda: plots.filters(estimator, ax=_axes(*FLAT)), True)
     made = ""
     if evaluation is not None and evaluation.images is not None and len(evaluation.images):
         sample = evaluation.images[-1].astype(np.float32) / 255
@@ -201,10 +202,10 @@ def evaluates_numbers(estimator: Any) -> bool:
     return not hasattr(estimator, "classes_")
 
 
-def optional(name: str, label: str, draw: Callable[[], Any]) -> str:
+def optional(name: str, label: str, draw: Callable[[], Any], tight: bool = False) -> str:
     """The SVG of a plot; nothing where the run has nothing to plot, such as dead units without rectifiers."""
     try:
-        return inline(name, label, draw)
+        return inline(name, label, draw, tight)
     except (InvalidData, InvalidParameter):
         return ""
 

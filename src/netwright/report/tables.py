@@ -18,15 +18,27 @@ _HIDDEN = ("network", "callbacks", "validation", "verbose", "warm_start")
 def network_table(summary: Any) -> str:
     """A row a layer, with the totals below."""
     rows = []
+    size = _size(summary)
     most = max((row.parameters for row in summary.rows), default=0)
     for row in summary.rows:
-        seen = "-" if row.receptive_field is None else " × ".join(map(str, row.receptive_field))
+        seen = "-" if row.receptive_field is None else " × ".join(map(str, _within(row.receptive_field, size)))
         share = Cell.of(f"{row.parameters:,}", row.parameters / most if most else 0.0)
         shape = " × ".join(map(str, row.output_shape or ()))
         rows.append((row.path, row.layer, shape, share, f"{row.macs:,}", seen))
     headings = ("layer", "what it is", "output shape", "parameters", "MACs", "sees of the input")
     foot = ("total", "", "", f"{summary.parameters:,}", f"{summary.macs:,}", "")
     return table(headings, rows, numeric=(2, 3, 4, 5), foot=foot)
+
+
+def _size(summary: Any) -> tuple[int, ...]:
+    """The axes of space of the only input; none where there are several."""
+    shapes = [row.output_shape for row in summary.rows if row.layer.startswith("Input(")]
+    return tuple(shapes[0][1:]) if len(shapes) == 1 else ()
+
+
+def _within(field: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, ...]:
+    """A receptive field without what lies in the padding: there is no more to be seen than the input has."""
+    return tuple(map(min, field, size)) if len(field) == len(size) else field
 
 
 def class_table(evaluation: Evaluation) -> str:

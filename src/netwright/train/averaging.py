@@ -10,7 +10,7 @@ approximation by averaging*, 1992; the warm-up is that of TensorFlow's Exponenti
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 
@@ -37,7 +37,8 @@ class Averaging:
     def swapped_in(self) -> Iterator[None]:
         """The module computes with the average inside this block."""
         if self.run.averaged is None:
-            yield
+            with self.run.update.averaged() if averages_itself(self.run) else nullcontext():  # type: ignore[attr-defined]
+                yield
             return
         theta = self.run.flat.theta.data
         kept: torch.Tensor = theta.clone()
@@ -46,3 +47,14 @@ class Averaging:
             yield
         finally:
             theta.copy_(kept)
+
+
+def averages_itself(run: Run) -> bool:
+    """Whether the rule keeps an average (`netwright.optim.Averaged`) and the run does not."""
+    return run.averaged is None and hasattr(run.update, "averages")
+
+
+def kept_weights(run: Run) -> torch.Tensor:
+    """What is validated and kept: the average of the run or of its rule, or the weights; a vector (P,)."""
+    with Averaging(run).swapped_in():
+        return run.flat.theta.detach().clone()

@@ -98,11 +98,15 @@ class Batches:
         return batches if self.augment is None else self._augmented(batches, self.augment, epoch)
 
     def _augmented(self, batches: Iterator[Batch], augment: Augment, epoch: int) -> Iterator[Batch]:
-        """The batches with new images, input by input; what is no image stays as it is."""
+        """The batches with new images; what is no image stays as it is.
+
+        The images of one sample in several inputs are changed by the same numbers, so that what stands above each other
+        in them stays so.
+        """
         generator = torch.Generator(self.inputs[0].device)
         for number, (inputs, target, weight) in enumerate(batches):
-            generator.manual_seed(derive(self.seed, "augment", epoch, number))
-            made = (augment(x, generator) if x.ndim == 4 else x for x in inputs)
+            seed = derive(self.seed, "augment", epoch, number)
+            made = (augment(x, generator.manual_seed(seed)) if x.ndim == 4 else x for x in inputs)
             yield self._laid_out(tuple(made)), target, weight
 
     def _laid_out(self, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from netwright.core.seeds import derive, forked_random
+from netwright.optim.wrappers.wrapped import Wrapped, chain_of
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def borrowed(
     Parameters
     ----------
     module : in evaluation mode as a whole, it is put in training mode; else the modes of its parts are left alone.
-    optimizer : its state is a copy inside the block.
+    optimizer : inside the block its state is a copy, and so is what the wrappers round it remember.
     seed : of the global random states inside the block, an integer >= 0.
     generators : further ones that the block may draw from; they are not seeded.
 
@@ -58,7 +59,11 @@ def borrowed(
     try:
         for tensor in tensors:
             tensor.grad = None
-        optimizer.state = defaultdict(dict, {key: copy.deepcopy(entry) for key, entry in optimizer.state.items()})
+        for part in chain_of(optimizer):
+            if isinstance(part, Wrapped):
+                part.memory = copy.deepcopy(part.memory)
+            else:
+                part.state = defaultdict(dict, {key: copy.deepcopy(entry) for key, entry in part.state.items()})
         if not module.training:
             module.train()
         with torch.random.fork_rng(devices=devices), forked_random(derive(seed, "python") % 2**32):
@@ -83,7 +88,8 @@ def _keep_optimizer(optimizer: torch.optim.Optimizer) -> Iterator[Callable[[], o
     """What puts the options of all groups back, and the attributes, of which the state is one."""
     for group in optimizer.param_groups:
         yield partial(_refill, group, dict(group))
-    yield partial(_refill, vars(optimizer), dict(vars(optimizer)))
+    for part in chain_of(optimizer):
+        yield partial(_refill, vars(part), dict(vars(part)))
 
 
 def _refill(table: dict[str, Any], kept: dict[str, Any]) -> None:

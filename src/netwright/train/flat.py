@@ -47,6 +47,7 @@ class Flat:
     gradient : tensor (P,), the storage of all their gradients.
     weights : how many of the P entries, at the front, belong to parameters with two axes or more.
     segments : one `Segment` a parameter, in the order of the vector. layers : in the order of the module.
+    parameters : in the order of the vector, each a view of its piece. moving : those of them that are trained.
 
     Raises
     ------
@@ -73,6 +74,7 @@ class Flat:
         self.layers = list(dict.fromkeys(layer_of(name) for name, _ in named))
         named.sort(key=lambda item: item[1].ndim < 2)
         self.parameters = [p for _, p in named]
+        self.moving = self.parameters
         self.weights = sum(p.numel() for p in self.parameters if p.ndim >= 2)
         data = torch.cat([_in_memory_order(p.detach()) for p in self.parameters])
         self.theta = torch.nn.Parameter(data)
@@ -88,6 +90,24 @@ class Flat:
             self.segments.append(Segment(name, layer_of(name), start, stop))
             start = stop
 
+    @property
+    def named(self) -> list[tuple[str, torch.Tensor]]:
+        """The parameters with their names, for rules that go by them."""
+        return [(segment.name, p) for segment, p in zip(self.segments, self.parameters, strict=True)]
+
+    def move_only(self, parameters: list[torch.Tensor]) -> None:
+        """Note which parameters are trained; the others are frozen."""
+        chosen = set(map(id, parameters))
+        self.moving = [p for p in self.parameters if id(p) in chosen]
+
+    def places(self) -> torch.Tensor | None:
+        """The entries of the vector that are trained; None for all."""
+        if len(self.moving) == len(self.parameters):
+            return None
+        chosen = set(map(id, self.moving))
+        pairs = zip(self.segments, self.parameters, strict=True)
+        return torch.cat([torch.arange(s.start, s.stop, device=p.device) for s, p in pairs if id(p) in chosen])
+
     def front(self, biases: bool) -> tuple[torch.Tensor, torch.Tensor]:
         """Values and gradients of the weights alone, or with the biases too."""
         stop = None if biases else self.weights
@@ -95,7 +115,7 @@ class Flat:
 
     def project(self, penalty: Any) -> None:
         """Apply a penalty's projection to every weight that it is for."""
-        for parameter in self.parameters:
+        for parameter in self.moving:
             if penalty.biases or parameter.ndim >= 2:
                 penalty.project_(parameter.data)
 

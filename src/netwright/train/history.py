@@ -136,8 +136,7 @@ class Recorder:
         """The part of an epoch's record that the recorder knows."""
         record: dict[str, Any] = {"learning_rate": run.learning_rate}
         if run.penalties:
-            total = sum(float(part.penalty(run.flat.front(part.biases)[0])) for part in run.penalties)
-            record["penalty"] = total
+            record["penalty"] = run.penalty()
         record["update_ratio"] = {layer: float(ratio) for layer, ratio in self._ratios.items()}
         record["dead_units"] = dead_units(run.module, run.validation or run.batches, run.precision)
         record["seconds"] = time.perf_counter() - self._clock

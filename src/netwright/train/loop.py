@@ -82,7 +82,7 @@ def _epoch(run: Run, heard: dict[str, list[Hook]]) -> dict[str, Any]:
     module, flat, objective, context = run.module, run.flat, run.objective, run.precision.context
     step, average, seen = direct_step(run.update), Averaging(run), Collected(run)
     if run.optimizer.takes == "loss":
-        step = partial(run.update.step, lambda: run.loss)
+        step = partial(run.update.step, run.total)
     penalties = [(part, *flat.front(part.biases)) for part in run.penalties]
     every_step = run.optimizer.every_step
     projections = [part for part in run.penalties if part.projects]

@@ -10,6 +10,7 @@ import inspect
 import itertools
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,16 @@ import torch
 from torch import Tensor
 
 from netwright.core.errors import DivergenceWarning, InvalidData, InvalidParameter, problem, shown
+from netwright.core.seeds import derive
 from netwright.core.validation import check, integer
+from netwright.optim.wrappers.wrapper import Wrapper
 from netwright.train.backward import backward
 from netwright.train.borrowed import borrowed
 from netwright.train.loop import train
 from netwright.train.ramp import Ramp, RangeTest
 from netwright.train.run import Run
+from netwright.train.stopping import Snapshot
+from netwright.train.threads import limited_threads
 
 
 def range_test(
@@ -40,8 +45,9 @@ def range_test(
 ) -> RangeTest:
     """The learning-rate range test of a torch program: a batch a step, at ``eta_i = low (high / low)^(i / (n - 1))``.
 
-    Afterwards module, gradients, optimizer and random states are bit by bit as they were, also after an error. A loss
-    that is infinite or NaN ends the test before its update is made.
+    The batches are first measured at the weights as they are, and then trained on. Afterwards module, gradients,
+    optimizer and random states are bit by bit as they were, also after an error. A loss that is infinite or NaN ends
+    the test before its update is made.
 
     Parameters
     ----------
@@ -80,23 +86,19 @@ def range_test(
     check("lr_finder(seed)", seed, integer(0))
     if not isinstance(module, torch.nn.Module):
         raise InvalidParameter(problem("lr_finder(module)", "a torch module", shown(module)))
+    if not isinstance(batches, Iterable):
+        raise InvalidData(problem("lr_finder(batches)", "pairs (x, y), such as a DataLoader", shown(batches)))
     built = _built(optimizer, module)
-    wants_loss = getattr(optimizer, "takes", "gradients") == "loss"
-    shares = _shares(built)
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
-    with borrowed(module, built, seed, _generators(batches)), torch.enable_grad():
+    generators = _generators(batches)
+    with borrowed(module, built, seed, generators), torch.enable_grad():
+        if iter(batches) is batches:  # it could not be gone through again
+            batches = list(itertools.islice(batches, steps))
         for inputs, target in _round(batches, device):
-            for group, share in zip(built.param_groups, shares, strict=True):
-                group["lr"] = ramp.rate * share
-            for parameter in module.parameters():
-                parameter.grad = None
-            built.zero_grad()
-            value = _scalar(loss(module(*inputs), target))
-            if ramp.take(float(value.detach())):
-                backward(value)
-                built.step(*([value.item] if wants_loss else []))
-            if ramp.done:
+            if not ramp.begin(float(_scalar(loss(module(*inputs), target)).detach())):
                 break
+    with borrowed(module, built, seed, generators), torch.enable_grad():
+        _climb(module, loss, optimizer, built, _round(batches, device), ramp)
     return ramp.result()
 
 
@@ -112,10 +114,12 @@ def range_test_of_run(run: Run, ramp: Ramp) -> RangeTest:
     ------
     KeyboardInterrupt : Ctrl-C, which the loop keeps to itself.
     """
+    _begin(run, ramp)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DivergenceWarning)  # that is what the test is for
         try:
-            train(run, len(ramp.rates), [_Climb(ramp)])
+            with ramp.watched():
+                train(run, len(ramp.rates), [_Climb(ramp)])
         except _Done:
             return ramp.result()
     if run.interrupted:
@@ -125,25 +129,46 @@ def range_test_of_run(run: Run, ramp: Ramp) -> RangeTest:
     return ramp.result()
 
 
-def require_rate(rule: Any) -> None:
-    """Refuse an update rule that finds its own step lengths.
+def _begin(run: Run, ramp: Ramp) -> None:
+    """The losses of the batches that the loop will draw, with its own noise, at the weights as they are."""
+    kept = Snapshot(run, run.flat.theta)
+    devices = [run.precision.device] if run.precision.device.type == "cuda" else []
+    run.module.train()
+    with torch.random.fork_rng(devices=devices), limited_threads(run.work):
+        for epoch in itertools.count():
+            run.precision.seed_noise(derive(run.seed, "noise", epoch))
+            for inputs, target, weight in run.batches(epoch):
+                with run.precision.context():
+                    loss = run.objective(run.module(*inputs), target, weight)
+                if not ramp.begin(float(loss.detach())):
+                    kept.put_back(run)
+                    return
+
+
+def at_rate(rule: Any, rate: float) -> Any:
+    """An update rule with a constant learning rate in place of its own; wrappers stay round it.
 
     Parameters
     ----------
     rule : an update rule of `netwright.optim`.
+    rate : > 0.
 
     Raises
     ------
-    InvalidParameter : it has no learning rate.
+    InvalidParameter : it has no learning rate, or it looks at the whole loss.
 
     Examples
     --------
-    >>> from netwright.optim import SGD
-    >>> require_rate(SGD(0.1))
+    >>> from netwright.optim import Clip, SGD, cosine
+    >>> at_rate(Clip(SGD(cosine(0.1), momentum=0.9), norm=1.0), 0.5)
+    Clip(SGD(0.5, 0.9), 1.0)
     """
-    if rule.takes == "objective" or not hasattr(rule, "learning_rate"):
+    if rule.takes not in ("gradients", "loss") or not hasattr(rule, "learning_rate"):
         remedy = "It finds its own step lengths: train with it as it is."
         raise InvalidParameter(problem("lr_finder(optimizer)", "a rule with a learning rate", shown(rule), remedy))
+    if isinstance(rule, Wrapper):
+        return replace(rule, rule=at_rate(rule.rule, rate))  # type: ignore[type-var]
+    return replace(rule, learning_rate=rate)
 
 
 class _Done(Exception):
@@ -151,7 +176,7 @@ class _Done(Exception):
 
 
 class _Climb:
-    """The callback that sets the rate of each batch and takes its loss."""
+    """The callback that sets the rate of each batch and takes its loss before the update."""
 
     def __init__(self, ramp: Ramp) -> None:
         self.ramp = ramp
@@ -160,18 +185,37 @@ class _Climb:
         for group in run.update.param_groups:
             group["lr"] = self.ramp.rate
 
-    def on_batch_end(self, run: Run) -> None:
+    def on_gradients(self, run: Run) -> None:
         assert run.loss is not None
         self.ramp.take(float(run.loss))
         if self.ramp.done:
             raise _Done
 
 
+def _climb(module: torch.nn.Module, loss: Any, given: Any, built: Any, pairs: Iterable[Any], ramp: Ramp) -> None:
+    """Train on batches, each at the rate of its step, to the end of the ramp."""
+    parameters = [*module.parameters(), *(p for group in built.param_groups for p in group["params"])]
+    shares, wants_loss = _shares(built), getattr(given, "takes", "gradients") == "loss"
+    for inputs, target in pairs:
+        for group, share in zip(built.param_groups, shares, strict=True):
+            group["lr"] = ramp.rate * share
+        for parameter in parameters:
+            parameter.grad = None
+        value = _scalar(loss(module(*inputs), target))
+        if ramp.take(float(value.detach())):
+            backward(value)
+            with ramp.watched():
+                built.step(*([value.item] if wants_loss else []))
+        if ramp.done:
+            return
+
+
 def _built(optimizer: Any, module: torch.nn.Module) -> torch.optim.Optimizer:
     """A torch optimizer: the one given, or that of a rule for the module's trainable parameters."""
     if getattr(optimizer, "family", None) == "optimizer" and not isinstance(optimizer, type):
-        require_rate(optimizer)
-        made: torch.optim.Optimizer = optimizer.build([p for p in module.parameters() if p.requires_grad])
+        named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+        rule = at_rate(optimizer, 1.0)
+        made: torch.optim.Optimizer = rule.build(named if rule.by_name else [p for _, p in named])
         return made
     if not isinstance(optimizer, torch.optim.Optimizer):
         expected = "a torch optimizer or an update rule of nw.optim"
@@ -204,10 +248,7 @@ def _generators(batches: Any) -> list[torch.Generator]:
 
 def _round(batches: Any, device: torch.device) -> Iterator[tuple[tuple[Any, ...], Any]]:
     """The batches, again and again, each as (inputs, target) on the device."""
-    if not isinstance(batches, Iterable):
-        raise InvalidData(problem("lr_finder(batches)", "pairs (x, y), such as a DataLoader", shown(batches)))
-    passes = itertools.repeat(batches) if iter(batches) is not batches else iter([itertools.cycle(batches)])
-    for some in passes:
+    for some in itertools.repeat(batches):
         empty = True
         for pair in some:
             empty = False

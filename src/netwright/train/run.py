@@ -15,6 +15,8 @@ from netwright.train.history import History
 from netwright.train.precision import Precision
 from netwright.train.straight import straight
 
+# The loss of a batch. Rules of least squares look for an attribute `squares` (the loss is the mean of squares of what
+# the method `residuals` of the same arguments gives) and for `differences` (these are outputs less targets).
 Objective = Callable[[Any, Any, torch.Tensor | None], torch.Tensor]
 Score = Callable[[Any, Any, torch.Tensor | None], float]
 
@@ -31,7 +33,7 @@ class Run:
     Parameters
     ----------
     module : the network without its last link; it gives what the objective takes.
-    objective : ``(output, target, weight) -> scalar tensor``, the loss of a batch.
+    objective : ``(output, target, weight) -> scalar tensor``, the loss of a batch; see `Objective`.
     optimizer : an update rule of `netwright.optim`; it is built on the flat vector.
     precision : number format, device and layout; the module is there already.
     score : ``(output, target, weight) -> float`` of whole outputs, higher is better; None for none.
@@ -40,8 +42,6 @@ class Run:
     seed : of the noise of dropout.
     history : records of earlier epochs, when a run goes on.
     macs : multiply-accumulates of one sample, from which the number of threads follows; 0 if it is not known.
-    residuals : ``(output, target, weight) -> tensor`` whose mean square the objective is, or None where it is another
-        loss.
 
     Attributes
     ----------
@@ -69,7 +69,6 @@ class Run:
     seed: int = 0
     history: History = field(default_factory=History)
     macs: int = 0
-    residuals: Objective | None = None
 
     flat: Flat = field(init=False)
     update: torch.optim.Optimizer = field(init=False)
@@ -92,7 +91,11 @@ class Run:
     def __post_init__(self) -> None:
         self.module = straight(self.module)
         self.flat = Flat(self.module)
-        self.update = self.optimizer.build([self.flat.theta])
+        if self.optimizer.by_name:
+            self.update = self.optimizer.build(self.flat.named)
+            self.flat.move_only([p for group in self.update.param_groups for p in group["params"]])
+        else:
+            self.update = self.optimizer.build([self.flat.theta])
         self.epoch = self.epochs = len(self.history)
 
     @property
@@ -110,22 +113,29 @@ class Run:
         """Multiply-accumulates of one batch."""
         return self.macs * max((stop - start for start, stop in self.batches.bounds), default=0)
 
+    def penalty(self) -> float:
+        """The penalties of the weights as they stand."""
+        return sum(float(part.penalty(self.flat.front(part.biases)[0])) for part in self.penalties)
+
+    def total(self) -> torch.Tensor:
+        """The loss of the last batch with the penalties."""
+        assert self.loss is not None
+        return self.loss + self.penalty()
+
     def load(self, batches: Batches, validation: Batches | None = None) -> None:
         """Give the run its training rows and its held-out rows."""
         self.batches, self.validation = batches, validation
 
     def state(self) -> dict[str, Any]:
         """What an exact continuation needs beside the module: moments of the rule, the average, the parameters."""
-        moments = {name: _copy(item) for name, item in self.update.state.get(self.flat.theta, {}).items()}
+        moments = _copy(self.update.state_dict())
         averages = {name: _copy(getattr(self, name)) for name in ("averaged", "raw")}
         return {"moments": moments, "averaged_updates": self.averaged_updates, **averages}
 
     def resume(self, state: dict[str, Any], moments: bool = True) -> None:
         """Take up a state that `state` gave; the moments only when the rule is the same."""
-        if moments and state["moments"]:
-            groups = self.update.state_dict()["param_groups"]
-            entries = {name: _tensor(item) for name, item in state["moments"].items()}
-            self.update.load_state_dict({"state": {0: entries}, "param_groups": groups})
+        if moments:
+            self.update.load_state_dict(_tensor(state["moments"]))
         self.averaged, self.raw = _tensor(state["averaged"]), _tensor(state["raw"])
         self.averaged_updates = state["averaged_updates"]
 
@@ -141,9 +151,18 @@ class Run:
 
 
 def _copy(item: Any) -> Any:
-    """A tensor as an array of its own; numbers and None as they are."""
-    return item.detach().cpu().numpy().copy() if isinstance(item, torch.Tensor) else item
+    """A state with its tensors as arrays of its own; numbers, texts and None as they are."""
+    if isinstance(item, torch.Tensor):
+        return item.detach().cpu().numpy().copy()
+    return _each(item, _copy)
 
 
 def _tensor(item: Any) -> Any:
-    return torch.from_numpy(np.array(item)) if isinstance(item, np.ndarray) else item
+    """The inverse of `_copy`."""
+    return torch.from_numpy(np.array(item)) if isinstance(item, np.ndarray) else _each(item, _tensor)
+
+
+def _each(item: Any, change: Callable[[Any], Any]) -> Any:
+    if isinstance(item, dict):
+        return {name: change(part) for name, part in item.items()}
+    return type(item)(map(change, item)) if isinstance(item, (list, tuple)) else item

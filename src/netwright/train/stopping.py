@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from netwright.core.errors import DivergenceWarning, problem
+from netwright.train.averaging import averages_itself, kept_weights
 from netwright.train.evaluation import forward
 from netwright.train.run import Run
 
@@ -79,9 +80,10 @@ class Keeper:
             self._put_the_best_back()
         elif run.patience is not None and len(run.history):
             self.snapshot.put_back(run)
-        elif run.averaged is not None:
+        elif run.averaged is not None or averages_itself(run):
+            kept = kept_weights(run)
             run.raw = run.flat.theta.detach().clone()
-            run.flat.theta.data.copy_(run.averaged)
+            run.flat.theta.data.copy_(kept)
 
     def _is_sound(self, record: dict[str, Any]) -> bool:
         """Finite losses and weights, and a loss that has not exploded beyond that of the weights it began with."""
@@ -103,7 +105,7 @@ class Keeper:
         self._warn()
 
     def _current(self) -> torch.Tensor:
-        return self.run.flat.theta if self.run.averaged is None else self.run.averaged
+        return kept_weights(self.run)
 
     def _warn(self) -> None:
         run = self.run

@@ -21,7 +21,10 @@ import torch
 from torch import Tensor
 
 from netwright.core.errors import InvalidParameter, problem
+from netwright.optim.curvature import Layout
+from netwright.optim.curvature.dense import DenseChain, Slope, half_squares, parts_of_chain, rows_of_chain, slope_of
 from netwright.optim.objective import Extra, Objective
+from netwright.optim.wrappers.wrapped import Wrapped
 from netwright.train.averaging import Averaging
 from netwright.train.evaluation import evaluate, forward, score_of
 from netwright.train.events import Hook, tell
@@ -47,13 +50,19 @@ class WholePass:
 
     def __init__(self, run: Run) -> None:
         self._run, self._rows = run, run.batches
-        self._squares = run.optimizer.takes == "residuals" and run.residuals is not None
+        self._squares = run.optimizer.takes == "residuals" and getattr(run.objective, "squares", False)
         run.module.train()
         self._accept()
         self._scale = self._scale_of()
+        self._places = run.flat.places()
         extra = Extra(self._value, self._slope, self._curvature) if run.penalties else None
         self.objective = Objective(
-            run.flat.parameters, self._closures(), extra, where=type(run.optimizer).__name__, goes_backward=False
+            run.flat.moving,
+            self._closures(),
+            extra,
+            where=type(run.optimizer).__name__,
+            quick=self._chains(),
+            goes_backward=False,
         )
 
     def __call__(self, run: Run, heard: dict[str, list[Hook]]) -> dict[str, Any]:
@@ -64,15 +73,15 @@ class WholePass:
         run.set_rate(run.epoch)
         run.batch = 0
         tell(heard["on_batch_start"], run)
-        before = float(run.update.step(self.objective))
+        before = float(run.update.step(self.objective))  # type: ignore[call-overload]
         run.stop = run.stop or bool(run.update.stuck)  # type: ignore[attr-defined]
         for part in run.penalties:
             if part.projects:
                 run.flat.project(part)
         average.update()
         if run.first_loss is None:
-            run.first_loss = before / self._scale - self._penalty()
-        loss = run.update.state[run.flat.theta]["loss"] / self._scale - self._penalty()
+            run.first_loss = before / self._scale - run.penalty()
+        loss = self._loss_now() / self._scale - run.penalty()
         run.loss = torch.tensor(loss, dtype=torch.float64)
         tell(heard["on_batch_end"], run)
         record: dict[str, Any] = {"epoch": run.epoch + 1, "train_loss": loss}
@@ -83,6 +92,12 @@ class WholePass:
             with average.swapped_in():
                 record |= evaluate(run, run.validation)
         return record
+
+    def _loss_now(self) -> float:
+        """What the rule is given, at the weights after the step: it knows, unless they were moved since."""
+        if isinstance(self._run.update, Wrapped) or any(part.projects for part in self._run.penalties):
+            return self.objective.loss(self.objective.theta())
+        return float(next(iter(self._run.update.state.values()))["loss"])
 
     def _accept(self) -> None:
         """Refuse what would make the loss another function at every evaluation."""
@@ -121,19 +136,43 @@ class WholePass:
             here = slice(i * size, min(i * size + size, n))
             several = isinstance(rows.target, tuple)
             target = tuple(t[here] for t in rows.target) if several else rows.target[here]
-            weight = None if rows.weight is None else rows.weight[here]
-            share = self._scale * (here.stop - here.start) / n
-            made.append(self._closure(inputs, target, weight, share))
+            made.append(self._closure(inputs, target, *self._share(here)))
         return made
+
+    def _share(self, here: slice) -> tuple[Tensor | None, float]:
+        """The weights of some rows, and the factor of their mean loss in the sum."""
+        weight = self._rows.weight
+        return None if weight is None else weight[here], self._scale * (here.stop - here.start) / self._rows.n
+
+    def _chains(self) -> list[DenseChain]:
+        """The rows in pieces for a network that is a chain of dense layers, whose gradient is had without autograd."""
+        run, rows = self._run, self._rows
+        parts = parts_of_chain(run.module)
+        plain = len(rows.inputs) == 1 and rows.inputs[0].ndim == 2 and not run.precision.autocast
+        if parts is None or not plain or isinstance(rows.target, tuple):
+            return []
+        layout = Layout(run.flat.moving)
+        return [
+            DenseChain(parts, rows.inputs[0][here], self._slope_on(here), layout)
+            for here in rows_of_chain(parts, rows.n)
+        ]
+
+    def _slope_on(self, here: slice) -> Slope:
+        """The loss of some rows as a function of their outputs, with its derivative."""
+        run, target = self._run, self._rows.target[here]
+        weight, share = self._share(here)
+        if getattr(run.objective, "differences", False):
+            return half_squares(target, 2 * share / target.numel(), weight)
+        return slope_of(lambda outputs: share * run.objective(outputs, target, weight))
 
     def _closure(self, inputs: tuple[Tensor, ...], target: Any, weight: Tensor | None, share: float) -> Any:
         """Residuals of a piece, or its outputs with its share of the loss."""
         run = self._run
 
         def residuals() -> Tensor:
-            assert run.residuals is not None
+            objective: Any = run.objective
             with run.precision.context():
-                return run.residuals(run.module(*inputs), target, weight)
+                return objective.residuals(run.module(*inputs), target, weight)  # type: ignore[no-any-return]
 
         def loss() -> tuple[Tensor, Tensor]:
             with run.precision.context():
@@ -149,22 +188,31 @@ class WholePass:
 
         return residuals if self._squares else loss
 
-    def _penalty(self) -> float:
-        """The penalties at the weights as they stand."""
-        run = self._run
-        return sum(float(part.penalty(run.flat.front(part.biases)[0])) for part in run.penalties)
+    def _whole(self, theta: Tensor) -> Tensor:
+        """The whole vector for the entries that are trained."""
+        if self._places is None:
+            return theta
+        whole = self._run.flat.theta.detach().to(theta.dtype)
+        whole[self._places] = theta
+        return whole
+
+    def _part(self, whole: Tensor) -> Tensor:
+        return whole if self._places is None else whole[self._places]
 
     def _value(self, theta: Tensor) -> float:
+        theta = self._whole(theta)
         return self._scale * sum(float(part.penalty(self._front(theta, part))) for part in self._run.penalties)
 
     def _slope(self, theta: Tensor) -> Tensor:
+        theta = self._whole(theta)
         total = torch.zeros_like(theta)
         for part in self._run.penalties:
             part.add_gradient_(self._front(theta, part), self._front(total, part))
-        return total.mul_(self._scale)
+        return self._part(total.mul_(self._scale))
 
     def _curvature(self, theta: Tensor) -> Tensor:
         """The second derivatives of the penalties, each a sum over weights."""
+        theta = self._whole(theta)
         total = torch.zeros_like(theta)
         for part in self._run.penalties:
             with torch.enable_grad():
@@ -174,7 +222,7 @@ class WholePass:
                     (bend,) = torch.autograd.grad(slope.sum(), leaf, allow_unused=True)
                     if bend is not None:
                         self._front(total, part).add_(bend)
-        return total.mul_(self._scale)
+        return self._part(total.mul_(self._scale))
 
     def _front(self, vector: Tensor, part: Any) -> Tensor:
         """The entries of a vector that a penalty is for: the weights, or all."""

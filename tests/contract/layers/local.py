@@ -5,6 +5,7 @@ from netwright.layers import LocallyConnected
 EXAMPLES = {
     "LocallyConnected": [
         (LocallyConnected(3, 3), ((2, 6),)),
+        (LocallyConnected(3, 3, 2, exact=True), ((2, 7),)),
         (LocallyConnected(2, (3, 2), (2, 1), "same", 1, bias=False), ((2, 4, 3),)),
         (LocallyConnected(2, 2, padding=((0, 1), (1, 0), (0, 0)), dilation=2), ((1, 3, 2, 3),)),
     ],

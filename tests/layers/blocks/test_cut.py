@@ -9,6 +9,7 @@ import pytest
 from netwright.core.errors import InvalidParameter, JoinError
 from netwright.layers import (
     Add,
+    Concat,
     Conv,
     Cut,
     Fire,
@@ -16,6 +17,7 @@ from netwright.layers import (
     Identity,
     Input,
     MaxPool,
+    Pick,
     ReLU,
     Residual,
     Softmax,
@@ -25,6 +27,8 @@ from netwright.layers import (
 OPEN = Conv(8, 3) >> ReLU() >> MaxPool(2) >> Conv(16, 3) >> ReLU() >> Flatten() >> Softmax(10)
 CLOSED = Input(1, 16, 16) >> OPEN
 BLOCKS = Input(8, 6, 6) >> Residual(Conv(8, 3, padding=1) >> ReLU() >> Tanh()) >> Fire(1, 2, 3)
+
+MERGED = Input(4) >> (ReLU(3) | Tanh(3)) >> (Pick(0) >> ReLU(3) | Pick(1)) >> Add() >> (ReLU(2) | Tanh(2)) >> Concat()
 
 
 @pytest.mark.parametrize(
@@ -62,6 +66,10 @@ def test_inside() -> None:
     assert (Input(1, 20, 20) >> Cut(CLOSED, "conv1", "conv2")).output_shape == (16, 7, 7)
 
 
+def test_branches_of_one_input_are_a_part() -> None:
+    assert (Input(5) >> Cut(MERGED, "parallel3")).output_shape == (4,)
+
+
 def test_two_cuts_of_one_network_have_weights_of_their_own() -> None:
     cut = Cut(CLOSED, last="conv1")
     module = (Input(1, 5, 5) >> (cut | cut) >> Add()).build()
@@ -92,6 +100,13 @@ def test_a_shape_that_the_part_does_not_take() -> None:
             lambda: Cut((Input(3) | Input(3)) >> Add()),
             r"a part with one input and at least one layer, got \(Input\(3\) \| Input\(3\)\) >> Add\(\)",
         ),
+        (
+            lambda: Cut(MERGED, "concat1", "concat1"),
+            r"Cut\(network\): expected a part with one input and at least one layer, got one that begins with "
+            r"Concat\(\), which takes several\. Cut from the branches before it on\.",
+        ),
+        (lambda: Cut(MERGED, "concat1"), r"got one that begins with Concat\(\)"),
+        (lambda: Cut(MERGED, "parallel2", "add1"), r"got one that begins with Pick\(0\)"),
         (lambda: Cut(OPEN, 1), r"Cut\(first\): expected the name of a layer or None, got 1"),
     ],
 )

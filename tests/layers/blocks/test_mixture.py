@@ -160,6 +160,26 @@ def test_functional_gradients_have_it_too() -> None:
         torch.testing.assert_close(gradients[name], p.grad)
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")  # torch itself, at its first dual number
+@pytest.mark.parametrize("top", [None, 1, 2])
+@pytest.mark.parametrize("training", [False, True])
+def test_forward_mode(top: int | None, training: bool) -> None:
+    """Along a direction it is the derivative of the output; that of a gradient has the loss that the gradient has."""
+    module, _ = made(MixtureOfExperts(THREE, balance=0.3, top=top), (5,))
+    module.train(training)
+    x, t, step = sample(5), torch.ones_like(sample(5)), 1e-6
+    value, along = torch.func.jvp(module, (x,), (t,))
+    torch.testing.assert_close(value, module(x))
+    torch.testing.assert_close(along, (module(x + step * t) - module(x - step * t)) / (2 * step), rtol=1e-6, atol=1e-8)
+    gradient = torch.func.grad(lambda z: module(z).square().mean())
+    _, product = torch.func.jvp(gradient, (x,), (t,))
+    expected = (gradient(x + step * t) - gradient(x - step * t)) / (2 * step)
+    torch.testing.assert_close(product, expected, rtol=1e-5, atol=1e-8)
+    each = torch.func.jacfwd(torch.func.jacfwd(lambda z: module(z[None])[0]))(x[0])
+    if not training:
+        torch.testing.assert_close(each, torch.func.jacrev(torch.func.jacrev(lambda z: module(z[None])[0]))(x[0]))
+
+
 def test_nothing_of_it_in_eval_mode() -> None:
     one, two = (made(MixtureOfExperts(THREE, balance=balance), (5,))[0].eval() for balance in (0.3, 0.0))
     x = sample(5)

@@ -116,6 +116,12 @@ def test_any_layout_of_the_input() -> None:
         ),
         (LocallyConnected(4, 3, dilation=3), (3, 4), r"at least \(7,\).*window of at most \(2,\), padding=\(2,\)"),
         (LocallyConnected(4, 3, (1, 1)), (3, 4), r"2 space axes, as its stride \(1, 1\) says, got shape \(3, 4\)"),
+        (
+            LocallyConnected(4, 3, 2, exact=True),
+            (3, 8),
+            r"expected windows that leave no place over, and not \(8 - 3\) / 2 \+ 1 = 3\.5 of them, got shape \(3, 8\)"
+            r"\. Instead of 8 a size of 7 or 9 fits",
+        ),
         (LocallyConnected(4, 3), (3,), r"an input \(channels, \*space\) of rank 2 to 4, got shape \(3,\)"),
     ],
 )
@@ -130,6 +136,7 @@ def test_joins(layer: LocallyConnected, shape: tuple[int, ...], text: str) -> No
         (lambda: LocallyConnected(0, 3), r"LocallyConnected\(filters\): expected an integer >= 1, got 0"),
         (lambda: LocallyConnected(4, 0), r"LocallyConnected\(kernel\): expected .*, got 0"),
         (lambda: LocallyConnected(4, 3, padding="sam"), r"LocallyConnected\(padding\): .*'sam'\. Did you mean 'same'"),
+        (lambda: LocallyConnected(4, 3, exact=1), r"LocallyConnected\(exact\): expected True or False, got 1"),
         (lambda: LocallyConnected(4, 3, groups=2), r"LocallyConnected: expected one of its options, got 'groups'"),
     ],
 )

@@ -55,6 +55,12 @@ CASES = [
     ((2, 8, 6), 3, 2, 1, True, (1, 1), (5, 4)),
     ((1, 4, 5, 6), (2, 1, 3), None, "valid", False, (0, 0, 0), (2, 5, 2)),
     ((1, 4, 5, 6), 3, 2, "same", False, (0, 1, 0), (2, 3, 3)),
+    ((2, 2, 5, 6), 3, 2, 1, False, (1, 1, 1), (1, 3, 3)),  # smaller than the window without its padding
+    ((2, 2, 5, 6), 3, 2, 1, True, (1, 1, 1), (2, 3, 4)),
+    ((2, 2, 5, 1), (3, 2, 3), (2, 3, 1), (1, 1, 1), True, (1, 1, 1), (2, 2, 1)),
+    ((2, 5, 2, 2), 3, 2, "same", False, (1, 0, 0), (3, 1, 1)),
+    ((2, 2, 4, 1), 4, 1, "same", False, (1, 1, 1), (2, 4, 1)),
+    ((2, 2, 5, 6), 3, 2, "valid", True, (0, 0, 0), (1, 2, 3)),
 ]
 
 
@@ -79,6 +85,31 @@ def test_padding_enters_the_mean_when_asked(padding: Any, pads: tuple[int, int])
     places = (padded.shape[-1] - 3) // 2 + 1
     wanted = np.stack([by_loops(one, (3, 3), (2, 2), (0, 0), (places, places), lambda v: v.mean(1)) for one in padded])
     np.testing.assert_allclose(run(AvgPool(3, 2, padding, count_padding=True), x), wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("ceil", [False, True])
+@pytest.mark.parametrize(("space", "size", "stride", "padding"), [((2, 5, 6), 3, 2, 1), ((1, 2, 7), (3, 4, 2), 1, 1)])
+def test_small_volumes_are_averaged_as_torch_averages_an_axis(
+    space: Any, size: Any, stride: Any, padding: Any, ceil: bool
+) -> None:
+    """Also with padding that counts: a window is a product, and so torch's pool of one axis does it, axis by axis."""
+    for counted in (False, True):
+        x = torch.randn(2, 3, *space, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+        wanted = x
+        for axis, f in zip((2, 3, 4), size if isinstance(size, tuple) else (size,) * 3, strict=True):
+            pool = torch.nn.AvgPool1d(f, stride, padding, ceil_mode=ceil, count_include_pad=counted)
+            line = wanted.movedim(axis, -1)
+            wanted = pool(line.flatten(1, -2)).unflatten(1, line.shape[1:-1]).movedim(-1, axis)
+        network = Input(3, *space) >> AvgPool(size, stride, padding, ceil, count_padding=counted)
+        torch.testing.assert_close(network.build()(x), wanted)
+
+
+def test_small_volumes_are_seen_as_windows() -> None:
+    network = Input(1, 2, 9, 9) >> AvgPool(3, 2, 1) >> L2Pool((1, 3, 3), 1, (0, 1, 1))
+    assert [row.receptive_field for row in network.summary().rows[1:]] == [(3, 3, 3), (3, 7, 7)]
+    assert [row.how.kernel for row in network.summary().rows[1:]] == ["3x3x3/2 p1", "1x3x3 p0x1x1"]
+    assert "3x3x3/2 p1, ceil_mode=False" in repr(network.build())
+    assert type((Input(1, 3, 3, 3) >> AvgPool(3, 2, 1)).build().avgpool1) is torch.nn.AvgPool3d
 
 
 def test_windowed_pools_are_torchs_own() -> None:

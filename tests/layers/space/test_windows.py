@@ -5,11 +5,15 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
-from netwright.core.errors import JoinError
-from netwright.layers import AvgPool, Conv, Input, MaxPool
+from netwright.core.errors import InvalidParameter, JoinError
+from netwright.core.value import to_json
+from netwright.layers import AvgPool, Conv, DropBlock, Input, MaxPool, Reshape, Select, Transpose
 from netwright.layers.space.windows import padding_of, same
 
 SETTINGS = list(itertools.product(range(1, 12), range(1, 6), range(1, 5), range(1, 4)))  # (I, F, S, D)
@@ -177,3 +181,41 @@ def test_what_the_refusal_of_large_windows_names_fits() -> None:
         assert places(size, largest + 1, 1, dilation, (0, 0)) == 0
         assert places(size, window, 1, dilation, (padding, padding)) > 0
         assert places(size, window, 1, dilation, (padding - 1, padding - 1)) == 0
+
+
+SAME = (3, 2)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [3, 2],
+        range(3, 1, -1),
+        np.array([3, 2]),
+        np.array([3, 2], dtype=np.uint8),
+        (np.int64(3), np.int32(2)),
+        torch.Size([3, 2]),
+    ],
+    ids=lambda item: type(item).__name__,
+)
+def test_sizes_may_be_any_sequence_of_integers(given: Any) -> None:
+    assert Conv(8, given) == Conv(8, SAME)
+    assert repr(Conv(8, given)) == "Conv(8, (3, 2))"
+    assert hash(MaxPool(given)) == hash(MaxPool(SAME))
+    assert Select(given) == Select(SAME)
+    assert Reshape(given) == Reshape(*given) == Reshape(shape=given) == Reshape(3, 2)
+    assert to_json(DropBlock(0.1, given)) == to_json(DropBlock(0.1, SAME))
+    assert Transpose(given[::-1][:0]) == Transpose()
+
+
+def test_numbers_of_numpy_and_ranges() -> None:
+    assert Conv(np.int64(8), np.array(3)) == Conv(8, 3)
+    assert Select(range(3)) == Select((0, 1, 2))
+    assert Transpose(np.array([2, 1])) == Transpose(range(2, 0, -1)) == Transpose(2, 1)
+    assert Conv(8, 3, padding=np.array([[0, 1], [1, 0]])) == Conv(8, 3, padding=((0, 1), (1, 0)))
+
+
+@pytest.mark.parametrize("given", [np.array([3.0, 2.0]), np.array([True, True]), np.array([[3, 2]]), "32", {3, 2}])
+def test_other_collections_are_refused(given: Any) -> None:
+    with pytest.raises(InvalidParameter, match=r"Conv\(kernel\): expected an integer >= 1 or a tuple of 1 or more"):
+        Conv(8, given)

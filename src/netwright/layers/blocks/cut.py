@@ -8,7 +8,7 @@ from typing import ClassVar
 from netwright.core.errors import InvalidParameter, problem, shown
 from netwright.core.validation import Constraint, instance, nothing
 from netwright.core.value import value
-from netwright.graph import Block, Chain, Expression, Input, Shape, begins_with_input
+from netwright.graph import Block, Chain, Expression, Input, Layer, Parallel, Shape, begins_with_input
 
 _name = instance(str, text="the name of a layer") | nothing
 
@@ -68,8 +68,22 @@ class Cut(Block):
         parts = part.parts if isinstance(part, Chain) else (part,)
         if isinstance(parts[0], Input):
             parts = parts[1:]
+        expected = "a part with one input and at least one layer"
         if not parts or begins_with_input(parts[0]):
-            remedy = "Cut behind them."
-            expected = "a part with one input and at least one layer"
-            raise InvalidParameter(problem("Cut(network)", expected, shown(part), remedy))
+            raise InvalidParameter(problem("Cut(network)", expected, shown(part), "Cut behind them."))
+        if (merging := _merging(parts[0])) is not None:
+            got, remedy = (
+                f"one that begins with {merging!r}, which takes several",
+                "Cut from the branches before it on.",
+            )
+            raise InvalidParameter(problem("Cut(network)", expected, got, remedy))
         return Chain(parts)
+
+
+def _merging(part: Expression) -> Layer | None:
+    """The layer that takes several inputs at the entrance of a part, if there is one."""
+    if isinstance(part, Chain):
+        return _merging(part.parts[0])
+    if isinstance(part, Parallel):
+        return next((found for branch in part.branches if (found := _merging(branch)) is not None), None)
+    return part if isinstance(part, Layer) and part.merges else None

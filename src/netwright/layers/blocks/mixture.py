@@ -206,7 +206,7 @@ class Mixing(torch.nn.Module):
             if not loss.is_meta:  # a summary must not change the module that it looks at
                 self.balance_loss = loss.detach()
             if self.balance > 0:
-                gates = WithLoss.apply(gates, self.balance * loss)
+                gates = gates + ZeroOf.apply(self.balance * loss)
         gates = gates if self.top is None else largest_gates(gates, self.top)
         axes = [1] * (outputs[0].ndim - gates.ndim + 1)
         weights = [gate.reshape(*gate.shape, *axes) for gate in gates.unbind(-1)]  # n x (batch, *lead, 1, ...)
@@ -220,28 +220,33 @@ class Mixing(torch.nn.Module):
         return f"balance={self.balance}, top={self.top}"
 
 
-class WithLoss(torch.autograd.Function):
-    """A tensor as it is, and a loss that is part of any loss that the tensor leads to.
+class ZeroOf(torch.autograd.Function):
+    """Zero, added to a tensor that leads to a loss, makes another loss part of it.
 
-    Going backward the loss gets the gradient 1, as if it had been added to the loss of the training loop.
+    Going backward the loss gets the gradient 1, whatever comes, as if it had been added to the loss of the training
+    loop. Along a direction (forward mode) zero stays zero, and so a derivative is that of the tensor.
     """
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x: torch.Tensor, loss: torch.Tensor) -> torch.Tensor:
-        """x, whatever the loss."""
-        return x.clone()
+    def forward(loss: torch.Tensor) -> torch.Tensor:
+        """0, whatever the loss."""
+        return torch.zeros_like(loss)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[torch.Tensor, torch.Tensor], output: torch.Tensor) -> None:
-        """The loss is needed for its kind only."""
-        ctx.save_for_backward(inputs[1])
+    def setup_context(ctx: Any, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
+        """Nothing is needed but what comes."""
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # type: ignore[override]
-        """The gradient that comes, and 1."""
-        return gradient, torch.ones_like(ctx.saved_tensors[0])
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """1."""
+        return torch.ones_like(gradient)
+
+    @staticmethod
+    def jvp(ctx: Any, along: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """0."""
+        return torch.zeros_like(along)
 
 
 def load_balance(gates: torch.Tensor, top: int = 1) -> torch.Tensor:

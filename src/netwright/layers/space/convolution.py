@@ -8,26 +8,27 @@ from typing import Any, ClassVar
 
 import torch
 
-from netwright.core.errors import InvalidParameter, problem
 from netwright.core.validation import Constraint, boolean, integer, one_of
 from netwright.core.value import value
-from netwright.graph import Layer, Shape, refuse
+from netwright.graph import Layer, Shape
 from netwright.layers.dense import WEIGHTS, Start, fresh, settle, start
 from netwright.layers.init import HeNormal
+from netwright.layers.space.built_size import padded_alike
 from netwright.layers.space.windows import (
     PerAxis,
     amounts_or_pairs,
     channels_and_space,
+    expect_channels,
     expect_exact,
+    expect_filters,
     expect_room,
-    fitting_groups,
     padding_of,
-    per_axis,
     sizes,
+    window_of,
+    zeros_around,
 )
 
-_CONVOLUTIONS = {1: torch.nn.Conv1d, 2: torch.nn.Conv2d, 3: torch.nn.Conv3d}
-_PADS: dict[int, Any] = {1: torch.nn.ConstantPad1d, 2: torch.nn.ConstantPad2d, 3: torch.nn.ConstantPad3d}
+_CONVOLUTIONS: dict[int, Any] = {1: torch.nn.Conv1d, 2: torch.nn.Conv2d, 3: torch.nn.Conv3d}
 
 
 @value("layer")
@@ -42,7 +43,8 @@ class Conv(Layer):
     filters : number of output channels, >= 1.
     kernel : size F of the window, one integer >= 1 for all space axes or one for each.
     stride : step S of the window, likewise.
-    padding : zeros around the input. "valid": none. "same": places = ceil(I / stride), the odd zero at the end.
+    padding : zeros around the input. "valid": none. "same": places = ceil(I / stride), the odd zero at the end; with a
+        stride above 1 that depends on I, and the module refuses sizes for which it is another than for its own.
         "full": every overlap counts, (F - 1) D at both ends. Or an integer, one integer for each axis, or one
         (start, end) pair for each axis: a full padding that starts with fewer zeros is ((start, (F - 1) D),).
     dilation : distance D of neighbouring kernel elements, one integer >= 1 or one for each axis.
@@ -60,6 +62,7 @@ class Conv(Layer):
     ------
     JoinError : an input that is not (channels, *space) of rank 2 to 4, options for another number of axes, channels
         that the groups do not divide, a window that does not fit, with `exact` places that are left over.
+    InvalidData : when a module runs that "same" padded for another size, see above.
     InvalidParameter : options out of range, filters that the groups do not divide.
 
     Examples
@@ -101,37 +104,30 @@ class Conv(Layer):
 
     def __post_init__(self) -> None:
         settle(self)
-        if self.filters % self.groups:
-            got = f"{self.filters} filters in {self.groups} groups"
-            remedy = f"Groups that fit: {fitting_groups(self.filters)}."
-            raise InvalidParameter(problem("Conv(filters)", "a multiple of groups", got, remedy))
+        expect_filters(self)
 
     def make(self, *shapes: Shape) -> torch.nn.Module:
         channels, space = channels_and_space(self, shapes)
-        if channels % self.groups:
-            fitting = fitting_groups(channels, self.filters)
-            remedy = f"Groups that fit {channels} channels and {self.filters} filters: {fitting}."
-            raise refuse(self, f"channels that {self.groups} groups divide", shapes, remedy)
-        options = {name: per_axis(self, name, getattr(self, name), shapes) for name in ("kernel", "stride", "dilation")}
-        effective = tuple((f - 1) * d + 1 for f, d in zip(options["kernel"], options["dilation"], strict=True))
-        pads = padding_of(self, self.padding, shapes, effective, options["stride"])
-        expect_room(self, shapes, effective, pads, options["dilation"])
+        expect_channels(self, channels, shapes)
+        kernel, stride, dilation, effective = window_of(self, shapes)
+        pads = padding_of(self, self.padding, shapes, effective, stride)
+        expect_room(self, shapes, effective, pads, dilation)
         if self.exact:
-            expect_exact(self, shapes, effective, options["stride"], pads)
+            expect_exact(self, shapes, effective, stride, pads)
         even = all(first == last for first, last in pads)
         conv = fresh(
             _CONVOLUTIONS[len(space)],
             channels,
             self.filters,
-            options["kernel"],
-            stride=options["stride"],
+            kernel,
+            stride=stride,
             padding=tuple(first for first, _ in pads) if even else 0,
-            dilation=options["dilation"],
+            dilation=dilation,
             groups=self.groups,
             bias=self.bias is not False,
         )
         start(conv, self.weight, self.bias)
-        if even:
-            return conv  # type: ignore[no-any-return]
-        pad = _PADS[len(space)]([amount for pair in reversed(pads) for amount in pair], 0.0)
-        return torch.nn.Sequential(OrderedDict(pad=pad, conv=conv))
+        made: torch.nn.Module = conv
+        if not even:
+            made = torch.nn.Sequential(OrderedDict(pad=zeros_around(pads), conv=conv))
+        return padded_alike(made, self, space, effective, stride) if self.padding == "same" else made

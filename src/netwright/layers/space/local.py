@@ -16,20 +16,23 @@ from typing import ClassVar
 
 import torch
 
-from netwright.core.validation import Constraint, integer, one_of
+from netwright.core.validation import Constraint, boolean, integer, one_of
 from netwright.core.value import value
 from netwright.graph import Layer, Shape, Sliding
 from netwright.layers.dense import WEIGHTS, Start, settle, start
 from netwright.layers.init import Constant, HeNormal, InitRule
+from netwright.layers.space.built_size import expect_size
 from netwright.layers.space.windows import (
     Pads,
     PerAxis,
     amounts_or_pairs,
     channels_and_space,
+    expect_exact,
     expect_room,
+    flat,
     padding_of,
-    per_axis,
     sizes,
+    window_of,
 )
 
 
@@ -49,6 +52,7 @@ class LocallyConnected(Layer):
     dilation : distance D of neighbouring kernel elements, one integer >= 1 or one for each axis.
     weight : how the kernels start, an initialisation rule or a number; every place is a convolution of its own to it.
     bias : True (starts at zero), False (none), or how it starts; one for each filter and place.
+    exact : whether an input is refused on which the stride leaves places over, as in `Conv`.
 
     Shapes
     ------
@@ -60,7 +64,8 @@ class LocallyConnected(Layer):
     Raises
     ------
     JoinError : an input that is not (channels, *space) of rank 2 to 4, options for another number of axes, a window
-        that does not fit.
+        that does not fit, with `exact` places that are left over.
+    InvalidData : when the module runs on another size than it was built for.
     InvalidParameter : options out of range.
 
     Examples
@@ -82,6 +87,7 @@ class LocallyConnected(Layer):
     dilation: PerAxis = 1
     weight: Start = HeNormal()
     bias: Start = True
+    exact: bool = False
 
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "filters": integer(1),
@@ -90,6 +96,7 @@ class LocallyConnected(Layer):
         "padding": one_of("valid", "same", "full") | amounts_or_pairs,
         "dilation": sizes,
         **WEIGHTS,
+        "exact": boolean,
     }
 
     def __post_init__(self) -> None:
@@ -97,17 +104,17 @@ class LocallyConnected(Layer):
 
     def make(self, *shapes: Shape) -> torch.nn.Module:
         channels, space = channels_and_space(self, shapes)
-        kernel, stride, dilation = (
-            per_axis(self, name, getattr(self, name), shapes) for name in ("kernel", "stride", "dilation")
-        )
-        effective = tuple((f - 1) * d + 1 for f, d in zip(kernel, dilation, strict=True))
+        kernel, stride, dilation, effective = window_of(self, shapes)
         pads = padding_of(self, self.padding, shapes, effective, stride)
         expect_room(self, shapes, effective, pads, dilation)
+        if self.exact:
+            expect_exact(self, shapes, effective, stride, pads)
         places = tuple(
             (i + first + last - e) // s + 1
             for i, (first, last), e, s in zip(space, pads, effective, stride, strict=True)
         )
-        module = UnsharedConv(channels, self.filters, places, kernel, stride, dilation, pads, self.bias is not False)
+        window = Sliding(kernel, stride, tuple(first for first, _ in pads), tuple(last for _, last in pads), dilation)
+        module = UnsharedConv(repr(self), space, channels, self.filters, places, window, self.bias is not False)
         start(module, Constant(0.0), self.bias)
         assert isinstance(self.weight, InitRule)  # settled
         _fill_places(self.weight, module.weight, (self.filters, channels, *kernel))
@@ -118,30 +125,30 @@ class UnsharedConv(torch.nn.Module):
     """Sliding windows with weights of their own at every place, (places filters, kernel channels).
 
     Weights and biases have two axes and one, the units in front, as everywhere: penalties and norms go by that.
+
+    Parameters
+    ----------
+    layer : how an error names the layer.
+    space, channels : of the input.
+    filters, places : of the output.
+    sliding : the windows.
+    bias : whether there are biases.
     """
 
     def __init__(
-        self,
-        channels: int,
-        filters: int,
-        places: Shape,
-        kernel: Shape,
-        stride: Shape,
-        dilation: Shape,
-        pads: Pads,
-        bias: bool,
+        self, layer: str, space: Shape, channels: int, filters: int, places: Shape, sliding: Sliding, bias: bool
     ) -> None:
         super().__init__()
-        self.channels, self.filters, self.places = channels, filters, places
-        self.kernel, self.stride, self.dilation, self.pads = kernel, stride, dilation, pads
-        starts, ends = tuple(first for first, _ in pads), tuple(last for _, last in pads)
-        self.sliding = Sliding(kernel, stride, starts, ends, dilation)
+        self.layer, self.space = layer, space
+        self.channels, self.filters, self.places, self.sliding = channels, filters, places, sliding
+        self.pads: Pads = tuple(zip(sliding.start, sliding.end, strict=True))
         units = math.prod(places) * filters
-        self.weight = torch.nn.Parameter(torch.empty(units, math.prod(kernel) * channels))
+        self.weight = torch.nn.Parameter(torch.empty(units, math.prod(sliding.kernel) * channels))
         self.bias = torch.nn.Parameter(torch.empty(units)) if bias else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, channels, *space) -> (batch, filters, *places)"""
+        expect_size(self.layer, x, self.space, "weights for each place")
         windows = self._windows(x)  # (places, kernel channels, batch)
         weight = self.weight.view(windows.shape[0], self.filters, windows.shape[1])
         if self.bias is None:
@@ -153,20 +160,21 @@ class UnsharedConv(torch.nn.Module):
     def _windows(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, channels, *space) -> (places, kernel channels, batch)"""
         if any(map(any, self.pads)):
-            x = torch.nn.functional.pad(x, [amount for pair in reversed(self.pads) for amount in pair])
+            x = torch.nn.functional.pad(x, flat(self.pads))
         x = x.permute(*range(2, x.ndim), 1, 0).contiguous()  # (*space, channels, batch): pieces are copied in one go
-        axes = list(zip(self.places, self.stride, self.dilation, strict=True))
+        axes = list(zip(self.places, self.sliding.stride, self.sliding.dilation, strict=True))
         pieces = [
             x[tuple(slice(k * d, k * d + (n - 1) * s + 1, s) for k, (n, s, d) in zip(element, axes, strict=True))]
-            for element in itertools.product(*map(range, self.kernel))
+            for element in itertools.product(*map(range, self.sliding.kernel))
         ]
         return torch.cat(pieces, dim=-2).flatten(0, -3)
 
     def extra_repr(self) -> str:
         """Channels, filters, and the windows."""
         return (
-            f"{self.channels}, {self.filters}, places={self.places}, kernel={self.kernel}, stride={self.stride}, "
-            f"dilation={self.dilation}, pads={self.pads}, bias={self.bias is not None}"
+            f"{self.channels}, {self.filters}, places={self.places}, kernel={self.sliding.kernel}, "
+            f"stride={self.sliding.stride}, dilation={self.sliding.dilation}, pads={self.pads}, "
+            f"bias={self.bias is not None}"
         )
 
 

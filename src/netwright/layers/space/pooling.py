@@ -19,7 +19,8 @@ import torch
 from netwright.core.errors import InvalidParameter, problem
 from netwright.core.validation import Constraint, boolean, nothing, one_of
 from netwright.core.value import value
-from netwright.graph import Layer, Shape
+from netwright.graph import Layer, Shape, Sliding
+from netwright.layers.space.built_size import padded_alike
 from netwright.layers.space.windows import (
     Pads,
     PerAxis,
@@ -30,11 +31,11 @@ from netwright.layers.space.windows import (
     padding_of,
     per_axis,
     sizes,
+    zeros_around,
 )
 
 _MAX: dict[int, Any] = {1: torch.nn.MaxPool1d, 2: torch.nn.MaxPool2d, 3: torch.nn.MaxPool3d}
 _AVERAGE: dict[int, Any] = {1: torch.nn.AvgPool1d, 2: torch.nn.AvgPool2d, 3: torch.nn.AvgPool3d}
-_PADS: dict[int, Any] = {1: torch.nn.ConstantPad1d, 2: torch.nn.ConstantPad2d, 3: torch.nn.ConstantPad3d}
 _WINDOW: Mapping[str, Constraint] = {
     "size": sizes,
     "stride": sizes | nothing,
@@ -65,6 +66,7 @@ class MaxPool(Layer):
     ------
     JoinError : an input that is not (channels, *space) of rank 2 to 4, options for another number of axes, a window
         that does not fit, with `exact` places that are left over.
+    InvalidData : when a module runs that "same" padded for another size, as in `Conv`.
     InvalidParameter : options out of range, padding of more than half the size, `exact` with `ceil`.
 
     Examples
@@ -92,9 +94,8 @@ class MaxPool(Layer):
 
     def make(self, *shapes: Shape) -> torch.nn.Module:
         kernel, stride, pads = _windows(self, shapes)
-        padding, crop = _even(pads, stride)
-        ceil = self.ceil or self.padding == "same"
-        return _cropped(_MAX[len(kernel)](kernel, stride, padding, ceil_mode=ceil), crop)
+        pool = _MAX[len(kernel)](kernel, stride, _even(pads, stride), ceil_mode=self.ceil or self.padding == "same")
+        return _finished(self, pool, shapes, kernel, stride, pads)
 
 
 @value("layer")
@@ -120,6 +121,7 @@ class AvgPool(Layer):
     ------
     JoinError : an input that is not (channels, *space) of rank 2 to 4, options for another number of axes, a window
         that does not fit, with `exact` places that are left over.
+    InvalidData : when a module runs that "same" padded for another size, as in `Conv`.
     InvalidParameter : options out of range, padding of more than half the size, `exact` with `ceil`.
 
     Examples
@@ -148,14 +150,13 @@ class AvgPool(Layer):
 
     def make(self, *shapes: Shape) -> torch.nn.Module:
         kernel, stride, pads = _windows(self, shapes)
-        pool = _AVERAGE[len(kernel)]
         if self.padding == "same" and self.count_padding:
-            zeros = _PADS[len(kernel)]([amount for pair in reversed(pads) for amount in pair], 0.0)
-            return torch.nn.Sequential(OrderedDict(pad=zeros, pool=pool(kernel, stride)))
-        padding, crop = _even(pads, stride)
+            pool = torch.nn.Sequential(OrderedDict(pad=zeros_around(pads), pool=_AVERAGE[len(kernel)](kernel, stride)))
+            return padded_alike(pool, self, shapes[0][1:], kernel, stride)
+        average = SmallVolumeMean if _is_small(shapes[0][1:], kernel) else _AVERAGE[len(kernel)]
         ceil = self.ceil or self.padding == "same"
-        made = pool(kernel, stride, padding, ceil_mode=ceil, count_include_pad=self.count_padding)
-        return _cropped(made, crop)
+        made = average(kernel, stride, _even(pads, stride), ceil_mode=ceil, count_include_pad=self.count_padding)
+        return _finished(self, made, shapes, kernel, stride, pads)
 
 
 @value("layer")
@@ -182,6 +183,7 @@ class L2Pool(Layer):
     ------
     JoinError : an input that is not (channels, *space) of rank 2 to 4, options for another number of axes, a window
         that does not fit, with `exact` places that are left over.
+    InvalidData : when a module runs that "same" padded for another size, as in `Conv`.
     InvalidParameter : options out of range, padding of more than half the size, `exact` with `ceil`.
 
     Examples
@@ -209,8 +211,9 @@ class L2Pool(Layer):
 
     def make(self, *shapes: Shape) -> torch.nn.Module:
         kernel, stride, pads = _windows(self, shapes)
-        padding, crop = _even(pads, stride)
-        return _cropped(WindowNorm(kernel, stride, padding, self.ceil or self.padding == "same"), crop)
+        ceil, small = self.ceil or self.padding == "same", _is_small(shapes[0][1:], kernel)
+        made = WindowNorm(kernel, stride, _even(pads, stride), ceil, small)
+        return _finished(self, made, shapes, kernel, stride, pads)
 
 
 class WindowNorm(torch.nn.Module):
@@ -220,15 +223,16 @@ class WindowNorm(torch.nn.Module):
     ----------
     kernel, stride, padding : one number for each space axis.
     ceil : whether a last window may hang over the end.
+    small : whether it is for volumes that are smaller than a window.
     """
 
-    def __init__(self, kernel: Shape, stride: Shape, padding: Shape, ceil: bool) -> None:
+    def __init__(self, kernel: Shape, stride: Shape, padding: Shape, ceil: bool, small: bool) -> None:
         super().__init__()
         self.line = len(kernel) == 1  # torch's pool of one axis cannot sum: a line is an image of one row
         if self.line:
             kernel, stride, padding = (1, *kernel), (1, *stride), (0, *padding)
-        pool = torch.nn.AvgPool3d if len(kernel) == 3 else torch.nn.AvgPool2d
-        self.sum = pool(kernel, stride, padding, ceil_mode=ceil, divisor_override=1)  # type: ignore[arg-type]
+        pool = SmallVolumeMean if small else _AVERAGE[len(kernel)]
+        self.sum = pool(kernel, stride, padding, ceil_mode=ceil, divisor_override=1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, channels, *space) -> (batch, channels, *places)"""
@@ -236,6 +240,36 @@ class WindowNorm(torch.nn.Module):
         sums = self.sum(squares.unsqueeze(2)).squeeze(2) if self.line else self.sum(squares)
         zero = (sums == 0).to(sums.dtype)  # the root's gradient is infinite there, at 1 it is not
         return ((sums + zero).sqrt() - zero).to(x.dtype)
+
+
+class SmallVolumeMean(torch.nn.Module):
+    """``torch.nn.AvgPool3d`` for volumes that a window only fits on with their padding, which torch refuses.
+
+    A window is a product of its axes, and so is the number of values in it: it is the mean over depth of the means of
+    slices.
+
+    Parameters
+    ----------
+    kernel, stride, padding : one number for each of the three axes.
+    options : ``ceil_mode``, ``count_include_pad`` and, to sum, ``divisor_override=1``, as in torch.
+    """
+
+    def __init__(self, kernel: Shape, stride: Shape, padding: Shape, **options: Any) -> None:
+        super().__init__()
+        self.sliding = Sliding(kernel, stride, padding, padding, (1, 1, 1))
+        self.options = options
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(batch, channels, depth, height, width) -> (batch, channels, *places)"""
+        (f, *plane), (s, *strides), (p, *pads) = self.sliding.kernel, self.sliding.stride, self.sliding.start
+        mean = torch.nn.functional.avg_pool2d
+        slices = mean(x.flatten(1, 2), plane, strides, pads, **self.options).unflatten(1, x.shape[1:3])
+        places = mean(slices.flatten(3), (f, 1), (s, 1), (p, 0), **self.options)  # depth and all places of a slice
+        return places.unflatten(3, slices.shape[3:])
+
+    def extra_repr(self) -> str:
+        """The window and torch's options."""
+        return ", ".join([str(self.sliding), *(f"{name}={item}" for name, item in self.options.items())])
 
 
 def _windows(layer: MaxPool | AvgPool | L2Pool, shapes: tuple[Shape, ...]) -> tuple[Shape, Shape, Pads]:
@@ -251,18 +285,36 @@ def _windows(layer: MaxPool | AvgPool | L2Pool, shapes: tuple[Shape, ...]) -> tu
     return kernel, stride, pads
 
 
-def _even(pads: Pads, stride: Shape) -> tuple[Shape, Shape]:
-    """Even padding for each axis, and how many places to crop in front, that together do what `pads` says."""
-    crop = tuple(int(first != last and step == 1) for (first, last), step in zip(pads, stride, strict=True))
-    return tuple(last if cut else first for (first, last), cut in zip(pads, crop, strict=True)), crop
+def _is_small(space: Shape, kernel: Shape) -> bool:
+    """Whether torch refuses to average an input, though its padding makes room."""
+    return len(space) == 3 and any(size < f for size, f in zip(space, kernel, strict=True))
 
 
-def _cropped(pool: torch.nn.Module, crop: Shape) -> torch.nn.Module:
-    """The pool, and behind it a padding by minus the places to crop."""
-    if not any(crop):
+def _crop(pads: Pads, stride: Shape) -> Shape:
+    """How many places to crop in front of each axis, behind even padding, that together do what `pads` says."""
+    return tuple(int(first != last and step == 1) for (first, last), step in zip(pads, stride, strict=True))
+
+
+def _even(pads: Pads, stride: Shape) -> Shape:
+    """Even padding for each axis; see `_crop`."""
+    return tuple(last if cut else first for (first, last), cut in zip(pads, _crop(pads, stride), strict=True))
+
+
+def _finished(
+    layer: MaxPool | AvgPool | L2Pool,
+    pool: torch.nn.Module,
+    shapes: tuple[Shape, ...],
+    kernel: Shape,
+    stride: Shape,
+    pads: Pads,
+) -> torch.nn.Module:
+    """The evenly padded pool with what it needs to pad as `pads` says, and to refuse sizes with other padding."""
+    crop = _crop(pads, stride)
+    if any(crop):
+        pool = torch.nn.Sequential(OrderedDict(pool=pool, crop=zeros_around(tuple((-cut, 0) for cut in crop))))
+    if layer.padding != "same":
         return pool
-    amounts = [amount for cut in reversed(crop) for amount in (-cut, 0)]
-    return torch.nn.Sequential(OrderedDict(pool=pool, crop=_PADS[len(crop)](amounts, 0.0)))
+    return padded_alike(pool, layer, shapes[0][1:], kernel, stride, ends=False)
 
 
 def _expect_options(layer: MaxPool | AvgPool | L2Pool) -> None:

@@ -48,10 +48,13 @@ from netwright.layers.space.windows import (
     amounts,
     amounts_or_pairs,
     channels_and_space,
-    fitting_groups,
+    expect_channels,
+    expect_filters,
     padding_of,
     per_axis,
     sizes,
+    window_of,
+    zeros_around,
 )
 
 _CONVOLUTIONS: dict[int, Any] = {
@@ -59,7 +62,6 @@ _CONVOLUTIONS: dict[int, Any] = {
     2: torch.nn.ConvTranspose2d,
     3: torch.nn.ConvTranspose3d,
 }
-_PADS: dict[int, Any] = {1: torch.nn.ConstantPad1d, 2: torch.nn.ConstantPad2d, 3: torch.nn.ConstantPad3d}
 
 
 @value("layer")
@@ -134,10 +136,7 @@ class ConvTranspose(Layer):
 
     def __post_init__(self) -> None:
         settle(self)
-        if self.filters % self.groups:
-            got = f"{self.filters} filters in {self.groups} groups"
-            remedy = f"Groups that fit: {fitting_groups(self.filters)}."
-            raise InvalidParameter(problem("ConvTranspose(filters)", "a multiple of groups", got, remedy))
+        expect_filters(self)
         added = (self.output_padding,) if isinstance(self.output_padding, int) else self.output_padding
         if self.padding == "same" and any(added):
             remedy = "Leave it out: the size is that of the input times the stride; or give the padding in numbers."
@@ -146,37 +145,31 @@ class ConvTranspose(Layer):
 
     def make(self, *shapes: Shape) -> torch.nn.Module:
         channels, space = channels_and_space(self, shapes)
-        if channels % self.groups:
-            fitting = fitting_groups(channels, self.filters)
-            remedy = f"Groups that fit {channels} channels and {self.filters} filters: {fitting}."
-            raise refuse(self, f"channels that {self.groups} groups divide", shapes, remedy)
-        options = {name: per_axis(self, name, getattr(self, name), shapes) for name in ("kernel", "stride", "dilation")}
-        effective = tuple((f - 1) * d + 1 for f, d in zip(options["kernel"], options["dilation"], strict=True))
-        crops, added = self._crops(shapes, effective, **options)
-        first, after, rest = _torchs(crops, added, tuple(map(max, options["stride"], options["dilation"])))
+        expect_channels(self, channels, shapes)
+        kernel, stride, dilation, effective = window_of(self, shapes)
+        crops, added = self._crops(shapes, effective, stride, dilation)
+        first, after, rest = _torchs(crops, added, tuple(map(max, stride, dilation)))
         conv = fresh(
             _CONVOLUTIONS[len(space)],
             channels,
             self.filters,
-            options["kernel"],
-            stride=options["stride"],
+            kernel,
+            stride=stride,
             padding=first,
             output_padding=after,
             groups=self.groups,
             bias=self.bias is not False,
-            dilation=options["dilation"],
+            dilation=dilation,
         )
         start(conv, Constant(0.0), self.bias)
         assert isinstance(self.weight, InitRule)  # settled
-        _fill_phases(self.weight, conv.weight, self.groups, options["stride"], options["dilation"])
+        _fill_phases(self.weight, conv.weight, self.groups, stride, dilation)
         if not any(map(any, rest)):
             return conv  # type: ignore[no-any-return]
-        crop = _PADS[len(space)]([-amount for pair in reversed(rest) for amount in pair], 0.0)
-        return torch.nn.Sequential(OrderedDict(conv=conv, crop=crop))
+        crop = tuple((-first, -last) for first, last in rest)
+        return torch.nn.Sequential(OrderedDict(conv=conv, crop=zeros_around(crop)))
 
-    def _crops(
-        self, shapes: tuple[Shape, ...], effective: Shape, kernel: Shape, stride: Shape, dilation: Shape
-    ) -> tuple[Pads, Shape]:
+    def _crops(self, shapes: tuple[Shape, ...], effective: Shape, stride: Shape, dilation: Shape) -> tuple[Pads, Shape]:
         """What is cropped of each axis at (start, end), and what is added at the end before."""
         space = shapes[0][1:]
         if self.padding == "same":

@@ -21,13 +21,18 @@ Dumoulin, Visin, *A guide to convolution arithmetic for deep learning*, 2016.
 from __future__ import annotations
 
 import math
+from typing import Any
 
-from netwright.core.errors import JoinError
+import torch
+
+from netwright.core.errors import InvalidParameter, JoinError, problem
 from netwright.core.validation import Constraint, integer, satisfies, tuple_of
 from netwright.graph import Layer, Shape, refuse
 
 PerAxis = int | tuple[int, ...]
 Pads = tuple[tuple[int, int], ...]
+
+_PADS: dict[int, Any] = {1: torch.nn.ConstantPad1d, 2: torch.nn.ConstantPad2d, 3: torch.nn.ConstantPad3d}
 
 _amounts = tuple_of(integer(0), least=1)
 _pairs = satisfies(
@@ -58,6 +63,14 @@ def per_axis(layer: Layer, name: str, item: PerAxis, shapes: tuple[Shape, ...]) 
     if len(item) != rank:
         raise _wrong_rank(layer, name, item, shapes)
     return item
+
+
+def window_of(layer: Layer, shapes: tuple[Shape, ...]) -> tuple[Shape, Shape, Shape, Shape]:
+    """Kernel, stride, dilation and effective window of a convolution for each space axis."""
+    kernel, stride, dilation = (
+        per_axis(layer, name, getattr(layer, name), shapes) for name in ("kernel", "stride", "dilation")
+    )
+    return kernel, stride, dilation, tuple((f - 1) * d + 1 for f, d in zip(kernel, dilation, strict=True))
 
 
 def padding_of(layer: Layer, padding: object, shapes: tuple[Shape, ...], effective: Shape, stride: Shape) -> Pads:
@@ -147,6 +160,22 @@ def expect_exact(layer: Layer, shapes: tuple[Shape, ...], effective: Shape, stri
         raise refuse(layer, takes, shapes, " ".join(dict.fromkeys(wrong.values())))
 
 
+def expect_filters(layer: Any) -> None:
+    """Refuse a convolution whose filters the groups do not divide."""
+    if layer.filters % layer.groups:
+        got = f"{layer.filters} filters in {layer.groups} groups"
+        remedy = f"Groups that fit: {fitting_groups(layer.filters)}."
+        raise InvalidParameter(problem(f"{type(layer).__name__}(filters)", "a multiple of groups", got, remedy))
+
+
+def expect_channels(layer: Any, channels: int, shapes: tuple[Shape, ...]) -> None:
+    """Refuse an input whose channels the groups of a convolution do not divide."""
+    if channels % layer.groups:
+        fitting = fitting_groups(channels, layer.filters)
+        remedy = f"Groups that fit {channels} channels and {layer.filters} filters: {fitting}."
+        raise refuse(layer, f"channels that {layer.groups} groups divide", shapes, remedy)
+
+
 def fitting_groups(*numbers: int) -> str:
     """The numbers of groups that divide all of some numbers of channels and filters, for a message.
 
@@ -157,6 +186,17 @@ def fitting_groups(*numbers: int) -> str:
     """
     common = math.gcd(*numbers)
     return ", ".join(str(groups) for groups in range(1, common + 1) if common % groups == 0)
+
+
+def flat(pads: Pads) -> list[int]:
+    """Amounts as torch's padding takes them: the last axis first."""
+    return [amount for pair in reversed(pads) for amount in pair]
+
+
+def zeros_around(pads: Pads) -> torch.nn.Module:
+    """The module that adds zeros at (start, end) of each space axis, or crops where amounts are below 0."""
+    made: torch.nn.Module = _PADS[len(pads)](flat(pads), 0.0)
+    return made
 
 
 def _wrong_rank(layer: Layer, name: str, item: tuple[object, ...], shapes: tuple[Shape, ...]) -> JoinError:

@@ -10,11 +10,12 @@ a pair (outputs, loss)      a loss of outputs: the generalised Gauss-Newton matr
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, final
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
 from netwright.core.errors import InvalidParameter, problem
@@ -64,13 +65,126 @@ def ask(closure: Closure, where: str) -> Answer:
     )
 
 
+@final
+class Asked:
+    """A closure that is asked again and again; how it is to be called shows when it is asked for the first time.
+
+    Parameters
+    ----------
+    closure : of any kind in the table above.
+    where : how messages call the place.
+    goes_backward : whether it goes backward itself; None: that is looked at. With False, ``.grad`` is left alone.
+    """
+
+    def __init__(self, closure: Closure, where: str, goes_backward: bool | None = None) -> None:
+        self._closure, self._where = closure, where
+        self._goes_backward, self._watched = goes_backward, goes_backward is not False
+        self._differentiates = False
+
+    def value(self) -> Answer:
+        """The answer, without a graph where the closure can do without."""
+        if self._differentiates:
+            return _detached(self._quietly(True))
+        try:
+            return self._quietly(False)
+        except RuntimeError:  # it calls torch.autograd.grad, as the loss of a differential equation does
+            answer = self._quietly(True)
+            self._differentiates = True
+            return _detached(answer)
+
+    def graph(self) -> Answer:
+        """The answer with its graph, which can be differentiated twice."""
+        with sdpa_kernel(SDPBackend.MATH):  # the fused kernels of attention have one derivative only
+            return self._quietly(True)
+
+    def gradients(self, parameters: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor | None]]:
+        """The loss and its gradients, which the closure has left in ``.grad`` or leaves to us."""
+        self._forget(parameters)
+        with torch.enable_grad():
+            answer = ask(self._closure, self._where)
+        found = self._left_behind(parameters)
+        return answer.loss.detach(), self._derived(answer.loss, parameters, False) if found is None else found
+
+    def slopes(self, parameters: Sequence[Tensor]) -> Sequence[Tensor | None]:
+        """The gradients with their graph.
+
+        Raises
+        ------
+        InvalidParameter : the closure goes backward in a way that leaves none.
+        """
+        self._forget(parameters)
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), WithGraph() as mode:
+            answer = ask(self._closure, self._where)
+        found = self._left_behind(parameters)
+        self._forget(parameters)
+        if found is None:
+            return self._derived(answer.loss, parameters, True)
+        if not mode.met:
+            raise InvalidParameter(
+                problem(
+                    self._where,
+                    "a closure that goes backward by loss.backward(), or leaves that to the rule",
+                    "gradients of another origin, without second derivatives",
+                    "End it with `return loss`.",
+                )
+            )
+        return found
+
+    def _quietly(self, graph: bool) -> Answer:
+        """The answer of a call in which backward passes do nothing."""
+        with torch.set_grad_enabled(graph):
+            if self._goes_backward is False:
+                return ask(self._closure, self._where)
+            with LossOnly() as mode:
+                answer = ask(self._closure, self._where)
+        self._goes_backward = mode.met
+        return answer
+
+    def _forget(self, parameters: Sequence[Tensor]) -> None:
+        if self._watched:
+            for parameter in parameters:
+                parameter.grad = None
+
+    def _left_behind(self, parameters: Sequence[Tensor]) -> Sequence[Tensor | None] | None:
+        """The gradients of the closure's own backward pass, or None where it made none."""
+        if not self._watched:
+            return None
+        found = [parameter.grad for parameter in parameters]
+        self._goes_backward = any(part is not None for part in found)
+        return found if self._goes_backward else None
+
+    def _derived(self, loss: Tensor, parameters: Sequence[Tensor], graph: bool) -> Sequence[Tensor | None]:
+        if not loss.requires_grad:
+            raise InvalidParameter(
+                problem(
+                    self._where,
+                    "a loss that depends on the parameters",
+                    "one without a graph",
+                    "Compute it from the parameters, without detach() or item(), or go backward in the closure.",
+                )
+            )
+        with torch.set_grad_enabled(graph):
+            return torch.autograd.grad(loss, parameters, create_graph=graph, allow_unused=True)
+
+
+def _detached(answer: Answer) -> Answer:
+    outputs = None if answer.outputs is None else answer.outputs.detach()
+    return Answer(answer.loss.detach(), outputs, answer.squares)
+
+
 class WithGraph(TorchFunctionMode):
-    """While it is on, backward passes keep a graph, so that gradients can be differentiated again."""
+    """While it is on, backward passes keep a graph, so that gradients can be differentiated again.
+
+    `met` says whether there was one.
+    """
+
+    met = False
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         options = dict(kwargs or {})
         if func not in _BACKWARD:
             return func(*args, **options)
+        self.met = True
         options.pop("retain_graph", None)
         with warnings.catch_warnings():  # the cycle that torch warns of is cut by who reads the gradients
             warnings.filterwarnings("ignore", message="Using backward")
@@ -78,7 +192,12 @@ class WithGraph(TorchFunctionMode):
 
 
 class LossOnly(TorchFunctionMode):
-    """While it is on, backward passes do nothing: only the loss is wanted."""
+    """While it is on, backward passes do nothing: only the loss is wanted. `met` says whether there was one."""
+
+    met = False
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return None if func in _BACKWARD else func(*args, **(kwargs or {}))
+        if func not in _BACKWARD:
+            return func(*args, **(kwargs or {}))
+        self.met = True
+        return None

@@ -13,6 +13,7 @@ together with one backward pass of the whole graph along a random vector; caller
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -23,7 +24,6 @@ from torch.autograd.graph import get_gradient_edge
 from torch.func import functional_call, vjp, vmap
 from torch.nn.modules.module import register_module_forward_hook
 
-from netwright.core.errors import InvalidData, problem
 from netwright.optim.curvature.layout import Layout
 from netwright.optim.curvature.products import transposed_jacobian_product
 
@@ -112,7 +112,7 @@ def agrees(product: Tensor, probe: Tensor, outputs: Tensor, layout: Layout) -> b
     """Whether J^T u, put together from blocks for the probe u (n, K), is that of one backward pass."""
     whole = transposed_jacobian_product(outputs, layout.parameters)(probe)
     scale = float(whole.norm())
-    return float((whole - product).norm()) <= CLOSE.get(outputs.dtype, 1e-2) * max(scale, 1e-30)
+    return scale < math.inf and float((whole - product).norm()) <= CLOSE.get(outputs.dtype, 1e-2) * max(scale, 1e-30)
 
 
 def per_sample_jacobian(module: torch.nn.Module, *inputs: Tensor) -> Tensor:
@@ -127,9 +127,7 @@ def per_sample_jacobian(module: torch.nn.Module, *inputs: Tensor) -> Tensor:
     ------
     inputs (n, ...) -> (n, K, P), double precision; K numbers of output a sample, P parameters in their own order
 
-    Raises
-    ------
-    InvalidData : rows that look at each other, as under batch normalisation in training mode.
+    Where rows look at each other (batch normalisation in training mode), w is still the weights that all of them use.
 
     Examples
     --------
@@ -146,19 +144,15 @@ def per_sample_jacobian(module: torch.nn.Module, *inputs: Tensor) -> Tensor:
     outputs = outputs.reshape(len(outputs), -1)
     generator = torch.Generator().manual_seed(0)
     probe = torch.randn(outputs.shape, generator=generator).to(outputs)
-    if not separable(outputs, calls, layout):
-        return torch.cat([block for _, block in rows_by_backward(outputs, layout)])
-    whole = torch.cat([block.clone() for _, block in rows_by_layer(outputs, calls, layout)])
-    if not agrees(torch.einsum("nk,nkp->p", probe.double(), whole), probe, outputs, layout):
-        raise InvalidData(
-            problem(
-                "per_sample_jacobian(module)",
-                "a module whose rows do not look at each other",
-                "one that mixes the rows of a batch",
-                "Use module.eval() where batch normalisation is the reason.",
-            )
-        )
-    return whole
+    if separable(outputs, calls, layout):
+        try:
+            whole = torch.cat([block.clone() for _, block in rows_by_layer(outputs, calls, layout)])
+        except NotByLayer:
+            pass
+        else:
+            if agrees(torch.einsum("nk,nkp->p", probe.double(), whole), probe, outputs, layout):
+                return whole
+    return torch.cat([block for _, block in rows_by_backward(outputs, layout)])
 
 
 def _deltas(outputs: Tensor, calls: Sequence[Call]) -> list[Tensor]:

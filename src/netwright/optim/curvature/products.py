@@ -19,12 +19,14 @@ Schraudolph: Fast curvature matrix-vector products for second-order gradient des
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from netwright.core.errors import InvalidParameter, problem
 from netwright.optim.curvature.layout import Layout
 
 Product = Callable[[Tensor], Tensor]
@@ -175,11 +177,25 @@ def gauss_newton_product(loss: Tensor, outputs: Tensor, parameters: Iterable[Ten
 
 
 def output_curvature(loss: Tensor, outputs: Tensor) -> Product:
-    """The function v -> L'' v of a loss in its outputs; v has the outputs' shape, or that with a leading axis."""
+    """The function v -> L'' v of a loss in its outputs; v has the outputs' shape, or that with a leading axis.
+
+    Raises
+    ------
+    InvalidParameter : a loss that does not depend on the outputs.
+    """
     (slope,) = _grad([loss], [outputs], None, create_graph=True)
+    if slope is None:
+        raise InvalidParameter(
+            problem(
+                "(outputs, loss)",
+                "a loss that is computed from these outputs",
+                "one that does not depend on them",
+                "Return the very tensor that the loss was computed from.",
+            )
+        )
 
     def product(vector: Tensor) -> Tensor:
-        if slope is None or not slope.requires_grad:
+        if not slope.requires_grad:
             return torch.zeros_like(vector)
         if vector.ndim == outputs.ndim:
             (found,) = _grad([slope], [outputs], [vector])
@@ -209,9 +225,11 @@ def _grad(sources: list[Tensor], leaves: list[Tensor], along: Any, create_graph:
 def _batched(sources: list[Tensor], leaves: list[Tensor], along: list[Tensor]) -> list[Tensor | None]:
     """Several backward passes at once; one by one where an operation on the way cannot be batched."""
     try:
-        return list(
-            torch.autograd.grad(sources, leaves, along, retain_graph=True, allow_unused=True, is_grads_batched=True)
-        )
+        with warnings.catch_warnings():  # where torch itself goes row by row, it says that this is slow
+            warnings.filterwarnings("ignore", message="There is a performance drop")
+            return list(
+                torch.autograd.grad(sources, leaves, along, retain_graph=True, allow_unused=True, is_grads_batched=True)
+            )
     except RuntimeError:
         rows = [_grad(sources, leaves, [part[i] for part in along]) for i in range(len(along[0]))]
         return [

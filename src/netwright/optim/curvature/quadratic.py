@@ -3,7 +3,8 @@
     m(d) = L + g^T d + 1/2 d^T A d,    A = sum over samples of J_n^T L''_n J_n
 
 For half a sum of squares L'' is the identity and A = J^T J, which a symmetric rank-k update adds up at half the cost of
-a product of matrices. For any other loss L'' (K x K for each sample) is that of the loss in the outputs.
+a product of matrices. For any other loss L'' (K x K for each sample) is that of the loss in the outputs. A loss that
+looks at several samples at once has no such blocks; its model is put together column by column.
 """
 
 from __future__ import annotations
@@ -15,7 +16,15 @@ import torch
 from scipy.linalg.blas import dsyrk
 from torch import Tensor
 
-from netwright.optim.curvature.jacobian import Call, NotByLayer, agrees, rows_by_backward, rows_by_layer, separable
+from netwright.optim.curvature.jacobian import (
+    CLOSE,
+    Call,
+    NotByLayer,
+    agrees,
+    rows_by_backward,
+    rows_by_layer,
+    separable,
+)
 from netwright.optim.curvature.layout import Layout
 from netwright.optim.curvature.products import jacobian_product, output_curvature, transposed_jacobian_product
 
@@ -55,9 +64,9 @@ def add_gauss_newton_(matrix: Tensor, gradient: Tensor, linear: Linear, layout: 
         assert kept is not None
         matrix.copy_(kept[0])
         gradient.copy_(kept[1])
-    gradient += transposed_jacobian_product(linear.loss, layout.parameters)(torch.ones_like(linear.loss))
-    if linear.outputs.numel() <= 2 * layout.size:
-        curvature = None if linear.squares else row_curvature(linear)
+    gradient += _slope(linear, layout)
+    curvature = None if linear.squares else row_curvature(linear)
+    if linear.outputs.numel() <= 2 * layout.size and (linear.squares or curvature is not None):
         for rows, block in rows_by_backward(linear.table, layout):
             _add_block_(matrix, block, None if curvature is None else curvature[rows])
     else:
@@ -67,10 +76,16 @@ def add_gauss_newton_(matrix: Tensor, gradient: Tensor, linear: Linear, layout: 
 
 def jacobian_blocks(linear: Linear, layout: Layout) -> Iterator[Tensor]:
     """The Jacobian weighted by the root of L'', as blocks of rows (m K, P): A = sum of block^T block."""
+    curvature = None if linear.squares else row_curvature(linear)
+    if not linear.squares and curvature is None:
+        matrix = torch.zeros(layout.size, layout.size, dtype=torch.float64, device=layout.device)
+        _add_by_columns_(matrix, linear, layout)
+        yield _root(mirrored(matrix))
+        return
     found = rows_by_backward(linear.table, layout)
     if separable(linear.outputs, linear.calls, layout) and _is_separable(linear, layout):
         found = rows_by_layer(linear.table, linear.calls, layout)
-    roots = None if linear.squares else _root(row_curvature(linear))
+    roots = None if curvature is None else _root(curvature)
     for rows, block in found:
         if roots is not None:
             block = roots[rows] @ block
@@ -85,8 +100,8 @@ def mirrored(matrix: Tensor) -> Tensor:
     return whole
 
 
-def row_curvature(linear: Linear) -> Tensor:
-    """L'' of each sample, (n, K, K): K products, since samples do not look at each other."""
+def row_curvature(linear: Linear, trusted: bool = False) -> Tensor | None:
+    """L'' of each sample, (n, K, K), by K products; None for a loss that looks at several samples at once."""
     outputs, table = linear.outputs, linear.table
     product = output_curvature(linear.loss, outputs)
     columns = []
@@ -94,29 +109,39 @@ def row_curvature(linear: Linear) -> Tensor:
         basis = torch.zeros_like(table)
         basis[:, k] = 1
         columns.append(product(basis.view_as(outputs)).reshape(len(outputs), -1))
-    return torch.stack(columns, dim=2).double()  # (n, K, K)
+    found = torch.stack(columns, dim=2)  # (n, K, K)
+    if not trusted:
+        probe = _probe(table)
+        whole, by_rows = product(probe.view_as(outputs)).reshape(probe.shape), (found @ probe.unsqueeze(-1)).squeeze(-1)
+        if float((whole - by_rows).norm()) > CLOSE.get(outputs.dtype, 1e-2) * float(whole.norm()):
+            return None
+    return found.double()
 
 
 def _add_rows_(matrix: Tensor, gradient: Tensor, linear: Linear, layout: Layout, trusted: bool) -> bool:
     """Add all blocks of rows, and say whether they agree with a backward pass of the whole graph."""
     table = linear.table
-    slope = table.detach().double() if linear.squares else _slope(linear)
-    curvature = None if linear.squares else row_curvature(linear)
+    curvature = None if linear.squares else row_curvature(linear, trusted)
+    if not linear.squares:
+        if curvature is None:
+            return False
+        gradient += _slope(linear, layout)
+    residuals = table.detach().double() if linear.squares else None
     probe = None if trusted else _probe(table)
     total = torch.zeros(layout.size, dtype=torch.float64, device=layout.device)
     for rows, block in rows_by_layer(table, linear.calls, layout):
         _add_block_(matrix, block, None if curvature is None else curvature[rows])
         flat = block.reshape(-1, layout.size).T
-        gradient.addmv_(flat, slope[rows].reshape(-1))
+        if residuals is not None:
+            gradient.addmv_(flat, residuals[rows].reshape(-1))
         if probe is not None:
             total.addmv_(flat, probe[rows].reshape(-1).double())
     return probe is None or agrees(total, probe, table, layout)
 
 
-def _slope(linear: Linear) -> Tensor:
-    """The derivative of the loss in the outputs, (n, K)."""
-    (slope,) = torch.autograd.grad(linear.loss, linear.outputs, retain_graph=True)
-    return slope.detach().double().reshape(len(slope), -1)
+def _slope(linear: Linear, layout: Layout) -> Tensor:
+    """The derivative of the loss in the weights, (P,), also where it looks at them past the outputs."""
+    return transposed_jacobian_product(linear.loss, layout.parameters)(torch.ones_like(linear.loss))
 
 
 def _is_separable(linear: Linear, layout: Layout) -> bool:

@@ -9,7 +9,7 @@ from typing import ClassVar, final
 
 from netwright.core.validation import Constraint, integer, number
 from netwright.core.value import value
-from netwright.optim.schedules import FACTOR, NOT_NEGATIVE, POSITIVE, Schedule, check_final
+from netwright.optim.schedules.base import FACTOR, NOT_NEGATIVE, POSITIVE, Schedule, check_final
 
 
 @final

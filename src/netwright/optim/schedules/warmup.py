@@ -9,7 +9,7 @@ from typing import ClassVar, final
 
 from netwright.core.validation import Constraint, instance, number
 from netwright.core.value import value
-from netwright.optim.schedules import POSITIVE, Schedule
+from netwright.optim.schedules.base import POSITIVE, Schedule
 
 
 @final

@@ -223,8 +223,7 @@ def test_twenty_thousand_rows_take_the_memory_of_blocks() -> None:
     optimizer = LevenbergMarquardt().build(module.parameters())
     optimizer.step(lambda: module(inputs) - targets)
     scratch = optimizer._objective.layout._scratch  # type: ignore[attr-defined]
-    assert scratch.numel() * 8 <= 2**20  # a whole Jacobian would have 20,000 rows
-    assert len(scratch) < 20_000
+    assert scratch.numel() * 8 <= 2**20  # a whole Jacobian would have 20,000 rows of 26 numbers, four times that
 
 
 def test_pieces_of_the_rows_add_up() -> None:

@@ -24,7 +24,9 @@ Array = NDArray[np.float64]
 UPDATES = ["bfgs", "dfp", "sr1", "lbfgs"]
 
 
-def textbook(update: str, path: list[Array], slopes: list[Array], memory: int = 10, damp: bool = False) -> list[Array]:
+def textbook(
+    update: str, path: list[Array], slopes: list[Array], memory: int = 10, damp: bool = False, scale: float = 5.0
+) -> list[Array]:
     """The directions that the book's formulas give along a path of weights with these gradients.
 
     Dense: Nocedal, Wright (2006), equations 6.17, 6.15, 6.25 for H, first scaled by 6.20, and procedure 18.2 for
@@ -35,7 +37,7 @@ def textbook(update: str, path: list[Array], slopes: list[Array], memory: int = 
     for w, w_next, g, g_next in zip(path, path[1:], slopes, slopes[1:], strict=False):
         s, y = w_next - w, g_next - g
         if h is None and update != "lbfgs":
-            h = s @ y / (y @ y) * np.eye(len(s))
+            h = scale * (s @ y) / (y @ y) * np.eye(len(s))
         elif damp and h is not None:
             b = np.linalg.inv(h)
             if s @ y < 0.2 * s @ b @ s:
@@ -95,7 +97,8 @@ def run(rule: QuasiNewton, loss: Callable[[torch.Tensor], Any], w: torch.Tensor,
 @pytest.mark.parametrize("update", UPDATES)
 @pytest.mark.parametrize("damp", [False, True])
 @pytest.mark.parametrize("case", ["rosenbrock", "network", "quartic"])
-def test_steps_are_those_of_the_textbook(update: str, damp: bool, case: str) -> None:
+@pytest.mark.parametrize("scale", [1.0, 5.0])
+def test_steps_are_those_of_the_textbook(update: str, damp: bool, case: str, scale: float) -> None:
     if case == "network":
         module, loss = network()
         parameters = list(module.parameters())
@@ -106,7 +109,7 @@ def test_steps_are_those_of_the_textbook(update: str, damp: bool, case: str) -> 
             (lambda: rosenbrock(w)) if case == "rosenbrock" else (lambda: (w**4 - w**2 + 0.1 * w).sum() + w.sum() ** 2)
         )
     objective = Objective(parameters, loss)
-    rule = QuasiNewton(update, memory=4, curvature="damp" if damp else "skip")
+    rule = QuasiNewton(update, memory=4, curvature="damp" if damp else "skip", scale=scale)
     point, memory = objective.point(objective.theta()), {}
     points = [point]
     for _ in range(12):
@@ -114,7 +117,7 @@ def test_steps_are_those_of_the_textbook(update: str, damp: bool, case: str) -> 
         assert point.gradient is not None
         points.append(point)
     path, slopes = [p.theta.numpy() for p in points], [p.gradient.numpy() for p in points]  # type: ignore[union-attr]
-    ways = textbook(update, path, slopes, memory=4, damp=damp and update in ("bfgs", "dfp"))
+    ways = textbook(update, path, slopes, memory=4, damp=damp and update in ("bfgs", "dfp"), scale=scale)
     if damp and update == "lbfgs":
         ways = ways[:2]  # the book has no damping for it; the pair itself is checked below
     for k, d in enumerate(ways[:-1]):
@@ -293,6 +296,7 @@ def test_a_loss_that_changes_or_is_not_finite() -> None:
         ),
         ({"memory": 0}, r"QuasiNewton\(memory\): expected an integer >= 1, got 0"),
         ({"curvature": "clip"}, r"QuasiNewton\(curvature\): expected 'skip' or 'damp', got 'clip'"),
+        ({"scale": 0.0}, r"QuasiNewton\(scale\): expected a number in \(0, inf\), got 0.0"),
         ({"c1": 0.5, "c2": 0.2}, r"QuasiNewton\(c1\): expected a number below c2 = 0.2, got 0.5. Take c1=1e-4"),
         ({"update": "dfp", "c1": 0.2}, r"QuasiNewton\(c1\): expected a number below c2 = 0.1, got 0.2"),
         ({"c2": 1.0}, r"QuasiNewton\(c2\): expected None or a number in \(0, 1\), got 1.0"),

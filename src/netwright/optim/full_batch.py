@@ -103,9 +103,10 @@ class FullBatch(torch.optim.Optimizer):
         except BaseException:
             objective.write(start.theta)
             raise
-        if not (math.isfinite(point.loss) and bool(torch.isfinite(point.theta).all())):
+        if not (math.isfinite(point.loss) and math.isfinite(float(point.theta.sum()))):
             point = start
-        point = point._replace(theta=objective.write(point.theta))
+        if objective.at is not point.theta:
+            point = point._replace(theta=objective.write(point.theta))
         self.stuck = torch.equal(point.theta, start.theta)
         self._last = point
         count = state.get("step", 0) + 1

@@ -19,7 +19,7 @@ from torch import Tensor
 from netwright.core.errors import InvalidData, InvalidParameter, problem
 from netwright.optim.curvature.closures import Asked, Closure
 from netwright.optim.curvature.damping import triangular_factor
-from netwright.optim.curvature.dense import DenseChain, half_squares, parts_of_chain, rows_of_chain
+from netwright.optim.curvature.dense import DenseChain, HalfSquares, parts_of_chain, rows_of_chain
 from netwright.optim.curvature.jacobian import recorded
 from netwright.optim.curvature.layout import Layout
 from netwright.optim.curvature.products import (
@@ -77,6 +77,10 @@ class Objective:
     goes_backward : whether the closures go backward themselves; None: each is looked at. With False, the parameters'
         ``.grad`` is left alone.
 
+    Attributes
+    ----------
+    at : the vector that the parameters were given last, None before. evaluations : how often they were.
+
     Raises
     ------
     InvalidParameter : a closure that returns something else than the table above says.
@@ -105,7 +109,7 @@ class Objective:
         self.closures = list(closures) if isinstance(closures, Sequence) else [closures]
         self.extra, self.where, self.quick = extra, where, quick
         self.evaluations = 0
-        self._double = all(parameter.dtype == torch.float64 for parameter in self.layout.parameters)
+        self.at: Tensor | None = None
         self._asked = [Asked(closure, where, goes_backward) for closure in self.closures]
         self._trusted = [False] * len(self.closures)
 
@@ -120,12 +124,12 @@ class Objective:
 
     def write(self, theta: Tensor) -> Tensor:
         """Give the parameters these values; returns what they are in their own number format, as a vector (P,)."""
-        self.layout.write(theta)
-        return theta if self._double else self.layout.read()
+        self.at = self.layout.write(theta)
+        return self.at
 
     def loss(self, theta: Tensor) -> float:
         """The loss at theta; infinite where it is NaN."""
-        self.layout.write(theta)
+        self.write(theta)
         self.evaluations += 1
         total = sum(chain.loss() for chain in self.quick)
         for asked in () if self.quick else self._asked:
@@ -145,7 +149,7 @@ class Objective:
 
     def hessian_product(self, theta: Tensor) -> Product:
         """The function v -> Hv at theta, for v (P,) or rows (count, P); it ends with the next evaluation elsewhere."""
-        self.layout.write(theta)
+        self.write(theta)
         self.evaluations += 1
         slopes = [asked.slopes(self.layout.parameters) for asked in self._asked]
         products = [product_of_gradients(slope, self.layout) for slope in slopes]
@@ -165,7 +169,7 @@ class Objective:
 
     def gauss_newton_product(self, theta: Tensor) -> Product:
         """The function v -> Gv at theta for the generalised Gauss-Newton matrix G."""
-        self.layout.write(theta)
+        self.write(theta)
         self.evaluations += 1
         products = []
         for asked in self._asked:
@@ -177,35 +181,40 @@ class Objective:
         """The quadratic model of Gauss and Newton at theta: loss, gradient and J^T L'' J."""
         theta = self.write(theta)
         self.evaluations += 1
-        loss = 0.0
         matrix = torch.zeros(self.size, self.size, dtype=torch.float64, device=self.layout.device)
         gradient = torch.zeros(self.size, dtype=torch.float64, device=self.layout.device)
-        for i, asked in enumerate(self._asked):
-            linear = self._linear(asked)
-            loss += float(linear.loss.detach())
-            self._trusted[i] = add_gauss_newton_(matrix, gradient, linear, self.layout, self._trusted[i])
+        if self.quick and all(chain.squares for chain in self.quick):
+            loss = sum(chain.add_quadratic_(matrix, gradient) for chain in self.quick)
+        else:
+            loss = sum(self._add_quadratic_(i, matrix, gradient) for i in range(len(self.closures)))
         matrix = mirrored(matrix)
         if self.extra is not None:
             loss, gradient = loss + self.extra.value(theta), gradient + self.extra.slope(theta)
             matrix.diagonal().add_(self.extra.curvature(theta))
         return Model(theta, math.inf if math.isnan(loss) else loss, gradient, matrix)
 
+    def _add_quadratic_(self, i: int, matrix: Tensor, gradient: Tensor) -> float:
+        """Add one closure's part of the model, and return its loss."""
+        linear = self._linear(self._asked[i])
+        self._trusted[i] = add_gauss_newton_(matrix, gradient, linear, self.layout, self._trusted[i])
+        return float(linear.loss.detach())
+
     def triangle(self, theta: Tensor) -> Tensor:
         """R with R^T R = J^T L'' J at theta, without squaring the condition of J."""
-        self.layout.write(theta)
+        self.write(theta)
         self.evaluations += 1
         return triangular_factor(self._rows(theta), self.size, self.layout.device)
 
     def residuals(self, theta: Tensor) -> Tensor:
         """All residuals at theta as one vector (N,)."""
-        self.layout.write(theta)
+        self.write(theta)
         self.evaluations += 1
         found = [asked.value().outputs for asked in self._asked]
         return torch.cat([outputs.reshape(-1) for outputs in found if outputs is not None]).double()
 
     def residual_products(self, theta: Tensor) -> tuple[Product, Product]:
         """The functions v -> Jv and u -> J^T u of all residuals (N,) at theta."""
-        self.layout.write(theta)
+        self.write(theta)
         self.evaluations += 1
         with torch.enable_grad():
             outputs = torch.cat([self._linear(asked).outputs.reshape(-1) for asked in self._asked])
@@ -317,7 +326,7 @@ def least_squares(module: torch.nn.Module, inputs: Tensor, targets: Tensor) -> O
     parts = parts_of_chain(module) if inputs.ndim == 2 == targets.ndim else None
     rows = [] if parts is None else rows_of_chain(parts, len(inputs))
     layout = Layout(parameters)
-    chains = [DenseChain(parts or [], inputs[here], half_squares(targets[here]), layout) for here in rows]
+    chains = [DenseChain(parts or [], inputs[here], HalfSquares(targets[here]), layout) for here in rows]
     return Objective(
         parameters, lambda: module(inputs) - targets, where="least_squares", quick=chains, goes_backward=False
     )

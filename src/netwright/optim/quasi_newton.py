@@ -9,8 +9,9 @@ With the gradient g, s = w+ - w, y = g+ - g, and the model H of the inverse Hess
     sr1      H <- H + q q^T / q^T y                         q = s - H y
     lbfgs    H = bfgs of the last m pairs (s, y) from gamma I, without putting it together
 
-H begins as gamma I with gamma = s^T y / y^T y of the first step, which goes along d = -g / max(1, norm(g)); lbfgs takes
-gamma of the last pair. All dense updates are H <- H + A^T M A with the rows A = (s, H y) and M of 2 x 2; for lbfgs,
+The first step goes along d = -g / max(1, norm(g)). Then H begins as k gamma I with gamma = s^T y / y^T y and k = 5: a
+direction in which H is too small has to be learnt, one in which it is too large costs a shorter trial. All dense
+updates are H <- H + A^T M A with the rows A = (s, H y) and M of 2 x 2. lbfgs takes gamma of its last pair and k = 1;
 with pairs as columns of S and Y, R the upper triangle of S^T Y and D its diagonal (compact representation)::
 
     H g = gamma g + S b - gamma Y a,   a = R^-1 S^T g,   b = R^-T ((D + gamma Y^T Y) a - gamma Y^T g)
@@ -29,6 +30,7 @@ Where a search along -H g finds nothing lower, H is forgotten and the step is ma
 symbol      argument      meaning
 =========== ============= ==================================================
 m           ``memory``    pairs that lbfgs keeps
+k           ``scale``     how far the first H is above the book's, k = 1
 c1          ``c1``        share of the foretold fall that a step must reach
 c2          ``c2``        share of the slope that a step may leave
 =========== ============= ==================================================
@@ -37,7 +39,7 @@ References: Nocedal, Wright: Numerical Optimization, 2006, chapters 6 and 7 and 
 Goldfarb and Shanno, each 1970; Davidon 1959, Fletcher and Powell 1963; Byrd, Nocedal, Schnabel: Representations of
 quasi-Newton matrices and their use in limited memory methods, 1994.
 
-It differs from SciPy's BFGS in scaling the first H, and from NeuPy's rule in all of what keeps steps downhill.
+It differs from SciPy's BFGS in how H begins, and from NeuPy's rule in all of what keeps steps downhill.
 """
 
 from __future__ import annotations
@@ -85,6 +87,7 @@ class QuasiNewton(Optimizer):
     update : "bfgs", "dfp", "sr1", "lbfgs", or "auto": bfgs up to 1,000 weights, lbfgs beyond.
     memory : pairs that lbfgs keeps, >= 1.
     curvature : what becomes of pairs with too little curvature: "skip" or "damp"; sr1 has its own rule.
+    scale : k > 0, of the first dense H = k (s^T y / y^T y) I; 1 is the textbook's, more saves steps on most networks.
     c1 : share of the foretold fall that a step must reach, in (0, c2).
     c2 : share of the slope that a step may leave, in (c1, 1); None: 0.9, and 0.1 for dfp.
     trials : evaluations after which a line search ends, >= 1.
@@ -119,6 +122,7 @@ class QuasiNewton(Optimizer):
     _: KW_ONLY
     memory: int = 10
     curvature: str = "skip"
+    scale: float = 5.0
     c1: float = 1e-4
     c2: float | None = None
     trials: int = 20
@@ -129,6 +133,7 @@ class QuasiNewton(Optimizer):
         "update": one_of("auto", "bfgs", "dfp", "sr1", "lbfgs"),
         "memory": integer(1),
         "curvature": one_of("skip", "damp"),
+        "scale": number(0, closed="neither"),
         "c1": number(0, 1, closed="neither"),
         "c2": nothing | number(0, 1, closed="neither"),
         "trials": integer(1),
@@ -194,7 +199,7 @@ def learnt(rule: QuasiNewton, update: str, memory: Memory, move: Move) -> Memory
     y, share = (move.y, 1.0) if rule.curvature == "skip" or update == "sr1" else damped(move)
     if update == "lbfgs":
         return learnt_pairs(rule.memory, memory, move, y)
-    return learnt_matrix(update, memory, move, y, share)
+    return learnt_matrix(update, memory, move, y, share, rule.scale)
 
 
 def damped(move: Move) -> tuple[Tensor, float]:
@@ -207,7 +212,7 @@ def damped(move: Move) -> tuple[Tensor, float]:
     return share * move.y - ((1 - share) * move.length) * move.before, share
 
 
-def learnt_matrix(update: str, memory: Memory, move: Move, y: Tensor, share: float) -> Memory:
+def learnt_matrix(update: str, memory: Memory, move: Move, y: Tensor, share: float, scale: float) -> Memory:
     """A dense H <- H + A^T M A with the rows A = (s, H y), and H g+ from H g and A g+."""
     s, after = move.s, move.after
     if memory:
@@ -219,7 +224,7 @@ def learnt_matrix(update: str, memory: Memory, move: Move, y: Tensor, share: flo
         seen = float(s @ y)
         if not seen > 0:
             return {}
-        gamma = seen / float(y @ y)
+        gamma = scale * seen / float(y @ y)
         inverse, pull, hy = torch.diag(torch.full_like(s, gamma)), gamma * after, gamma * y
     rows = torch.stack((s, hy))
     (sy, sg), (vy, vg) = (rows @ torch.stack((y, after)).T).tolist()

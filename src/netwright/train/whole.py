@@ -22,7 +22,7 @@ from torch import Tensor
 
 from netwright.core.errors import InvalidParameter, problem
 from netwright.optim.curvature import Layout
-from netwright.optim.curvature.dense import DenseChain, Slope, half_squares, parts_of_chain, rows_of_chain, slope_of
+from netwright.optim.curvature.dense import DenseChain, HalfSquares, Slope, parts_of_chain, rows_of_chain, slope_of
 from netwright.optim.objective import Extra, Objective
 from netwright.optim.wrappers.wrapped import Wrapped
 from netwright.train.averaging import Averaging
@@ -162,7 +162,7 @@ class WholePass:
         run, target = self._run, self._rows.target[here]
         weight, share = self._share(here)
         if getattr(run.objective, "differences", False):
-            return half_squares(target, 2 * share / target.numel(), weight)
+            return HalfSquares(target, 2 * share / target.numel(), weight)
         return slope_of(lambda outputs: share * run.objective(outputs, target, weight))
 
     def _closure(self, inputs: tuple[Tensor, ...], target: Any, weight: Tensor | None, share: float) -> Any:

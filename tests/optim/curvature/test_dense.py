@@ -8,7 +8,8 @@ from torch.nn import utils
 
 from netwright.core.errors import InvalidData
 from netwright.optim import least_squares
-from netwright.optim.curvature.dense import DenseChain, half_squares, parts_of_chain, rows_of_chain, slope_of
+from netwright.optim.curvature.dense import DenseChain, HalfSquares, parts_of_chain, rows_of_chain, slope_of
+from netwright.optim.curvature.jacobian import per_sample_jacobian
 from netwright.optim.curvature.layout import Layout
 from netwright.optim.objective import Objective
 
@@ -46,8 +47,8 @@ def test_loss_and_gradient_are_those_of_autograd(unit: type, name: str) -> None:
     parts, layout = parts_of_chain(module), Layout(module.parameters())
     assert parts is not None
     cases = [
-        (half_squares(targets), lambda z: 0.5 * (z - targets).square().sum()),
-        (half_squares(targets, 0.3, weight), lambda z: 0.15 * (weight[:, None] * (z - targets).square()).sum()),
+        (HalfSquares(targets), lambda z: 0.5 * (z - targets).square().sum()),
+        (HalfSquares(targets, 0.3, weight), lambda z: 0.15 * (weight[:, None] * (z - targets).square()).sum()),
         (slope_of(lambda z: (z - targets).abs().mean()), lambda z: (z - targets).abs().mean()),
     ]
     for slope, loss in cases:
@@ -127,3 +128,33 @@ def test_targets_of_another_shape_are_refused() -> None:
         InvalidData, match=r"least_squares\(targets\): expected the shape \(30, 1\) of the outputs, got"
     ):
         least_squares(module, draw(30, 4), draw(30))
+
+
+@pytest.mark.parametrize("name", CHAINS)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_quadratic_model_is_that_of_the_residuals(name: str, weighted: bool) -> None:
+    module = CHAINS[name](torch.nn.Tanh)
+    inputs, targets = draw(700, 5), draw(700, 3)
+    weight = draw(700).abs() if weighted else None
+    root = torch.ones(700, 1, dtype=torch.float64) if weight is None else (0.7 * weight).sqrt().unsqueeze(1)
+    slope = HalfSquares(targets) if weight is None else HalfSquares(targets, 0.7, weight)
+    chains = [DenseChain(parts_of_chain(module) or [], inputs, slope, Layout(module.parameters()))]
+    quick = Objective(module.parameters(), lambda: root * (module(inputs) - targets), quick=chains)
+    slow = Objective(module.parameters(), lambda: root * (module(inputs) - targets))
+    theta = quick.theta()
+    found, expected = quick.quadratic(theta), slow.quadratic(theta)
+    assert found.loss == pytest.approx(expected.loss, rel=1e-12)
+    torch.testing.assert_close(found.gradient, expected.gradient, rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(found.matrix, expected.matrix, rtol=1e-10, atol=1e-10)
+    rows = per_sample_jacobian(module, inputs).reshape(2100, -1) * root.repeat_interleave(3, dim=0)
+    torch.testing.assert_close(found.matrix, rows.T @ rows, rtol=1e-10, atol=1e-10)
+
+
+def test_the_model_without_frozen_parameters() -> None:
+    module = torch.nn.Sequential(linear(4, 6), torch.nn.Tanh(), linear(6, 1))
+    module[2].bias.requires_grad_(False)
+    inputs, targets = draw(30, 4), draw(30, 1)
+    moving = [p for p in module.parameters() if p.requires_grad]
+    quick, slow = least_squares(module, inputs, targets), Objective(moving, lambda: module(inputs) - targets)
+    theta = quick.theta()
+    torch.testing.assert_close(quick.quadratic(theta).matrix, slow.quadratic(theta).matrix, rtol=1e-10, atol=1e-10)

@@ -71,7 +71,7 @@ def test_parameters_in_one_block_of_memory_are_written_in_one_go(gap: int) -> No
     memory = torch.zeros(10 + gap, dtype=torch.float64)
     weights = [memory[:6].view(2, 3), memory[6 + gap :].view(4)]
     layout = Layout(weights)
-    assert (layout._whole is not None) == (gap == 0)
+    assert bool(layout._staged) == (gap == 1)
     vector = draw(10)
     layout.write(vector)
     assert torch.equal(torch.cat([weight.reshape(-1) for weight in weights]), vector)
@@ -91,7 +91,7 @@ def test_a_convolution_in_channels_last_memory_is_one_block() -> None:
     with torch.random.fork_rng(devices=[]):
         convolution = nn.Conv2d(2, 3, 2, bias=False).to(memory_format=torch.channels_last)
     layout = Layout(convolution.parameters())
-    assert layout._whole is not None
+    assert not layout._staged
     layout.write(torch.arange(24.0))
     assert convolution.weight[1, 1, 0, 1] == 1 * 8 + 0 * 4 + 1 * 2 + 1  # unit, row, column, channel
     assert torch.equal(layout.split(torch.arange(24.0, dtype=torch.float64))[0], convolution.weight)
@@ -116,12 +116,12 @@ def test_scalars_and_empty_tensors() -> None:
     assert layout.join_batched(layout.split_batched(torch.ones(2, 3)), 2).tolist() == [[1, 1, 1]] * 2
 
 
-def test_scratch_memory_is_the_same_for_the_same_shape() -> None:
+def test_scratch_memory_is_used_again() -> None:
     layout = Layout([torch.zeros(3)])
-    first = layout.scratch(2, 4)
+    first = layout.scratch(2, 4, 3)
     assert first.shape == (2, 4, 3)
-    assert first.data_ptr() == layout.scratch(2, 4).data_ptr()
-    assert layout.scratch(5).shape == (5, 3)
+    assert first.data_ptr() == layout.scratch(2, 4, 3).data_ptr() == layout.scratch(5, 3).data_ptr()
+    assert layout.scratch(30, 3).shape == (30, 3)
 
 
 def test_writing_keeps_a_parameter_a_leaf() -> None:

@@ -10,7 +10,8 @@ a pair (outputs, loss)      a loss of outputs: the generalised Gauss-Newton matr
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, final
 
 import torch
@@ -80,6 +81,7 @@ class Asked:
         self._closure, self._where = closure, where
         self._goes_backward, self._watched = goes_backward, goes_backward is not False
         self._differentiates = False
+        self._attends: bool | None = None  # whether it calls attention, whose fused kernels have one derivative only
 
     def value(self) -> Answer:
         """The answer, without a graph where the closure can do without."""
@@ -94,7 +96,7 @@ class Asked:
 
     def graph(self) -> Answer:
         """The answer with its graph, which can be differentiated twice."""
-        with sdpa_kernel(SDPBackend.MATH):  # the fused kernels of attention have one derivative only
+        with self._plainly():
             return self._quietly(True)
 
     def gradients(self, parameters: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor | None]]:
@@ -113,7 +115,7 @@ class Asked:
         InvalidParameter : the closure goes backward in a way that leaves none.
         """
         self._forget(parameters)
-        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), WithGraph() as mode:
+        with torch.enable_grad(), self._plainly(), WithGraph() as mode:
             answer = ask(self._closure, self._where)
         found = self._left_behind(parameters)
         self._forget(parameters)
@@ -129,6 +131,16 @@ class Asked:
                 )
             )
         return found
+
+    @contextmanager
+    def _plainly(self) -> Iterator[None]:
+        """Calls of attention by the kernel that can be differentiated twice; nothing where there are none."""
+        if self._attends is False:
+            yield
+            return
+        with sdpa_kernel(SDPBackend.MATH), Attention() as mode:
+            yield
+        self._attends = mode.met
 
     def _quietly(self, graph: bool) -> Answer:
         """The answer of a call in which backward passes do nothing."""
@@ -170,6 +182,16 @@ class Asked:
 def _detached(answer: Answer) -> Answer:
     outputs = None if answer.outputs is None else answer.outputs.detach()
     return Answer(answer.loss.detach(), outputs, answer.squares)
+
+
+class Attention(TorchFunctionMode):
+    """While it is on, calls of attention are noticed; `met` says whether there was one."""
+
+    met = False
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.met = self.met or "attention" in getattr(func, "__name__", "")
+        return func(*args, **(kwargs or {}))
 
 
 class WithGraph(TorchFunctionMode):

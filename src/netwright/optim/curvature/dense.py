@@ -6,6 +6,8 @@ For layers a_l = f_l(W_l a_{l-1} + b_l), a_0 the inputs, a_L the outputs z, and 
     dL/db_l = d_l 1
     delta_{l-1} = W_l^T d_l
 
+and for the Jacobian of an output, row by row, the same products without the sums over rows, with delta_L = 1.
+
 On small networks half of a backward pass is autograd's own work; here all arrays are made once, and rows stand in
 columns (units, n), so that the sums over rows run through memory in its order. f' is had from f: 1 - a^2 for tanh,
 a (1 - a) for the logistic function, and so on.
@@ -21,9 +23,11 @@ from typing import Any, NamedTuple, final
 import torch
 from torch import Tensor
 
+from netwright.optim.curvature.jacobian import BLOCK, pieces
 from netwright.optim.curvature.layout import Layout
+from netwright.optim.curvature.quadratic import add_square_
 
-CACHE = 2**18  # bytes of one layer's outputs
+CACHE = 2**19  # bytes of one layer's outputs
 LEAST = 512  # rows of a piece
 
 Slope = Callable[[Tensor], tuple[float, Tensor]]
@@ -62,7 +66,7 @@ class DenseChain:
     --------
     >>> import torch
     >>> module = torch.nn.Sequential(torch.nn.Linear(2, 1))
-    >>> slope, layout = half_squares(torch.ones(2, 1)), Layout(module.parameters())
+    >>> slope, layout = HalfSquares(torch.ones(2, 1)), Layout(module.parameters())
     >>> chain = DenseChain(parts_of_chain(module), torch.eye(2), slope, layout)
     >>> loss, gradient = chain.gradient()
     >>> reference = 0.5 * (module(torch.eye(2)) - 1).square().sum()
@@ -78,8 +82,10 @@ class DenseChain:
         self._ones = inputs.new_ones(n)
         self._vector = inputs.new_zeros(layout.size)
         places = {id(p): bounds for p, bounds in zip(layout.parameters, layout.bounds, strict=True)}
-        self._weights = [self._place(part.linear.weight, places) for part in self._parts]
-        self._biases = [self._place(part.linear.bias, places) for part in self._parts]
+        self._layout = layout
+        self._bounds = [
+            (self._place(part.linear.weight, places), self._place(part.linear.bias, places)) for part in self._parts
+        ]
 
     def loss(self) -> float:
         """The loss at the weights as they stand."""
@@ -94,14 +100,59 @@ class DenseChain:
             if unit is not None:
                 unit.scale(delta, self._outputs[i])
             before = self._inputs if i == 0 else self._outputs[i - 1].T
-            weights, biases = self._weights[i], self._biases[i]
+            weights, biases = self._bounds[i]
             if weights is not None:
-                torch.mm(delta, before, out=weights)
+                torch.mm(delta, before, out=self._vector[weights].view(linear.weight.shape))
             if biases is not None:
-                torch.mv(delta, self._ones, out=biases)
+                torch.mv(delta, self._ones, out=self._vector[biases])
             if i:
                 delta = torch.mm(linear.weight.detach().T, delta, out=self._deltas[i - 1])
         return loss, self._vector.to(torch.float64, copy=True)
+
+    @property
+    def squares(self) -> bool:
+        """Whether the loss is half a sum of squares, so that `add_quadratic_` can be asked for."""
+        return isinstance(self._slope, HalfSquares)
+
+    def add_quadratic_(self, matrix: Tensor, gradient: Tensor) -> float:
+        """Add J^T J to the upper triangle of a matrix (P, P) and J^T r to a gradient (P,); returns the loss 1/2 r^T r.
+
+        The Jacobian of the residuals is put together in blocks (P, m) of rows that stay in the cache.
+        """
+        assert isinstance(self._slope, HalfSquares)
+        loss, _ = self._slope(self._forward())
+        residuals, roots = self._slope.residuals()  # (K, n), (n,) or None
+        befores = [self._inputs.T.double(), *(output.double() for output in self._outputs[:-1])]
+        for k, residual in enumerate(residuals):
+            deltas = self._deltas_of(k, roots)
+            for rows in pieces(len(self._inputs), BLOCK // (8 * self._layout.size)):
+                block = self._layout.scratch(self._layout.size, rows.stop - rows.start)
+                self._write(block, befores, deltas, rows)
+                gradient.addmv_(block, residual[rows])
+                add_square_(matrix, block.T)
+        return loss
+
+    def _deltas_of(self, k: int, roots: Tensor | None) -> list[Tensor]:
+        """The derivatives of one residual in what each layer's linear part gives, (units, n) by layer."""
+        delta = torch.zeros_like(self._outputs[-1])
+        delta[k] = 1.0 if roots is None else roots
+        deltas: list[Tensor] = []
+        for (linear, unit), output in zip(reversed(self._parts), reversed(self._outputs), strict=True):
+            if unit is not None:
+                unit.scale(delta, output)
+            deltas.insert(0, delta.double())
+            delta = linear.weight.detach().T @ delta
+        return deltas
+
+    def _write(self, block: Tensor, befores: list[Tensor], deltas: list[Tensor], rows: slice) -> None:
+        """Write the Jacobian of some rows into a block (P, m)."""
+        for before, delta, (weights, biases) in zip(befores, deltas, self._bounds, strict=True):
+            part = delta[:, rows]
+            if weights is not None:
+                target = block[weights].view(len(part), len(before), -1)
+                torch.mul(part.unsqueeze(1), before[:, rows].unsqueeze(0), out=target)
+            if biases is not None:
+                block[biases] = part
 
     def _forward(self) -> Tensor:
         """The outputs (n, K)."""
@@ -117,12 +168,9 @@ class DenseChain:
             given = output
         return given.T
 
-    def _place(self, parameter: Tensor | None, places: dict[int, tuple[int, int]]) -> Tensor | None:
-        """The part of the gradient that belongs to a parameter, in its shape."""
-        if parameter is None or id(parameter) not in places:
-            return None
-        start, stop = places[id(parameter)]
-        return self._vector[start:stop].view(parameter.shape)
+    def _place(self, parameter: Tensor | None, places: dict[int, tuple[int, int]]) -> slice | None:
+        """The part of the vector that belongs to a parameter."""
+        return slice(*places[id(parameter)]) if parameter is not None and id(parameter) in places else None
 
 
 def parts_of_chain(module: torch.nn.Module) -> list[Part] | None:
@@ -159,22 +207,39 @@ def parts_of_chain(module: torch.nn.Module) -> list[Part] | None:
 def rows_of_chain(parts: Sequence[Part], n: int) -> list[slice]:
     """Rows in pieces whose arrays stay in the cache of a core."""
     widest = max(part.linear.out_features * part.linear.weight.element_size() for part in parts)
-    size = max(LEAST, CACHE // widest)
-    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+    return pieces(n, max(LEAST, CACHE // widest))
 
 
-def half_squares(targets: Tensor, scale: float = 1.0, weight: Tensor | None = None) -> Slope:
-    """The slope of a loss 1/2 scale sum_n w_n (z_n - t_n)^2, for targets (n, K) and weights (n,) or None for ones."""
+@final
+class HalfSquares:
+    """The slope of a loss 1/2 scale sum_n w_n (z_n - t_n)^2.
 
-    difference = torch.empty_like(targets.T, memory_format=torch.contiguous_format)  # rows stand in columns
+    Parameters
+    ----------
+    targets : t, (n, K).
+    scale : a factor of the whole, > 0.
+    weight : w, (n,) numbers >= 0, or None for ones.
+    """
 
-    def slope(outputs: Tensor) -> tuple[float, Tensor]:
-        torch.sub(outputs.T, targets.T, out=difference)
-        weighted = difference if weight is None else difference * weight
-        loss = 0.5 * scale * float(difference.view(-1).dot(weighted.view(-1)))
-        return loss, (weighted if scale == 1.0 else weighted.mul_(scale)).T
+    def __init__(self, targets: Tensor, scale: float = 1.0, weight: Tensor | None = None) -> None:
+        self._targets, self._scale, self._weight = targets, scale, weight
+        self._difference = torch.empty_like(targets.T, memory_format=torch.contiguous_format)  # rows in columns
 
-    return slope
+    def __call__(self, outputs: Tensor) -> tuple[float, Tensor]:
+        """The loss of outputs (n, K) and its derivative, which the next call overwrites."""
+        difference = torch.sub(outputs.T, self._targets.T, out=self._difference)
+        weighted = difference if self._weight is None else difference * self._weight
+        loss = 0.5 * self._scale * float(difference.view(-1).dot(weighted.view(-1)))
+        return loss, (weighted if self._scale == 1.0 else weighted * self._scale).T
+
+    def residuals(self) -> tuple[Tensor, Tensor | None]:
+        """The residuals (K, n) of the last call in double precision, and the root of each row's factor, None for 1."""
+        difference = self._difference.double()
+        if self._weight is None and self._scale == 1.0:
+            return difference, None
+        factor = self._difference.new_full((len(self._targets),), self._scale)
+        roots = (factor if self._weight is None else factor * self._weight).sqrt()
+        return difference * roots, roots
 
 
 def slope_of(loss: Callable[[Tensor], Tensor]) -> Slope:

@@ -14,7 +14,7 @@ together with one backward pass of the whole graph along a random vector; caller
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -82,17 +82,22 @@ def rows_by_layer(outputs: Tensor, calls: Sequence[Call], layout: Layout) -> Ite
     n, width = outputs.shape
     deltas = _deltas(outputs, calls)
     places = {id(p): bounds for p, bounds in zip(layout.parameters, layout.bounds, strict=True)}
-    size = max(1, min(n, BLOCK // (8 * width * layout.size)))
-    block = layout.scratch(size, width)
+    parts = pieces(n, BLOCK // (8 * width * layout.size))
+    block = layout.scratch(parts[0].stop, width, layout.size)
     again = _shared(calls)
-    for start in range(0, n, size):
-        rows = slice(start, min(start + size, n))
-        part = block[: rows.stop - start]
+    writers = [_writer(block, call, delta, places, again) for call, delta in zip(calls, deltas, strict=True)]
+    for rows in parts:
         if again:
-            part.zero_()
-        for call, delta in zip(calls, deltas, strict=True):
-            _write(part, call, delta[:, rows], call.given[0].detach()[rows], places, again)
-        yield rows, part
+            block.zero_()
+        for write in writers:
+            write(rows)
+        yield rows, block[: rows.stop - rows.start]
+
+
+def pieces(n: int, most: int) -> list[slice]:
+    """n rows in as few pieces of about the same size as there are with at most so many rows (and at least one)."""
+    size = -(-n // -(-n // max(1, most)))
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def rows_by_backward(outputs: Tensor, layout: Layout) -> Iterator[tuple[slice, Tensor]]:
@@ -158,17 +163,18 @@ def per_sample_jacobian(module: torch.nn.Module, *inputs: Tensor) -> Tensor:
 def _deltas(outputs: Tensor, calls: Sequence[Call]) -> list[Tensor]:
     """For each call, delta (K, n, ...): the derivatives of each column of the outputs in what the layer gave."""
     edges = [call.edge for call in calls]
-    found: list[Tensor | None] = [None] * len(calls)
+    width = outputs.shape[1]
     columns = []
-    for k in range(outputs.shape[1]):
-        basis = torch.zeros_like(outputs)
+    for k in range(width):
+        basis = torch.ones_like(outputs) if width == 1 else torch.zeros_like(outputs)
         basis[:, k] = 1
         columns.append(torch.autograd.grad([outputs], edges, [basis], retain_graph=True, allow_unused=True))
+    deltas = []
     for i, call in enumerate(calls):
         assert call.shape is not None
-        parts = [column[i] if column[i] is not None else outputs.new_zeros(call.shape) for column in columns]
-        found[i] = torch.stack(parts)
-    return [delta for delta in found if delta is not None]
+        parts = [outputs.new_zeros(call.shape) if column[i] is None else column[i] for column in columns]
+        deltas.append(parts[0].unsqueeze(0) if width == 1 else torch.stack(parts))
+    return deltas
 
 
 def _shared(calls: Sequence[Call]) -> bool:
@@ -177,38 +183,49 @@ def _shared(calls: Sequence[Call]) -> bool:
     return len(used) != len(set(used))
 
 
-def _write(
-    block: Tensor, call: Call, delta: Tensor, given: Tensor, places: dict[int, tuple[int, int]], add: bool
-) -> None:
-    """Write one call's part of a block (m, K, P); delta is (K, m, ...), given (m, ...)."""
-    module = call.module
+def _writer(
+    block: Tensor, call: Call, delta: Tensor, places: dict[int, tuple[int, int]], add: bool
+) -> Callable[[slice], None]:
+    """A function that writes one call's part of some rows into a block (m, K, P); delta is (K, n, ...)."""
+    module, given = call.module, call.given[0].detach()
     if type(module) is torch.nn.Linear and given.ndim == 2:
-        _write_linear(block, module, delta.transpose(0, 1).double(), given.double(), places, add)
-        return
-    for name, part in _by_vjp(module, delta, given).items():  # (K, m, *shape)
-        parameter = module._parameters[name]
-        if id(parameter) in places and parameter is not None:
-            start, stop = places[id(parameter)]
-            order = Layout([parameter])
-            rows = order.join_batched([part.reshape(-1, *parameter.shape)], len(part) * part.shape[1])
-            _put(block[..., start:stop], rows.view(*part.shape[:2], -1).transpose(0, 1), add)
+        return _linear_writer(block, module, delta.transpose(0, 1).double(), given.double(), places, add)
+
+    def write(rows: slice) -> None:
+        target = block[: rows.stop - rows.start]
+        for name, part in _by_vjp(module, delta[:, rows], given[rows]).items():  # (K, m, *shape)
+            parameter = module._parameters[name]
+            if parameter is not None and id(parameter) in places:
+                start, stop = places[id(parameter)]
+                flat = Layout([parameter]).join_batched([part.flatten(0, 1)], len(part) * part.shape[1])
+                _put(target[..., start:stop], flat.view(*part.shape[:2], -1).transpose(0, 1), add)
+
+    return write
 
 
-def _write_linear(
+def _linear_writer(
     block: Tensor, module: torch.nn.Linear, delta: Tensor, given: Tensor, places: dict[int, tuple[int, int]], add: bool
-) -> None:
-    """The linear layer: an outer product for the weights, delta itself (m, K, out) for the bias."""
+) -> Callable[[slice], None]:
+    """The linear layer: an outer product for the weights, delta itself (n, K, out) for the bias."""
+    weights = biases = None
     if id(module.weight) in places:
         start, stop = places[id(module.weight)]
-        target = block[..., start:stop].unflatten(-1, module.weight.shape)  # (m, K, out, in)
-        left, right = delta.unsqueeze(-1), given[:, None, None, :]
-        if add:
-            target.addcmul_(left, right)
-        else:
-            torch.mul(left, right, out=target)
+        weights = block[..., start:stop].unflatten(-1, module.weight.shape)  # (m, K, out, in)
     if module.bias is not None and id(module.bias) in places:
         start, stop = places[id(module.bias)]
-        _put(block[..., start:stop], delta, add)
+        biases = block[..., start:stop]
+    columns = given[:, None, None, :]
+
+    def write(rows: slice) -> None:
+        count, part = rows.stop - rows.start, delta[rows]
+        if weights is not None and add:
+            weights[:count].addcmul_(part.unsqueeze(-1), columns[rows])
+        elif weights is not None:
+            torch.mul(part.unsqueeze(-1), columns[rows], out=weights[:count])
+        if biases is not None:
+            _put(biases[:count], part, add)
+
+    return write
 
 
 def _put(target: Tensor, part: Tensor, add: bool) -> None:

@@ -7,6 +7,7 @@ parameter in channels-last memory is taken in the order of its memory, like the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import final
 
@@ -37,7 +38,7 @@ class Layout:
     >>> layout = Layout([weight, bias])
     >>> layout.size, layout.bounds
     (8, [(0, 6), (6, 8)])
-    >>> layout.write(torch.arange(8.0))
+    >>> _ = layout.write(torch.arange(8.0))
     >>> bias
     tensor([6., 7.])
     """
@@ -51,20 +52,29 @@ class Layout:
             start += parameter.numel()
         self.size = start
         self.device = self.parameters[0].device
-        self._whole = self._one_block()
         self._scratch: Tensor | None = None
+        self._look()
 
     def read(self) -> Tensor:
         """The values of the parameters, a new vector (P,) in double precision."""
-        return self.join([parameter.detach() for parameter in self.parameters])
+        self._find()
+        if self._block is None:
+            return self.join(self._values)
+        if self._staged:
+            torch._foreach_copy_(self._staged, self._values)
+        return self._block.to(torch.float64, copy=True)
 
-    def write(self, vector: Tensor) -> None:
-        """Give the parameters the values of a vector (P,)."""
-        if self._whole is not None:
-            self._whole.copy_(vector)
-            return
-        for parameter, part in zip(self.parameters, self.split(vector), strict=True):
-            parameter.detach().copy_(part)
+    def write(self, vector: Tensor) -> Tensor:
+        """Give the parameters the values of a vector (P,); returns it as it is in their number format."""
+        self._find()
+        if self._block is None:
+            for value, part in zip(self._values, self.split(vector), strict=True):
+                value.copy_(part)
+            return self.read()
+        self._block.copy_(vector)
+        if self._staged:
+            torch._foreach_copy_(self._values, self._staged)
+        return vector if self._block.dtype == vector.dtype else self._block.to(torch.float64)
 
     def join(self, tensors: Sequence[Tensor | None]) -> Tensor:
         """Tensors of the parameters' shapes, such as gradients, as one vector (P,); None counts as zero."""
@@ -103,22 +113,46 @@ class Layout:
         ]
 
     def scratch(self, *shape: int) -> Tensor:
-        """Memory (*shape, P) in double precision to write into, the same at every call for the same shape."""
-        if self._scratch is None or self._scratch.shape[:-1] != shape:
-            self._scratch = torch.empty(*shape, self.size, dtype=torch.float64, device=self.device)
-        return self._scratch
+        """Memory of this shape in double precision to write into; the next call gives the same memory again."""
+        count = math.prod(shape)
+        if self._scratch is None or self._scratch.numel() < count:
+            self._scratch = torch.empty(count, dtype=torch.float64, device=self.device)
+        return self._scratch[:count].view(shape)
 
-    def _one_block(self) -> Tensor | None:
-        """The memory of all parameters as one vector, where they lie one behind the other in one storage."""
-        first = self.parameters[0].detach()
-        place = first.data_ptr()
-        for parameter in self.parameters:
-            dense = parameter.is_contiguous() or _channels_last(parameter)
-            same = parameter.untyped_storage().data_ptr() == first.untyped_storage().data_ptr()
-            if not (dense and same and parameter.data_ptr() == place and parameter.dtype == first.dtype):
-                return None
-            place += parameter.numel() * parameter.element_size()
-        return first.as_strided((self.size,), (1,))
+    def _find(self) -> None:
+        """Look again where the parameters are, if they have moved: ``module.to(...)`` gives them other memory."""
+        if self._places != [parameter.data_ptr() for parameter in self.parameters]:
+            self._look()
+
+    def _look(self) -> None:
+        """Find the parameters' memory, as one block or through one.
+
+        `_block` is a vector of all values in the parameters' number format, or None where they have several. It is
+        their own memory, or one that `_staged`, its pieces in their shapes, are copied to and from.
+        """
+        self._places = [parameter.data_ptr() for parameter in self.parameters]
+        self._values = [parameter.detach() for parameter in self.parameters]
+        self._staged: list[Tensor] = []
+        self._block: Tensor | None = None
+        first = self._values[0]
+        if any(value.dtype != first.dtype or value.device != first.device for value in self._values):
+            return
+        if self._is_one_block():
+            self._block = first.as_strided((self.size,), (1,))
+            return
+        self._block = torch.empty(self.size, dtype=first.dtype, device=first.device)
+        self._staged = [_shaped(self._block[a:b], p) for p, (a, b) in zip(self._values, self.bounds, strict=True)]
+
+    def _is_one_block(self) -> bool:
+        """Whether the parameters lie one behind the other in one storage."""
+        first = self._values[0]
+        place, storage = first.data_ptr(), first.untyped_storage().data_ptr()
+        for value in self._values:
+            dense = value.is_contiguous() or _channels_last(value)
+            if not dense or value.data_ptr() != place or value.untyped_storage().data_ptr() != storage:
+                return False
+            place += value.numel() * value.element_size()
+        return True
 
 
 def _channels_last(parameter: Tensor) -> bool:

@@ -130,12 +130,12 @@ def _add_rows_(matrix: Tensor, gradient: Tensor, linear: Linear, layout: Layout,
     probe = None if trusted else _probe(table)
     total = torch.zeros(layout.size, dtype=torch.float64, device=layout.device)
     for rows, block in rows_by_layer(table, linear.calls, layout):
-        _add_block_(matrix, block, None if curvature is None else curvature[rows])
         flat = block.reshape(-1, layout.size).T
         if residuals is not None:
             gradient.addmv_(flat, residuals[rows].reshape(-1))
         if probe is not None:
             total.addmv_(flat, probe[rows].reshape(-1).double())
+        _add_block_(matrix, block, None if curvature is None else curvature[rows])
     return probe is None or agrees(total, probe, table, layout)
 
 
@@ -155,15 +155,29 @@ def _is_separable(linear: Linear, layout: Layout) -> bool:
     return agrees(total, probe, table, layout)
 
 
+def add_square_(matrix: Tensor, rows: Tensor) -> None:
+    """Add rows^T rows to the upper triangle of a matrix (P, P); rows (m, P), or a transposed (P, m), are dense.
+
+    On a CPU by BLAS's symmetric update in place, at half the cost of a product; elsewhere the whole product is added.
+    """
+    if matrix.device.type != "cpu":
+        matrix.addmm_(rows.T, rows)
+        return
+    # the transposes are in Fortran's order, in which BLAS works without copies
+    target = matrix.numpy().T
+    if rows.is_contiguous():
+        dsyrk(1.0, rows.numpy().T, beta=1.0, c=target, lower=1, overwrite_c=1)
+    else:
+        dsyrk(1.0, rows.numpy(), beta=1.0, c=target, lower=1, trans=1, overwrite_c=1)
+
+
 def _add_block_(matrix: Tensor, block: Tensor, curvature: Tensor | None) -> None:
     """Add J^T L'' J of a block (m, K, P) to the upper triangle."""
     rows = block.reshape(-1, block.shape[-1])
-    if curvature is not None:
-        matrix.addmm_(rows.T, (curvature @ block).reshape(rows.shape))
-    elif matrix.device.type == "cpu":  # the transposes are Fortran's order, in which BLAS works in place
-        dsyrk(1.0, rows.numpy().T, beta=1.0, c=matrix.numpy().T, lower=1, overwrite_c=1)
+    if curvature is None:
+        add_square_(matrix, rows)
     else:
-        matrix.addmm_(rows.T, rows)
+        matrix.addmm_(rows.T, (curvature @ block).reshape(rows.shape))
 
 
 def _add_by_columns_(matrix: Tensor, linear: Linear, layout: Layout) -> None:

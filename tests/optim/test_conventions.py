@@ -110,7 +110,7 @@ def test_a_form_is_its_equations(rule: Optimizer, transcription: Callable[..., P
         ),
         (Adagrad(epsilon_inside=True), Adagrad(), {"sum"}),
     ],
-    ids=repr,
+    ids=lambda case: "" if isinstance(case, set) else repr(case),
 )
 def test_the_usual_form_is_torchs_own_and_the_other_has_its_names(
     rule: Optimizer, usual: Optimizer, names: set[str]

@@ -13,7 +13,7 @@ from sklearn.utils.estimator_checks import check_estimator
 import netwright as nw
 from netwright import estimators
 
-ESTIMATORS = [getattr(estimators, name) for name in estimators.__all__]
+ESTIMATORS = [item for item in (getattr(estimators, name) for name in estimators.__all__) if isinstance(item, type)]
 
 
 def random_states():
@@ -147,9 +147,9 @@ WRONG = [
     ({"precision": "bf15"}, r"\(precision\).*'bf15'\. Did you mean 'bf16'\?"),
     ({"optimizer": 3}, r"\(optimizer\): expected None or its text or an update rule of nw\.optim, got 3"),
     ({"optimizer": "Adm(0.1)"}, r"got 'Adm'\. Did you mean 'Adam'\?"),
-    ({"optimizer": "ReLU(3)"}, r"optimizer: expected one of Adadelta, .*written as a call, got 'ReLU\(3\)'"),
+    ({"optimizer": "ReLU(3)"}, r"optimizer: expected one of Accumulate, Adadelta, .*written as a call, got 'ReLU\(3\)'"),
     ({"loss": "mse"}, r"got 'mse'\. Did you mean 'MSE'\?"),
-    ({"network": 3}, r"network: expected layers joined by >>, their text, a torch module, or None, got 3"),
+    ({"network": 3}, r"network: expected layers joined by >>, their text, a layer pattern, .*, a torch module, or None, got 3"),
     ({"network": "RelU(3) >> Softmax(2)"}, r"Did you mean 'ReLU'\?"),
     ({"device": "gpu"}, r"device: expected .*got 'gpu'"),
     ({"random_state": "x"}, r"random_state: expected None"),

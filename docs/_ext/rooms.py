@@ -27,6 +27,7 @@ FIRST = (
     "graph",
     "losses",
     "optim",
+    "optim.curvature",
     "train",
     "data",
     "data.augment",
@@ -48,7 +49,10 @@ CORE = {  # what an author of a layer, a loss or an update rule uses
     "Seeds": ("seeds", "derive to_seed"),
 }
 
-ALONE = {"netwright.files": "load"}  # public modules that are no rooms
+ALONE = {  # public modules that are no rooms
+    "netwright.files": "load",
+    "netwright.optim.line_search": "Line Found backtracking strong_wolfe exact_quadratic golden_section",
+}
 AUTHORS = "What an author of a layer, a loss or an update rule uses."
 
 

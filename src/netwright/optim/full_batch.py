@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
+from operator import is_
 from typing import Any, TypeAlias, final
 
 import torch
@@ -24,13 +25,14 @@ from torch import Tensor
 
 from netwright.core.errors import InvalidData, InvalidParameter, problem
 from netwright.optim.base import tensors
+from netwright.optim.direct import is_watched
 from netwright.optim.objective import Objective, Point, finite
 
 Memory: TypeAlias = dict[str, Any]  # tensors and numbers
 Advance: TypeAlias = Callable[[Any, Objective, Any, Memory], tuple[Point, Memory]]
 Begin: TypeAlias = Callable[[Objective, Tensor], Any]
 
-_OWN = ("step", "loss")  # entries of the state that are the shell's
+_OWN = ("step", "loss", "trained")  # entries of the state that are the shell's
 _SAME = {torch.float64: 1e-9, torch.float32: 1e-4}  # relative difference up to which two losses are the same
 
 
@@ -53,7 +55,8 @@ class FullBatch(torch.optim.Optimizer):
 
     Raises
     ------
-    InvalidParameter : a step without a closure, or with one that returns nothing that can be used.
+    InvalidParameter : a step without a closure, or with one that returns nothing that can be used; no parameters that
+        can be trained, or complex ones.
     InvalidData : a loss that is not finite at the weights as they stand, or not the same at the same weights.
 
     Examples
@@ -78,24 +81,36 @@ class FullBatch(torch.optim.Optimizer):
 
     def restart(self) -> None:
         """Forget what the loss was at the last weights: for other data from here on."""
+        self._kind = (self._key.dtype, self._key.device)
         self._closure: Any = None
         self._objective: Objective | None = None
         self._known: Objective | None = None  # the one that `_last` was evaluated with
         self._last: Point | None = None
 
-    @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
         """One step; returns the loss before it, a scalar tensor.
+
+        Without hooks it leaves out torch's record for the profiler, which takes as long as a step on few rows.
 
         Parameters
         ----------
         closure : computes the loss, see `netwright.optim.curvature.closures`; a list of closures whose losses add up;
             or an `Objective`.
         """
+        return (self._hooked_step if is_watched(vars(self)) else self._step)(closure)
+
+    step.hooked = True  # type: ignore[attr-defined]  # torch does not wrap it a second time
+
+    @torch.no_grad()
+    def _step(self, closure: Any = None) -> Any:
+        if self._kind != (self._key.dtype, self._key.device):
+            self.restart()  # the module is in another number format, in which the loss is another one
+        trained = [i for i, item in enumerate(tensors(self.param_groups)) if item.requires_grad]
         objective = self._objective_of(closure)
         state = self.state[self._key]
         start = self._start(objective, state)
-        memory = {name: item for name, item in state.items() if name not in _OWN}
+        known = trained == state.get("trained", trained)  # with other parameters the rule begins anew
+        memory = {name: item for name, item in state.items() if name not in _OWN} if known else {}
         if hasattr(self.rule, "learning_rate"):
             memory["lr"] = self._rates()
         try:
@@ -111,8 +126,10 @@ class FullBatch(torch.optim.Optimizer):
         self._last = point
         count = state.get("step", 0) + 1
         state.clear()
-        state.update(step=count, loss=point.loss, **memory)
+        state.update(step=count, loss=point.loss, trained=trained, **memory)
         return torch.tensor(start.loss, dtype=torch.float64)
+
+    _hooked_step = torch.optim.Optimizer.profile_hook_step(_step)
 
     def load_state_dict(self, state_dict: Any) -> None:
         """Take up what `state_dict` gave; the rule's memory stays in double precision.
@@ -132,7 +149,7 @@ class FullBatch(torch.optim.Optimizer):
         self.restart()
 
     def __getstate__(self) -> dict[str, Any]:
-        own = {name: getattr(self, name) for name in ("rule", "advance", "begin", "stuck")}
+        own = {name: getattr(self, name) for name in ("rule", "advance", "begin", "stuck", "_kind")}
         return {**super().__getstate__(), **own, "_closure": None, "_objective": None, "_known": None, "_last": None}
 
     @property
@@ -154,7 +171,9 @@ class FullBatch(torch.optim.Optimizer):
 
     def _objective_of(self, closure: Any) -> Objective:
         """The closure as an objective; the same one for the same closure, which then is known to be the same loss."""
+        parameters = [item for item in tensors(self.param_groups) if item.requires_grad]
         if isinstance(closure, Objective):
+            self._require_own(parameters, closure)
             self._closure, self._objective = None, closure
             return closure
         if not callable(closure) and not (isinstance(closure, Sequence) and closure and all(map(callable, closure))):
@@ -166,10 +185,23 @@ class FullBatch(torch.optim.Optimizer):
                     "Call optimizer.step(closure), where closure() returns the loss of all rows.",
                 )
             )
-        if self._objective is None or closure is not self._closure:
-            parameters = [item for item in tensors(self.param_groups) if item.requires_grad]
+        before = self._objective
+        if before is None or closure is not self._closure or not _are(parameters, before.layout.parameters):
             self._closure, self._objective = closure, Objective(parameters, closure, where=self._where)
-        return self._objective
+        return self._objective  # type: ignore[return-value]
+
+    def _require_own(self, parameters: Sequence[Tensor], objective: Objective) -> None:
+        """An objective must be a function of as many weights as the optimizer was built for."""
+        size = sum(item.numel() for item in parameters)
+        if objective.size != size:
+            raise InvalidParameter(
+                problem(
+                    self._where,
+                    f"an objective of the {size} weights that the optimizer was built for",
+                    f"one of {objective.size}",
+                    "Give both the same parameters.",
+                )
+            )
 
     def _start(self, objective: Objective, state: Mapping[str, Any]) -> Any:
         """Where the step begins, evaluated anew unless it is known from the last step."""
@@ -181,13 +213,17 @@ class FullBatch(torch.optim.Optimizer):
         start = finite(self.begin(objective, theta), self._where)
         self._known = objective
         if unmoved and self._closure is not None:
-            self._require_same(start.loss, state["loss"])
+            self._require_same(start.loss, state["loss"], objective, theta)
         return start
 
-    def _require_same(self, now: float, before: float) -> None:
-        """The loss at the same weights must be the same, or the closure's rows have changed."""
+    def _require_same(self, now: float, before: float, objective: Objective, theta: Tensor) -> None:
+        """The loss at the same weights must be the same, or the closure's rows have changed.
+
+        Where one was computed with a graph and the other without, kernels may differ, and near zero a loss is what they
+        differ by; so it is asked for once more without.
+        """
         tolerance = _SAME.get(self._key.dtype, 1e-2)
-        if abs(now - before) <= tolerance * max(abs(now), abs(before), 1e-12):
+        if _is_close(now, before, tolerance) or _is_close(objective.loss(theta), before, tolerance):
             return
         raise InvalidData(
             problem(
@@ -198,6 +234,15 @@ class FullBatch(torch.optim.Optimizer):
                 "after a change of the data call optimizer.restart().",
             )
         )
+
+
+def _is_close(one: float, other: float, tolerance: float) -> bool:
+    return abs(one - other) <= tolerance * max(abs(one), abs(other), 1e-12)
+
+
+def _are(some: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
+    """Whether these are the same tensors in the same order."""
+    return len(some) == len(others) and all(map(is_, some, others))
 
 
 def _is_time(steps: int) -> bool:

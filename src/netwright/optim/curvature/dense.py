@@ -47,6 +47,21 @@ class Part(NamedTuple):
     unit: Unit | None
 
 
+class Stage(NamedTuple):
+    """What a layer's part of an evaluation takes: views of its parameters, and the arrays that are written."""
+
+    weight: Tensor  # (units, features)
+    turned: Tensor  # its transpose
+    offset: Tensor | None  # the bias as a column (units, 1)
+    unit: Unit | None
+    given: Tensor  # (features, n)
+    before: Tensor  # its transpose
+    output: Tensor  # (units, n)
+    weights: Tensor | None  # places of the gradient
+    biases: Tensor | None
+    delta: Tensor | None  # of the layer before, (features, n)
+
+
 @final
 class DenseChain:
     """Loss and gradient of a chain of fully connected layers on some rows.
@@ -75,17 +90,19 @@ class DenseChain:
     """
 
     def __init__(self, parts: Sequence[Part], inputs: Tensor, slope: Slope, layout: Layout) -> None:
-        self._parts, self._inputs, self._slope = list(parts), inputs, slope
+        self._parts, self._inputs, self._slope, self._layout = list(parts), inputs, slope, layout
         n = len(inputs)
         self._outputs = [inputs.new_empty(part.linear.out_features, n) for part in self._parts]
         self._deltas = [torch.empty_like(output) for output in self._outputs[:-1]]
         self._ones = inputs.new_ones(n)
         self._vector = inputs.new_zeros(layout.size)
         places = {id(p): bounds for p, bounds in zip(layout.parameters, layout.bounds, strict=True)}
-        self._layout = layout
         self._bounds = [
             (self._place(part.linear.weight, places), self._place(part.linear.bias, places)) for part in self._parts
         ]
+        self._parameters = [p for part in self._parts for p in (part.linear.weight, part.linear.bias) if p is not None]
+        self._found: list[int] = []
+        self._stages: list[Stage] = []
 
     def loss(self) -> float:
         """The loss at the weights as they stand."""
@@ -95,18 +112,15 @@ class DenseChain:
         """The loss and its gradient (P,) at the weights as they stand."""
         loss, slope = self._slope(self._forward())
         delta = slope.T  # (K, n)
-        for i in reversed(range(len(self._parts))):
-            linear, unit = self._parts[i]
-            if unit is not None:
-                unit.scale(delta, self._outputs[i])
-            before = self._inputs if i == 0 else self._outputs[i - 1].T
-            weights, biases = self._bounds[i]
-            if weights is not None:
-                torch.mm(delta, before, out=self._vector[weights].view(linear.weight.shape))
-            if biases is not None:
-                torch.mv(delta, self._ones, out=self._vector[biases])
-            if i:
-                delta = torch.mm(linear.weight.detach().T, delta, out=self._deltas[i - 1])
+        for stage in reversed(self._stages):
+            if stage.unit is not None:
+                stage.unit.scale(delta, stage.output)
+            if stage.weights is not None:
+                torch.mm(delta, stage.before, out=stage.weights)
+            if stage.biases is not None:
+                torch.mv(delta, self._ones, out=stage.biases)
+            if stage.delta is not None:
+                delta = torch.mm(stage.turned, delta, out=stage.delta)
         return loss, self._vector.to(torch.float64, copy=True)
 
     @property
@@ -137,11 +151,11 @@ class DenseChain:
         delta = torch.zeros_like(self._outputs[-1])
         delta[k] = 1.0 if roots is None else roots
         deltas: list[Tensor] = []
-        for (linear, unit), output in zip(reversed(self._parts), reversed(self._outputs), strict=True):
-            if unit is not None:
-                unit.scale(delta, output)
+        for stage in reversed(self._stages):
+            if stage.unit is not None:
+                stage.unit.scale(delta, stage.output)
             deltas.insert(0, delta.double())
-            delta = linear.weight.detach().T @ delta
+            delta = stage.turned @ delta
         return deltas
 
     def _write(self, block: Tensor, befores: list[Tensor], deltas: list[Tensor], rows: slice) -> None:
@@ -156,17 +170,40 @@ class DenseChain:
 
     def _forward(self) -> Tensor:
         """The outputs (n, K)."""
-        given = self._inputs.T
-        for (linear, unit), output in zip(self._parts, self._outputs, strict=True):
-            weight = linear.weight.detach()
-            if linear.bias is None:
-                torch.mm(weight, given, out=output)
+        if self._found != [parameter.data_ptr() for parameter in self._parameters]:
+            self._find()
+        for stage in self._stages:
+            if stage.offset is None:
+                torch.mm(stage.weight, stage.given, out=stage.output)
             else:
-                torch.addmm(linear.bias.detach().unsqueeze(1), weight, given, out=output)
-            if unit is not None:
-                unit.apply(output)
+                torch.addmm(stage.offset, stage.weight, stage.given, out=stage.output)
+            if stage.unit is not None:
+                stage.unit.apply(stage.output)
+        return self._outputs[-1].T
+
+    def _find(self) -> None:
+        """Views of everything that an evaluation takes, which hold until the parameters get other memory."""
+        self._found = [parameter.data_ptr() for parameter in self._parameters]
+        self._stages = []
+        given = self._inputs.T
+        for i, ((linear, unit), output, (weights, biases)) in enumerate(
+            zip(self._parts, self._outputs, self._bounds, strict=True)
+        ):
+            weight = linear.weight.detach()
+            stage = Stage(
+                weight,
+                weight.T,
+                None if linear.bias is None else linear.bias.detach().unsqueeze(1),
+                unit,
+                given,
+                given.T,
+                output,
+                None if weights is None else self._vector[weights].view(weight.shape),
+                None if biases is None else self._vector[biases],
+                self._deltas[i - 1] if i else None,
+            )
+            self._stages.append(stage)
             given = output
-        return given.T
 
     def _place(self, parameter: Tensor | None, places: dict[int, tuple[int, int]]) -> slice | None:
         """The part of the vector that belongs to a parameter."""
@@ -224,12 +261,13 @@ class HalfSquares:
     def __init__(self, targets: Tensor, scale: float = 1.0, weight: Tensor | None = None) -> None:
         self._targets, self._scale, self._weight = targets, scale, weight
         self._difference = torch.empty_like(targets.T, memory_format=torch.contiguous_format)  # rows in columns
+        self._turned, self._flat = targets.T, self._difference.view(-1)
 
     def __call__(self, outputs: Tensor) -> tuple[float, Tensor]:
         """The loss of outputs (n, K) and its derivative, which the next call overwrites."""
-        difference = torch.sub(outputs.T, self._targets.T, out=self._difference)
+        difference = torch.sub(outputs.T, self._turned, out=self._difference)
         weighted = difference if self._weight is None else difference * self._weight
-        loss = 0.5 * self._scale * float(difference.view(-1).dot(weighted.view(-1)))
+        loss = 0.5 * self._scale * float(self._flat.dot(weighted.view(-1)))
         return loss, (weighted if self._scale == 1.0 else weighted * self._scale).T
 
     def residuals(self) -> tuple[Tensor, Tensor | None]:

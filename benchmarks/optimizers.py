@@ -271,7 +271,7 @@ def by_sklearn(task: Task, seed: int, level: float) -> Trace:
         trace.append((seconds, float(np.mean((model.predict(task.x) - task.y) ** 2))))
         if trace[-1][1] <= level or seconds > PATIENCE:
             return trace
-        iterations = int(iterations * 1.15) + 1
+        iterations = int(iterations * 1.05) + 1
 
 
 def contenders() -> Iterator[tuple[str, Run]]:

@@ -147,9 +147,15 @@ WRONG = [
     ({"precision": "bf15"}, r"\(precision\).*'bf15'\. Did you mean 'bf16'\?"),
     ({"optimizer": 3}, r"\(optimizer\): expected None or its text or an update rule of nw\.optim, got 3"),
     ({"optimizer": "Adm(0.1)"}, r"got 'Adm'\. Did you mean 'Adam'\?"),
-    ({"optimizer": "ReLU(3)"}, r"optimizer: expected one of Accumulate, Adadelta, .*written as a call, got 'ReLU\(3\)'"),
+    (
+        {"optimizer": "ReLU(3)"},
+        r"optimizer: expected one of Accumulate, Adadelta, .*written as a call, got 'ReLU\(3\)'",
+    ),
     ({"loss": "mse"}, r"got 'mse'\. Did you mean 'MSE'\?"),
-    ({"network": 3}, r"network: expected layers joined by >>, their text, a layer pattern, .*, a torch module, or None, got 3"),
+    (
+        {"network": 3},
+        r"network: expected layers joined by >>, their text, a layer pattern, .*, a torch module, or None, got 3",
+    ),
     ({"network": "RelU(3) >> Softmax(2)"}, r"Did you mean 'ReLU'\?"),
     ({"device": "gpu"}, r"device: expected .*got 'gpu'"),
     ({"random_state": "x"}, r"random_state: expected None"),

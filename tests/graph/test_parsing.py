@@ -71,6 +71,9 @@ def test_texts(text: str, network: Any) -> None:
 def test_values() -> None:
     assert parse_value("HeNormal(gain=2.0)") == HeNormal(2.0)
     assert parse_value("(1, -2.5, 'a', None, True)") == (1, -2.5, "a", None, True)
+    assert parse_value("{'a': -2.5, 'b': (1, 2)}") == {"a": -2.5, "b": (1, 2)}
+    with pytest.raises(InvalidParameter, match=r"with plain numbers, got '\{\(1, 2\): 3\}'"):
+        parse_value("{(1, 2): 3}")
 
 
 def test_a_deep_network_is_no_deep_nesting() -> None:

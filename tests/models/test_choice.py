@@ -3,7 +3,7 @@
 import pytest
 
 from netwright.core.errors import InvalidParameter
-from netwright.layers import Input
+from netwright.layers import Input, Tanh
 from netwright.models import choose_body, hidden_width, lenet5
 
 
@@ -27,3 +27,8 @@ def test_a_number_of_classes_is_needed():
 def test_the_rule_of_thumb(inputs, outputs, width):
     assert hidden_width(inputs, outputs) == width
     assert len(choose_body((inputs,), outputs)) == 2
+
+
+def test_few_weights_for_rules_that_take_their_square() -> None:
+    assert choose_body((8,), 1, few=True) == (Tanh(20),)
+    assert choose_body((1, 28, 28), 10, few=True) == choose_body((1, 28, 28), 10)

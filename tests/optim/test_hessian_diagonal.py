@@ -105,8 +105,8 @@ def test_probes_begin_at_the_seed_and_go_on_where_they_stood() -> None:
 def test_the_memory_has_the_generator_and_nothing_else() -> None:
     w = torch.ones(2, requires_grad=True)
     for rule, names in (
-        (HessianDiagonal(), {"step", "loss"}),
-        (HessianDiagonal(estimate="hutchinson"), {"step", "loss", "generator"}),
+        (HessianDiagonal(), {"step", "loss", "trained"}),
+        (HessianDiagonal(estimate="hutchinson"), {"step", "loss", "trained", "generator"}),
     ):
         optimizer = rule.build([w])
         optimizer.step(lambda: (w**2).sum())

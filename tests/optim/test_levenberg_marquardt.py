@@ -278,6 +278,8 @@ def test_a_trial_that_is_not_finite_is_no_step() -> None:
         ({"damping": "fast"}, r"\(damping\)"),
         ({"scaling": None}, r"\(scaling\)"),
         ({"solver": "lu"}, r"\(solver\)"),
+        ({"mu": 1e11}, r"LevenbergMarquardt\(mu\): expected a number up to maximum = 1e\+10, got 1e\+11"),
+        ({"minimum": 1.0, "maximum": 0.5}, r"\(minimum\): expected a number up to maximum = 0.5, got 1"),
     ],
 )
 def test_options_that_cannot_be(options: dict[str, Any], message: str) -> None:

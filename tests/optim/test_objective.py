@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from netwright.core.errors import InvalidData, InvalidParameter
-from netwright.optim.objective import Extra, Model, Objective, Point, finite, finite_curvature
+from netwright.optim.objective import Extra, Model, Objective, Point, finite, finite_curvature, least_squares
 
 
 def close(found: torch.Tensor, expected: torch.Tensor) -> None:
@@ -298,6 +298,45 @@ def test_a_scalar_loss_has_no_jacobian() -> None:
     for method in ("quadratic", "gauss_newton_product", "triangle", "residual_products"):
         with pytest.raises(InvalidParameter, match=r"expected a closure that returns residuals.*got a scalar loss, of"):
             getattr(objective, method)(objective.theta())
+
+
+def test_residuals_without_a_graph() -> None:
+    objective = Objective([WEIGHT], lambda: WEIGHT.detach())
+    for method in ("quadratic", "gauss_newton_product", "triangle", "residual_products"):
+        with pytest.raises(InvalidParameter, match="expected residuals or outputs that depend on the parameters, got"):
+            getattr(objective, method)(objective.theta())
+
+
+def test_least_squares_looks_at_all_rows_and_takes_no_noise() -> None:
+    x, y = torch.eye(16)[:, :3], torch.ones(16, 1)
+    with torch.random.fork_rng():
+        normalised = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+        noisy = nn.Sequential(nn.Linear(3, 4), nn.Dropout(), nn.Linear(4, 1))
+    expected = 0.5 * (normalised(x) - y).detach().square().sum()
+    objective = least_squares(normalised, x, y)
+    assert objective.loss(objective.theta()) == pytest.approx(float(expected), rel=1e-5)
+    with (
+        torch.random.fork_rng(),
+        pytest.raises(
+            InvalidParameter, match=r"least_squares\(module\): expected a module that gives the same outputs"
+        ),
+    ):
+        least_squares(noisy, x, y)
+    least_squares(noisy.eval(), x, y)
+    with pytest.raises(
+        InvalidParameter, match=r"least_squares\(module\): expected parameters that can be trained, got n"
+    ):
+        least_squares(noisy.requires_grad_(False), x, y)
+
+
+def test_least_squares_takes_targets_of_another_number_format() -> None:
+    x = torch.eye(9)[:, :3]
+    with torch.random.fork_rng():
+        module = nn.Linear(3, 1)
+    for y in (torch.ones(9, 1, dtype=torch.int64), torch.ones(9, 1, dtype=torch.float64)):
+        objective = least_squares(module, x, y)
+        expected = 0.5 * (module(x) - 1).detach().square().sum()
+        assert objective.point(objective.theta()).loss == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_gradients_of_another_origin_have_no_second_derivatives() -> None:

@@ -329,6 +329,11 @@ def test_optimizers_without_a_rate() -> None:
     for rule in (nw.optim.Rprop(), nw.optim.IRpropPlus(), nw.optim.HessianDiagonal(), nw.optim.GaussNewton()):
         with pytest.raises(InvalidParameter, match=f"a rule with a learning rate, got {type(rule).__name__}"):
             range_test(module, value, rule, ZERO)
+    for rule in (nw.optim.Rprop(), nw.optim.HessianDiagonal(), nw.optim.Averaged(nw.optim.IRpropPlus())):
+        with pytest.raises(InvalidParameter, match=rf"with a learning rate, got that of {type(rule).__name__}\("):
+            range_test(module, value, rule.build(module.parameters()), ZERO)
+    with pytest.raises(InvalidParameter, match=r"with a learning rate, got Rprop\. It finds its own step lengths"):
+        range_test(module, value, torch.optim.Rprop(module.parameters()), ZERO)
     with pytest.raises(InvalidParameter, match="steps along gradients, got LBFGS, which needs a closure"):
         range_test(module, value, torch.optim.LBFGS(module.parameters()), ZERO)
     with pytest.raises(InvalidParameter, match=r"expected a torch optimizer or an update rule of nw.optim, got 'SGD'"):

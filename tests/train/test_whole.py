@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import netwright as nw
-from netwright.core.errors import InvalidParameter
+from netwright.core.errors import DivergenceWarning, InvalidParameter
 from netwright.data.augment import Rotate
 from netwright.estimators.objective import NetworkLoss
 from netwright.layers import BatchNorm, Conv, Dropout, Flatten, Linear, ReLU, Softmax, Tanh
 from netwright.losses import MSE, l1, l2, maxnorm
-from netwright.optim import LevenbergMarquardt
+from netwright.optim import HessianDiagonal, IRpropPlus, LevenbergMarquardt, QuasiNewton
 from netwright.train import Batches, Run, train
+from netwright.train.progress import line
 from netwright.train.whole import WholePass
 
 GENERATOR = torch.Generator().manual_seed(1)
@@ -141,6 +143,73 @@ def test_batch_normalisation_looks_at_all_rows_and_is_trained_right():
     found = fit(Tanh(8) >> BatchNorm() >> Linear(1))
     losses = found.history_["train_loss"]
     assert losses == sorted(losses, reverse=True)
+
+
+@pytest.mark.parametrize("rule", [LevenbergMarquardt(), QuasiNewton()], ids=lambda rule: type(rule).__name__)
+def test_the_statistics_of_batch_normalisation_are_those_of_the_weights_that_are_kept(rule):
+    rows = np.random.default_rng(0).normal(size=(60, 4))
+    y = rows[:, 0] * rows[:, 1]
+    net = Linear(6) >> BatchNorm() >> Tanh() >> Linear(1)
+    found = nw.Regressor(net, optimizer=rule, epochs=9, precision="float64", random_state=0).fit(rows, y)
+    parts = list(found.module_.modules())
+    first, norm = (next(part for part in parts if isinstance(part, kind)) for kind in (nn.Linear, nn.BatchNorm1d))
+    with torch.no_grad():
+        hidden = first(torch.from_numpy(rows))
+    torch.testing.assert_close(norm.running_mean, hidden.mean(0))
+    torch.testing.assert_close(norm.running_var, hidden.var(0))
+    assert norm.momentum == 0.1
+
+
+def test_a_step_that_is_interrupted_leaves_the_statistics_of_batch_normalisation():
+    run = make_run()
+    run.module.append(torch.nn.BatchNorm1d(2).double())
+    kept = []
+
+    def interrupt(closure):
+        kept.extend(buffer.clone() for buffer in run.module.buffers())
+        run.module(X)
+        raise KeyboardInterrupt
+
+    run.update.step = interrupt
+    assert train(run, epochs=1).interrupted
+    assert all(map(torch.equal, kept, run.module.buffers()))
+
+
+def test_the_first_loss_has_the_penalty_of_its_own_weights():
+    run, plain = make_run(penalties=(l2(1.0),)), make_run()
+    first = float(plain.objective(plain.module(X), Y, None).detach())
+    assert train(run, epochs=1).first_loss == pytest.approx(first)
+
+
+def test_noise_that_is_rare_is_found():
+    with torch.random.fork_rng():
+        for seed in range(5):
+            torch.manual_seed(seed)
+            with pytest.raises(InvalidParameter, match="expected a network without noise"):
+                fit(Tanh(2) >> Dropout(0.001) >> Linear(1))
+    fit(Tanh(2) >> Dropout(0.0) >> Linear(1))
+
+
+def test_a_rule_without_a_rate_has_none_in_the_history():
+    found = fit(Tanh(2) >> Linear(1))
+    assert all(map(np.isnan, found.history_["learning_rate"]))
+    assert "learning_rate" not in repr(found.history_)
+    assert "rate" not in line(found.history_[-1], 5)
+    assert fit(Tanh(2) >> Linear(1), HessianDiagonal(0.5)).history_["learning_rate"] == [0.5] * 5
+
+
+def test_n_iter_tells_where_a_rule_was_stuck():
+    rows = np.random.default_rng(0).normal(size=(50, 4))
+    found = nw.Regressor(Linear(1), optimizer=LevenbergMarquardt(), epochs=500, random_state=0).fit(
+        rows, rows @ [1.0, 2.0, 3.0, 4.0]
+    )
+    assert found.n_iter_ == len(found.history_) < 50
+
+
+def test_a_rule_without_a_rate_that_diverges_is_not_told_to_lower_it():
+    rows = np.random.default_rng(0).normal(size=(50, 4))
+    with pytest.warns(DivergenceWarning, match=r"in epoch 2\. .* are kept\. Check that the inputs are scaled"):
+        nw.Regressor(Tanh(8) >> Linear(1), optimizer=IRpropPlus(40.0), epochs=30, random_state=0).fit(rows, rows[:, 0])
 
 
 def test_several_outputs_and_cross_entropy_train():

@@ -185,7 +185,8 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
         inputs = self._inputs.transform(_first(rows))
         self._inputs.shapes = shapes = tuple(array.shape[1:] for array in inputs)
         loss = value_of(self.loss, "loss")
-        self.network_ = network_for(given, shapes, self._target, loss, self._inputs.cardinalities)
+        few = getattr(value_of(self.optimizer, "optimizer"), "takes", "") == "residuals"  # a matrix of all weights
+        self.network_ = network_for(given, shapes, self._target, loss, self._inputs.cardinalities, few)
         if given is None:
             self._say(f"network chosen for samples of shape {shapes[0]}: {self.network_!r}")
         self.notes_ = self._inputs.notes

@@ -78,7 +78,12 @@ def resolve(network: Any) -> Given:
 
 
 def network_for(
-    given: Given, shapes: tuple[Shape, ...], target: Any, loss: Any = None, cardinalities: tuple[int, ...] = ()
+    given: Given,
+    shapes: tuple[Shape, ...],
+    target: Any,
+    loss: Any = None,
+    cardinalities: tuple[int, ...] = (),
+    few: bool = False,
 ) -> Expression | torch.nn.Module:
     """The closed network that an estimator trains, or the torch module that it was given.
 
@@ -89,6 +94,7 @@ def network_for(
     target : the read target, which says how a network ends.
     loss : the loss, None for the default one.
     cardinalities : how many codes each of the trailing columns of codes has.
+    few : whether a network that is chosen here should have few weights.
 
     Raises
     ------
@@ -96,7 +102,7 @@ def network_for(
     JoinError : a pattern whose layers do not fit the shapes.
     """
     if given is None:
-        return choose(shapes[0], target.head(loss), target.outputs, cardinalities)
+        return choose(shapes[0], target.head(loss), target.outputs, cardinalities, few)
     if isinstance(given, torch.nn.Module):
         return given
     if isinstance(given, Pattern):
@@ -154,9 +160,11 @@ def close(network: Expression, shapes: tuple[Shape, ...], cardinalities: tuple[i
     return network
 
 
-def choose(shape: Shape, head: Expression, outputs: int, cardinalities: tuple[int, ...] = ()) -> Expression:
+def choose(
+    shape: Shape, head: Expression, outputs: int, cardinalities: tuple[int, ...] = (), few: bool = False
+) -> Expression:
     """A network for samples of a shape and a head such as ``Softmax(3)``."""
-    body = choose_body(shape, outputs)
+    body = choose_body(shape, outputs, few)
     return join(Input(*shape), *_embedding(cardinalities), *body, head)
 
 

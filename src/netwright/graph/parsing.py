@@ -73,6 +73,10 @@ def _made(node: ast.expr, text: str) -> Any:
         return node.value
     if isinstance(node, (ast.Tuple, ast.List)):
         return tuple(_made(item, text) for item in node.elts)
+    if isinstance(node, ast.Dict):
+        keys = [key.value for key in node.keys if isinstance(key, ast.Constant)]
+        if len(keys) == len(node.values):
+            return {key: _made(item, text) for key, item in zip(keys, node.values, strict=True)}
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         number = _made(node.operand, text)
         if isinstance(number, (int, float)):

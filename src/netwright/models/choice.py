@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from netwright.graph import Expression, Shape
-from netwright.layers import Conv, Flatten, GlobalPool, MaxPool, ReLU
+from netwright.layers import Conv, Flatten, GlobalPool, MaxPool, ReLU, Tanh
 from netwright.models.lenet5 import lenet5_body
 
 NARROWEST, WIDEST = 64, 512
+FEW = 20  # hidden units where a step costs the square of the number of weights
 
 
 def hidden_width(inputs: int, outputs: int) -> int:
@@ -26,19 +27,24 @@ def hidden_width(inputs: int, outputs: int) -> int:
     return min(max(-(-rule // 8) * 8, NARROWEST), WIDEST)
 
 
-def choose_body(shape: Shape, outputs: int) -> tuple[Expression, ...]:
+def choose_body(shape: Shape, outputs: int, few: bool = False) -> tuple[Expression, ...]:
     """The layers before the head for samples of a shape.
 
     Parameters
     ----------
     shape : (features,), (steps or channels, length), (channels, height, width) or (channels, depth, height, width).
     outputs : number of outputs of the head.
+    few : few weights for rows of features, for update rules whose step costs the square of their number.
 
     Examples
     --------
     >>> choose_body((13,), 1)
     (ReLU(64), ReLU(64))
+    >>> choose_body((13,), 1, few=True)
+    (Tanh(20),)
     """
+    if len(shape) == 1 and few:
+        return (Tanh(FEW),)
     if len(shape) == 1:
         width = hidden_width(shape[0], outputs)
         return (ReLU(width), ReLU(width))

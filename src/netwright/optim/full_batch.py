@@ -47,7 +47,8 @@ class FullBatch(torch.optim.Optimizer):
     advance : its step function.
     begin : what it wants to know where it stands; `Objective.point` or `Objective.quadratic`.
     lr : the first learning rate of a rule that has one, whose function finds it in ``memory["lr"]`` at every step: a
-        number, or one for each weight (P,) where groups differ.
+        number, or one for each weight (P,) where groups differ. Rules that find their own step length have none, and
+        the ``"lr"`` of their groups and torch's schedulers have no effect.
 
     Attributes
     ----------
@@ -80,7 +81,7 @@ class FullBatch(torch.optim.Optimizer):
         self.restart()
 
     def restart(self) -> None:
-        """Forget what the loss was at the last weights: for other data from here on."""
+        """Forget what the loss was at the last weights, for other data from here on; the rule's memory stays."""
         self._kind = (self._key.dtype, self._key.device)
         self._closure: Any = None
         self._objective: Objective | None = None
@@ -105,8 +106,9 @@ class FullBatch(torch.optim.Optimizer):
     def _step(self, closure: Any = None) -> Any:
         if self._kind != (self._key.dtype, self._key.device):
             self.restart()  # the module is in another number format, in which the loss is another one
-        trained = [i for i, item in enumerate(tensors(self.param_groups)) if item.requires_grad]
-        objective = self._objective_of(closure)
+        every = tensors(self.param_groups)
+        trained = [i for i, item in enumerate(every) if item.requires_grad]
+        objective = self._objective_of(closure, [every[i] for i in trained])
         state = self.state[self._key]
         start = self._start(objective, state)
         known = trained == state.get("trained", trained)  # with other parameters the rule begins anew
@@ -169,9 +171,8 @@ class FullBatch(torch.optim.Optimizer):
     def _where(self) -> str:
         return f"{type(self.rule).__name__}.step(closure)"
 
-    def _objective_of(self, closure: Any) -> Objective:
+    def _objective_of(self, closure: Any, parameters: list[Tensor]) -> Objective:
         """The closure as an objective; the same one for the same closure, which then is known to be the same loss."""
-        parameters = [item for item in tensors(self.param_groups) if item.requires_grad]
         if isinstance(closure, Objective):
             self._require_own(parameters, closure)
             self._closure, self._objective = None, closure
@@ -185,9 +186,12 @@ class FullBatch(torch.optim.Optimizer):
                     "Call optimizer.step(closure), where closure() returns the loss of all rows.",
                 )
             )
-        before = self._objective
-        if before is None or closure is not self._closure or not _are(parameters, before.layout.parameters):
-            self._closure, self._objective = closure, Objective(parameters, closure, where=self._where)
+        closures = list(closure) if isinstance(closure, Sequence) else [closure]
+        before = self._objective if self._closure is not None else None
+        if before is None or not _are(closures, before.closures) or not _are(parameters, before.layout.parameters):
+            single = getattr(self.rule, "takes", "") == "objective"
+            self._objective = Objective(parameters, closures, where=self._where, single=single)
+        self._closure = closure
         return self._objective  # type: ignore[return-value]
 
     def _require_own(self, parameters: Sequence[Tensor], objective: Objective) -> None:
@@ -240,8 +244,8 @@ def _is_close(one: float, other: float, tolerance: float) -> bool:
     return abs(one - other) <= tolerance * max(abs(one), abs(other), 1e-12)
 
 
-def _are(some: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
-    """Whether these are the same tensors in the same order."""
+def _are(some: Sequence[Any], others: Sequence[Any]) -> bool:
+    """Whether these are the same objects in the same order."""
     return len(some) == len(others) and all(map(is_, some, others))
 
 

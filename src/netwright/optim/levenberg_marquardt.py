@@ -44,12 +44,13 @@ from typing import Any, ClassVar, NamedTuple, final
 import torch
 from torch import Tensor
 
+from netwright.core.errors import InvalidParameter, problem
 from netwright.core.validation import Constraint, boolean, number, one_of
 from netwright.core.value import value
 from netwright.optim.base import Optimizer
 from netwright.optim.curvature.damping import by_cholesky, by_qr
 from netwright.optim.full_batch import FullBatch, Memory
-from netwright.optim.objective import Model, Objective, Point
+from netwright.optim.objective import Model, Objective, Point, finite_curvature
 
 STRETCH = 0.1  # of a step along which the second derivative is taken by finite differences
 BEND = 0.75  # greatest acceleration against velocity that is followed
@@ -71,9 +72,9 @@ class LevenbergMarquardt(Optimizer):
 
     Parameters
     ----------
-    mu : damping of the first step, > 0; in units of the diagonal of J^T J with `scaling` "none".
+    mu : damping of the first step, in (0, maximum]; in units of the diagonal of J^T J with `scaling` "none".
     factor : by which mu falls and rises, > 1.
-    minimum : floor of mu, >= 0.
+    minimum : floor of mu, in [0, maximum].
     maximum : ceiling of mu, > 0; where it is passed, the step is given up.
     damping : how mu moves: "factor", or "gain_ratio" by how well the model foretold the loss.
     scaling : "none": D = I; "diagonal": the greatest diagonal of J^T J so far, which makes steps independent of units.
@@ -87,7 +88,8 @@ class LevenbergMarquardt(Optimizer):
 
     Raises
     ------
-    InvalidParameter : a closure that returns a scalar loss, of which there is no Jacobian.
+    InvalidParameter : `mu` or `minimum` above `maximum`; a closure that returns a scalar loss, of which there is no
+        Jacobian.
     InvalidData : residuals that are not finite at the weights as they stand, or that change at the same weights.
 
     Examples
@@ -133,6 +135,13 @@ class LevenbergMarquardt(Optimizer):
         "solver": one_of("auto", "cholesky", "qr"),
     }
 
+    def __post_init__(self) -> None:
+        for name in ("mu", "minimum"):
+            given = getattr(self, name)
+            if given > self.maximum:
+                most, remedy = f"a number up to maximum = {self.maximum:g}", "Raise maximum, or take less."
+                raise InvalidParameter(problem(f"LevenbergMarquardt({name})", most, f"{given:g}", remedy))
+
     def _build(self, params: list[Any], lr: float) -> torch.optim.Optimizer:
         return FullBatch(params, self, advance, Objective.quadratic)
 
@@ -147,7 +156,7 @@ class Damping(NamedTuple):
 def advance(rule: LevenbergMarquardt, objective: Objective, start: Model, memory: Memory) -> tuple[Point, Memory]:
     """One step: trials with growing damping until one lowers the loss, or the damping passes its ceiling."""
     damping = Damping(memory.get("mu", rule.mu), memory.get("rise", _first_rise(rule)))
-    scale = _scale(rule, start.matrix, memory.get("scale"))
+    scale = _scale(rule, finite_curvature(start.matrix, objective.where), memory.get("scale"))
     system = System(rule, objective, start, scale)
     kept: Memory = {} if rule.scaling == "none" else {"scale": scale}
     while damping.mu <= rule.maximum:

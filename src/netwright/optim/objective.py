@@ -21,7 +21,7 @@ from netwright.optim.curvature.closures import Asked, Closure
 from netwright.optim.curvature.damping import triangular_factor
 from netwright.optim.curvature.dense import DenseChain, HalfSquares, parts_of_chain, rows_of_chain
 from netwright.optim.curvature.jacobian import recorded
-from netwright.optim.curvature.layout import Layout
+from netwright.optim.curvature.layout import Layout, real
 from netwright.optim.curvature.products import (
     Product,
     gauss_newton_product,
@@ -76,6 +76,7 @@ class Objective:
     quick : chains of dense layers whose losses are together those of the closures; loss and gradient are then theirs.
     goes_backward : whether the closures go backward themselves; None: each is looked at. With False, the parameters'
         ``.grad`` is left alone.
+    single : whether a tensor (1,) is a loss, and not the residual of one row.
 
     Attributes
     ----------
@@ -83,7 +84,7 @@ class Objective:
 
     Raises
     ------
-    InvalidParameter : a closure that returns something else than the table above says.
+    InvalidParameter : a closure that returns something else than the table above says; no parameters, or complex ones.
 
     Examples
     --------
@@ -104,13 +105,14 @@ class Objective:
         where: str = "step(closure)",
         quick: Sequence[DenseChain] = (),
         goes_backward: bool | None = None,
+        single: bool = False,
     ) -> None:
-        self.layout = Layout(parameters)
+        self.layout = Layout(real(parameters, where))
         self.closures = list(closures) if isinstance(closures, Sequence) else [closures]
         self.extra, self.where, self.quick = extra, where, quick
         self.evaluations = 0
         self.at: Tensor | None = None
-        self._asked = [Asked(closure, where, goes_backward) for closure in self.closures]
+        self._asked = [Asked(closure, where, goes_backward, single) for closure in self.closures]
         self._trusted = [False] * len(self.closures)
 
     @property
@@ -279,6 +281,15 @@ class Objective:
                     "Return outputs - targets for least squares; (outputs, loss) for another loss of outputs.",
                 )
             )
+        if not answer.outputs.requires_grad:
+            raise InvalidParameter(
+                problem(
+                    self.where,
+                    "residuals or outputs that depend on the parameters",
+                    "ones without a graph",
+                    "Compute them from the parameters, without detach() or numpy().",
+                )
+            )
         return Linear(answer.outputs, answer.loss, answer.squares, calls)
 
 
@@ -290,13 +301,14 @@ def least_squares(module: torch.nn.Module, inputs: Tensor, targets: Tensor) -> O
 
     Parameters
     ----------
-    module : a torch module whose output is one tensor.
+    module : a torch module whose output is one tensor, without noise: dropout in ``eval()``.
     inputs : (n, ...).
     targets : of the outputs' shape.
 
     Raises
     ------
     InvalidData : targets of another shape than the outputs.
+    InvalidParameter : a module with noise, or without parameters that can be trained.
 
     Examples
     --------
@@ -311,18 +323,28 @@ def least_squares(module: torch.nn.Module, inputs: Tensor, targets: Tensor) -> O
     >>> round(module.weight.item(), 3), round(module.bias.item(), 3)
     (3.0, -1.0)
     """
-    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    parameters = real((item for item in module.parameters() if item.requires_grad), "least_squares(module)")
     with torch.no_grad():
-        shape = module(inputs[:1]).shape[1:]
-    if targets.shape != (len(inputs), *shape):
+        outputs, again = module(inputs), module(inputs)
+    if not torch.equal(outputs, again):
+        raise InvalidParameter(
+            problem(
+                "least_squares(module)",
+                "a module that gives the same outputs for the same inputs",
+                "one with dropout or other noise",
+                "Call module.eval() before, or train with a rule for mini-batches such as Adam.",
+            )
+        )
+    if targets.shape != outputs.shape:
         raise InvalidData(
             problem(
                 "least_squares(targets)",
-                f"the shape {(len(inputs), *shape)} of the outputs",
+                f"the shape {tuple(outputs.shape)} of the outputs",
                 f"{tuple(targets.shape)}",
                 "Reshape them, such as targets[:, None].",
             )
         )
+    targets = targets.to(outputs.dtype)
     parts = parts_of_chain(module) if inputs.ndim == 2 == targets.ndim else None
     rows = [] if parts is None else rows_of_chain(parts, len(inputs))
     layout = Layout(parameters)

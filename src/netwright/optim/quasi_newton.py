@@ -87,7 +87,8 @@ class QuasiNewton(Optimizer):
     update : "bfgs", "dfp", "sr1", "lbfgs", or "auto": bfgs up to 1,000 weights, lbfgs beyond.
     memory : pairs that lbfgs keeps, >= 1.
     curvature : what becomes of pairs with too little curvature: "skip" or "damp"; sr1 has its own rule.
-    scale : k > 0, of the first dense H = k (s^T y / y^T y) I; 1 is the textbook's, more saves steps on most networks.
+    scale : k > 0, of the first dense H = k (s^T y / y^T y) I; 1 is the textbook's. 5 saves a fifth of the steps on
+        networks; on a quadratic of condition 1e8 it costs more than it saves.
     c1 : share of the foretold fall that a step must reach, in (0, c2).
     c2 : share of the slope that a step may leave, in (c1, 1); None: 0.9, and 0.1 for dfp.
     trials : evaluations after which a line search ends, >= 1.

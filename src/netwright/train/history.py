@@ -2,12 +2,13 @@
 
 ================== ===========================================================================
 epoch              number of the epoch, from 1
-train_loss         mean loss of the epoch's batches, each before its update (no penalty)
+train_loss         mean loss of the epoch's batches, each before its update (no penalty); of a rule that looks at the
+                   whole loss, that of all rows after its step
 train_score        score of the same outputs (dropout active); NaN where it is not measured
 validation_loss    mean loss of the validation rows after the epoch (missing without validation)
 validation_score   their score
 penalty            value of the regularizer after the epoch
-learning_rate      rate of the epoch's last update
+learning_rate      rate of the epoch's last update; NaN for a rule that has none
 update_ratio       by layer: norm of the epoch's last update over norm of the parameters
 dead_units         by rectifying layer: share of units that are 0 for all probe rows
 seconds            wall time of the epoch, validation included
@@ -16,6 +17,7 @@ seconds            wall time of the epoch, validation included
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -79,7 +81,8 @@ class History:
     def __repr__(self) -> str:
         if not self.records:
             return "History(no epochs)"
-        last = ", ".join(f"{k}={v:.4g}" for k, v in self.records[-1].items() if isinstance(v, float))
+        known = ((k, v) for k, v in self.records[-1].items() if isinstance(v, float) and not math.isnan(v))
+        last = ", ".join(f"{k}={v:.4g}" for k, v in known)
         return f"History({len(self)} epochs; last: {last})"
 
     def append(self, record: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from torch import Tensor
 from netwright.core.errors import DivergenceWarning, InvalidData, InvalidParameter, problem, shown
 from netwright.core.seeds import derive
 from netwright.core.validation import check, integer
+from netwright.optim.wrappers.wrapped import chain_of
 from netwright.optim.wrappers.wrapper import Wrapper
 from netwright.train.backward import backward
 from netwright.train.borrowed import borrowed
@@ -220,6 +221,10 @@ def _built(optimizer: Any, module: torch.nn.Module) -> torch.optim.Optimizer:
     if not isinstance(optimizer, torch.optim.Optimizer):
         expected = "a torch optimizer or an update rule of nw.optim"
         raise InvalidParameter(problem("lr_finder(optimizer)", expected, shown(optimizer)))
+    if not _has_rate(optimizer):
+        got = f"that of {shown(optimizer.rule)}" if hasattr(optimizer, "rule") else type(optimizer).__name__
+        expected, remedy = "an optimizer with a learning rate", "It finds its own step lengths: train with it as it is."
+        raise InvalidParameter(problem("lr_finder(optimizer)", expected, got, remedy))
     closure = inspect.signature(optimizer.step).parameters.get("closure")
     if closure is not None and closure.default is inspect.Parameter.empty:
         expected, got = "an optimizer that steps along gradients", f"{type(optimizer).__name__}, which needs a closure"
@@ -230,6 +235,14 @@ def _built(optimizer: Any, module: torch.nn.Module) -> torch.optim.Optimizer:
         got = type(optimizer).__name__
         raise InvalidParameter(problem("lr_finder(optimizer)", 'an optimizer whose groups have "lr"', got, remedy))
     return optimizer
+
+
+def _has_rate(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether the rates of its groups mean anything: torch's Rprop and rules of ours without a rate have some too."""
+    rule: Any = getattr(optimizer, "rule", None)
+    ours = getattr(rule, "family", None) == "optimizer"
+    resilient = isinstance(chain_of(optimizer)[-1], torch.optim.Rprop)
+    return not resilient and (not ours or (rule.takes == "gradients" and hasattr(rule, "learning_rate")))
 
 
 def _shares(optimizer: torch.optim.Optimizer) -> list[float]:

@@ -68,6 +68,7 @@ def line(record: dict[str, Any], epochs: int, best: bool = False) -> str:
     for name, label in (("train_score", "score"), ("validation_loss", "val loss"), ("validation_score", "val score")):
         if name in record and not math.isnan(record[name]):
             parts.append(f"{label} {record[name]:.4f}")
-    parts.append(f"rate {record['learning_rate']:.3g}")
+    if not math.isnan(record["learning_rate"]):
+        parts.append(f"rate {record['learning_rate']:.3g}")
     parts.append(f"{record['seconds']:.1f} s")
     return "  ".join(parts) + (" *" if best else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -100,7 +101,9 @@ class Run:
 
     @property
     def learning_rate(self) -> float:
-        """The rate that the next update uses."""
+        """The rate that the next update uses; NaN where the rule has none and finds its own step lengths."""
+        if not hasattr(self.optimizer, "learning_rate"):
+            return math.nan
         return float(self.update.param_groups[0]["lr"])
 
     @property

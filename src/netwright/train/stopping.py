@@ -108,14 +108,17 @@ class Keeper:
         return kept_weights(self.run)
 
     def _warn(self) -> None:
-        run = self.run
+        run, rate = self.run, self.run.learning_rate
         kept = f"epoch {run.best_epoch}" if run.best_epoch else "the beginning"
         scale = max(run.first_loss or 0.0, self.scale)
+        at, remedy = f" at learning rate {rate:g}", f"Try learning_rate={rate / 10:g}, and check"
+        if math.isnan(rate):  # the rule has none
+            at, remedy = "", "Check"
         text = problem(
             "training",
             f"a finite loss, at most {EXPLODED:g} times that of the beginning ({scale:.4g})",
-            f"an infinite, NaN or exploded one in epoch {run.diverged} at learning rate {run.learning_rate:g}",
-            f"The run was stopped and the weights of {kept} are kept. Try learning_rate={run.learning_rate / 10:g}, "
-            "and check that the inputs are scaled to about [-1, 1].",
+            f"an infinite, NaN or exploded one in epoch {run.diverged}{at}",
+            f"The run was stopped and the weights of {kept} are kept. {remedy} that the inputs are scaled to "
+            "about [-1, 1].",
         )
         warnings.warn(text, DivergenceWarning, stacklevel=2)

@@ -9,7 +9,8 @@ that runs the module on it, and the rule is handed their sum with the penalties 
     s = n                                   the same rules on another loss: a sum over rows
     s = 1                                   all other rules
 
-The loss must be a function of the weights alone: a network with noise (dropout) and augmentation are refused.
+The loss must be a function of the weights alone: a network with noise (dropout) and augmentation are refused. The
+statistics of batch normalisation are those of all rows at the weights after the step, not of weights that were tried.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any, final
 
 import torch
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from netwright.core.errors import InvalidParameter, problem
 from netwright.optim.curvature import Layout
@@ -50,6 +52,7 @@ class WholePass:
 
     def __init__(self, run: Run) -> None:
         self._run, self._rows = run, run.batches
+        self._norms = [part for part in run.module.modules() if isinstance(part, _BatchNorm)]
         self._squares = run.optimizer.takes == "residuals" and getattr(run.objective, "squares", False)
         run.module.train()
         self._accept()
@@ -73,14 +76,16 @@ class WholePass:
         run.set_rate(run.epoch)
         run.batch = 0
         tell(heard["on_batch_start"], run)
-        before = float(run.update.step(self.objective))  # type: ignore[call-overload]
+        penalty = run.penalty()
+        before = self._step()
         run.stop = run.stop or bool(run.update.stuck)  # type: ignore[attr-defined]
         for part in run.penalties:
             if part.projects:
                 run.flat.project(part)
+        self._take_statistics()
         average.update()
         if run.first_loss is None:
-            run.first_loss = before / self._scale - run.penalty()
+            run.first_loss = before / self._scale - penalty
         loss = self._loss_now() / self._scale - run.penalty()
         run.loss = torch.tensor(loss, dtype=torch.float64)
         tell(heard["on_batch_end"], run)
@@ -92,6 +97,30 @@ class WholePass:
             with average.swapped_in():
                 record |= evaluate(run, run.validation)
         return record
+
+    def _step(self) -> float:
+        """The rule's step; gives the loss before it. Ended by an error or Ctrl-C, it leaves buffers as they were."""
+        kept = [(buffer, buffer.clone()) for part in self._norms for buffer in part.buffers()]
+        try:
+            return float(self._run.update.step(self.objective))  # type: ignore[call-overload]
+        except BaseException:
+            for buffer, values in kept:
+                buffer.copy_(values)
+            raise
+
+    def _take_statistics(self) -> None:
+        """Give batch normalisation the statistics of all rows at the weights as they stand."""
+        if not self._norms:
+            return
+        momenta = [part.momentum for part in self._norms]
+        try:
+            for part in self._norms:
+                part.momentum = 1.0  # the newest statistics alone count
+            with torch.no_grad(), self._run.precision.context():
+                self._run.module(*self._rows.head(self._rows.n))
+        finally:
+            for part, momentum in zip(self._norms, momenta, strict=True):
+                part.momentum = momentum
 
     def _loss_now(self) -> float:
         """What the rule is given, at the weights after the step: it knows, unless they were moved since."""
@@ -106,11 +135,18 @@ class WholePass:
         sample = self._rows.head(PROBE)
         with torch.no_grad(), self._run.precision.context():
             kept = {name: buffer.clone() for name, buffer in self._run.module.named_buffers()}
+            drawn = self._random_state()
             one, other = self._run.module(*sample), self._run.module(*sample)
             for name, buffer in self._run.module.named_buffers():
                 buffer.copy_(kept[name])
-        if not all(map(torch.equal, _parts(one), _parts(other))):
+        silent = torch.equal(drawn, self._random_state())  # a rare noise may spare the sample
+        if not (silent and all(map(torch.equal, _parts(one), _parts(other)))):
             self._refuse("a network without noise", "one with dropout or other noise", "Take the noise out")
+
+    def _random_state(self) -> Tensor:
+        """The state of the generator that noise is drawn from."""
+        device = self._run.precision.device
+        return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
 
     def _refuse(self, expected: str, got: str, remedy: str) -> None:
         name = type(self._run.optimizer).__name__
@@ -129,7 +165,7 @@ class WholePass:
         """The rows in pieces, each as a closure that runs the module on them."""
         rows, n = self._rows, self._rows.n
         size = min(n, max(LEAST, PIECE // max(self._run.macs, 1)))
-        if any(isinstance(part, torch.nn.modules.batchnorm._BatchNorm) for part in self._run.module.modules()):
+        if self._norms:
             size = n  # its rows look at each other
         made = []
         for i, inputs in enumerate(rows.in_order(size)):

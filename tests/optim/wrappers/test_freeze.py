@@ -123,6 +123,10 @@ def test_written_in_three_ways() -> None:
             lambda one: Freeze(Adam(), "wieght").build([("weight", one.parameters[0])]),
             r"got 'wieght'\. Did you mean 'weight'\?",
         ),
+        (
+            lambda one: Freeze(Adam(), "relu1.weight").build([("relu1/linear.weight", one.parameters[0])]),
+            r"got 'relu1\.weight'\. Did you mean 'relu1\.linear\.weight'\?",
+        ),
     ],
 )
 def test_what_cannot_be(problem: Any, make: Any, message: str) -> None:

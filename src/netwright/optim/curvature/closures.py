@@ -5,6 +5,8 @@ a scalar                    a loss; the closure may have gone backward, or leave
 a tensor r with axes        residuals: the loss is half the sum of their squares, and J = dr / dtheta
 a pair (outputs, loss)      a loss of outputs: the generalised Gauss-Newton matrix J^T L'' J can be had
 =========================== =============================================================================
+
+A tensor (1,) is the residual of one row for rules that take residuals, and a scalar for all others.
 """
 
 from __future__ import annotations
@@ -36,8 +38,8 @@ class Answer(NamedTuple):
     squares: bool
 
 
-def ask(closure: Closure, where: str) -> Answer:
-    """Call a closure and read its answer by the table above.
+def ask(closure: Closure, where: str, single: bool = False) -> Answer:
+    """Call a closure and read its answer by the table above; `single` says that a tensor (1,) is a loss.
 
     Raises
     ------
@@ -51,8 +53,8 @@ def ask(closure: Closure, where: str) -> Answer:
         if loss.ndim == 0 and outputs.ndim and outputs.is_floating_point():
             return Answer(loss, outputs, False)
     if isinstance(given, Tensor) and given.is_floating_point():
-        if given.ndim == 0:
-            return Answer(given, None, False)
+        if given.ndim == 0 or (single and given.shape == (1,)):
+            return Answer(given.reshape(()), None, False)
         if given.numel():
             return Answer(0.5 * given.square().sum(), given, True)
     shape = f"a tensor {tuple(given.shape)} of {given.dtype}" if isinstance(given, Tensor) else None
@@ -75,10 +77,11 @@ class Asked:
     closure : of any kind in the table above.
     where : how messages call the place.
     goes_backward : whether it goes backward itself; None: that is looked at. With False, ``.grad`` is left alone.
+    single : whether a tensor (1,) is a loss.
     """
 
-    def __init__(self, closure: Closure, where: str, goes_backward: bool | None = None) -> None:
-        self._closure, self._where = closure, where
+    def __init__(self, closure: Closure, where: str, goes_backward: bool | None = None, single: bool = False) -> None:
+        self._closure, self._where, self._single = closure, where, single
         self._goes_backward, self._watched = goes_backward, goes_backward is not False
         self._differentiates = False
         self._attends: bool | None = None  # whether it calls attention, whose fused kernels have one derivative only
@@ -103,7 +106,7 @@ class Asked:
         """The loss and its gradients, which the closure has left in ``.grad`` or leaves to us."""
         self._forget(parameters)
         with torch.enable_grad():
-            answer = ask(self._closure, self._where)
+            answer = ask(self._closure, self._where, self._single)
         found = self._left_behind(parameters)
         return answer.loss.detach(), self._derived(answer.loss, parameters, False) if found is None else found
 
@@ -116,7 +119,7 @@ class Asked:
         """
         self._forget(parameters)
         with torch.enable_grad(), self._plainly(), WithGraph() as mode:
-            answer = ask(self._closure, self._where)
+            answer = ask(self._closure, self._where, self._single)
         found = self._left_behind(parameters)
         self._forget(parameters)
         if found is None:
@@ -146,9 +149,9 @@ class Asked:
         """The answer of a call in which backward passes do nothing."""
         with torch.set_grad_enabled(graph):
             if self._goes_backward is False:
-                return ask(self._closure, self._where)
+                return ask(self._closure, self._where, self._single)
             with LossOnly() as mode:
-                answer = ask(self._closure, self._where)
+                answer = ask(self._closure, self._where, self._single)
         self._goes_backward = mode.met
         return answer
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+RANK = 1e-14  # times the number of columns: share of a factor's greatest diagonal below which it has no full rank
 WORST = 1e13  # square of the ratio of a Cholesky factor's diagonal above which few digits of a solution are left
 
 
@@ -92,7 +93,7 @@ def by_qr(factor: Tensor, scale: Tensor, mu: float, right: Tensor) -> Tensor | N
     stacked = torch.cat([factor, torch.diag((mu * scale).sqrt())])
     triangle = torch.linalg.qr(stacked, mode="r").R
     diagonal = triangle.diagonal().abs()
-    if not float(diagonal.min()) > torch.finfo(triangle.dtype).eps * len(diagonal) * float(diagonal.max()):
+    if not float(diagonal.min()) > RANK * len(diagonal) * float(diagonal.max()):
         return None
     found = _semi_normal(triangle, right)
     rest = right - (factor.T @ (factor @ found) + mu * scale * found)

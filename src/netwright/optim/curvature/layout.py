@@ -14,6 +14,8 @@ from typing import final
 import torch
 from torch import Tensor
 
+from netwright.core.errors import InvalidParameter, problem
+
 
 @final
 class Layout:
@@ -153,6 +155,29 @@ class Layout:
                 return False
             place += value.numel() * value.element_size()
         return True
+
+
+def real(parameters: Iterable[Tensor], where: str) -> list[Tensor]:
+    """The parameters as a list.
+
+    Parameters
+    ----------
+    parameters : tensors.
+    where : how the message calls the place.
+
+    Raises
+    ------
+    InvalidParameter : there are none, or some are not real floating-point numbers.
+    """
+    found = list(parameters)
+    if not found:
+        remedy = "Give parameters with requires_grad=True."
+        raise InvalidParameter(problem(where, "parameters that can be trained", "none", remedy))
+    kinds = sorted({str(item.dtype) for item in found if not item.is_floating_point()})
+    if kinds:
+        remedy = "Keep the real and the imaginary part as two parameters, or use a rule such as Adam."
+        raise InvalidParameter(problem(where, "real floating-point parameters", ", ".join(kinds), remedy))
+    return found
 
 
 def _channels_last(parameter: Tensor) -> bool:

@@ -140,6 +140,9 @@ class Elementwise(torch.optim.Optimizer):
                 like = torch.zeros_like(_real(param), memory_format=torch.preserve_format)
                 entry.update({name: torch.full_like(like, first) for name, first in self.start(group).items()})
                 entry.update(step=0, loss=math.inf)
+            for name, item in entry.items():  # module.to(...) moves parameters, and not what is remembered of them
+                if isinstance(item, Tensor) and (item.dtype, item.device) != (_real(param).dtype, param.device):
+                    entry[name] = item.to(_real(param))
             found.setdefault((entry["step"], entry["loss"]), []).append(param)
         return found
 

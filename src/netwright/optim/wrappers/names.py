@@ -8,6 +8,7 @@ means what it matches, or what is below a layer that it matches: "conv*", "*.bia
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -75,7 +76,8 @@ def require_all_mean_something(patterns: Iterable[str], groups: list[dict[str, A
     for pattern in patterns:
         if any(means(pattern, name) for name in names):
             continue
-        known = list(dict.fromkeys(path for name in names for path in paths(name)[1:] or [name]))
+        layers = list(dict.fromkeys(path for name in names for path in paths(name)[1:] or [name]))
+        close = get_close_matches(pattern, [*layers, *(paths(name)[0] for name in names)], n=1)
         raise InvalidParameter(
-            problem(where, "names of layers or parameters", repr(pattern), did_you_mean(pattern, known))
+            problem(where, "names of layers or parameters", repr(pattern), did_you_mean(pattern, close or layers))
         )

@@ -105,7 +105,8 @@ class FullBatch(torch.optim.Optimizer):
     @torch.no_grad()
     def _step(self, closure: Any = None) -> Any:
         if self._kind != (self._key.dtype, self._key.device):
-            self.restart()  # the module is in another number format, in which the loss is another one
+            self.restart()  # the module is elsewhere or in another number format, in which the loss is another one
+            self.state[self._key] = {name: self._placed(item) for name, item in self.state[self._key].items()}
         every = tensors(self.param_groups)
         trained = [i for i, item in enumerate(every) if item.requires_grad]
         objective = self._objective_of(closure, [every[i] for i in trained])
@@ -142,13 +143,14 @@ class FullBatch(torch.optim.Optimizer):
         """
         super().load_state_dict(state_dict)
         if state_dict["state"]:
-            entries = next(iter(state_dict["state"].values()))
-            device = self._key.device
-            self.state[self._key] = {
-                name: item.to(device, copy=True) if isinstance(item, Tensor) else deepcopy(item)
-                for name, item in entries.items()
-            }
+            entries = deepcopy(next(iter(state_dict["state"].values())))
+            self.state[self._key] = {name: self._placed(item) for name, item in entries.items()}
         self.restart()
+
+    def _placed(self, item: Any) -> Any:
+        """Memory of numbers where the parameters are; a generator's state, which is bytes, stays on the CPU."""
+        moves = isinstance(item, Tensor) and item.is_floating_point()
+        return item.to(self._key.device) if moves else item
 
     def __getstate__(self) -> dict[str, Any]:
         own = {name: getattr(self, name) for name in ("rule", "advance", "begin", "stuck", "_kind")}

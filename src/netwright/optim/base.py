@@ -46,8 +46,8 @@ class Optimizer(ABC):
 
     Class-level facts, which training loops read:
 
-    * ``takes``: what ``step`` is handed. "gradients": nothing, they are in ``.grad``; "loss": a closure that returns the
-      loss that these gradients are of; "objective": a closure to be evaluated at will; "residuals": the same, of
+    * ``takes``: what ``step`` is handed. "gradients": nothing, they are in ``.grad``; "loss": a closure that returns
+      the loss that these gradients are of; "objective": a closure to be evaluated at will; "residuals": the same, of
       residuals or outputs (see `netwright.optim.curvature.closures`).
     * ``full_batch``: whether a step is to look at all rows at once.
     * ``by_name``: whether `build` needs the names of the parameters.

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from netwright import classical as classical
     from netwright import data as data
     from netwright import estimators as estimators
     from netwright import graph as graph
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0.dev0"
 
 _ROOMS = (
+    "classical",
     "data",
     "estimators",
     "graph",

@@ -9,7 +9,7 @@ import importlib
 import os
 from typing import Any
 
-from netwright.core import storage
+from netwright.core import registry, storage
 from netwright.core.errors import CorruptFile, did_you_mean, problem
 
 KINDS = {
@@ -29,8 +29,8 @@ def load(path: str | os.PathLike[str], expected_sha256: str | None = None) -> An
 
     Returns
     -------
-    A fitted `Classifier` or `Regressor`; an expression (from ``net.save(path)``); a torch module with weights (from
-    ``net.save(path, module)``).
+    A fitted `Classifier`, `Regressor` or classical network; an expression (from ``net.save(path)``); a torch module
+    with weights (from ``net.save(path, module)``).
 
     Raises
     ------
@@ -46,13 +46,22 @@ def load(path: str | os.PathLike[str], expected_sha256: str | None = None) -> An
     Input(4) >> ReLU(2)
     """
     kind, content, tensors = storage.read(path, expected_sha256)
-    if kind not in KINDS:
-        raise CorruptFile(problem(f"{os.fspath(path)}", "a kind of model", repr(kind), did_you_mean(kind, KINDS)))
-    importlib.import_module("netwright.models")  # what files may name: the layers, and what is on the card of a model
-    reader = importlib.import_module(KINDS[kind])
+    reader = _reader_of(kind, os.fspath(path))
     try:
         return reader.from_content(kind, content, tensors)
     except CorruptFile:
         raise
     except (KeyError, IndexError, AttributeError, TypeError, ValueError, RuntimeError) as error:
         raise CorruptFile(problem(f"{os.fspath(path)}", f"the fields of a {kind}", f"{error!r}")) from error
+
+
+def _reader_of(kind: str, where: str) -> Any:
+    """The module that reads a kind; what such a file may name is loaded before, torch only where it is needed."""
+    if kind in KINDS:
+        importlib.import_module("netwright.models")  # the layers, and what is on the card of a model
+        return importlib.import_module(KINDS[kind])
+    importlib.import_module("netwright.classical")
+    networks = registry.names("classical")
+    if kind not in networks:
+        raise CorruptFile(problem(where, "a kind of model", repr(kind), did_you_mean(kind, [*KINDS, *networks])))
+    return importlib.import_module("netwright.classical.saving")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("plot_*.py"))
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").rglob("plot_*.py"))
 each = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 
 

@@ -31,8 +31,10 @@ FLOORS: dict[str, float] = {
     "__main__": 6.4,
 }
 DRAWS = {"report", "commands", "cli"}  # nobody else imports plots
-RUNTIME = {"torch", "numpy", "scipy", "sklearn", "numba", "safetensors", "joblib"}  # joblib comes with scikit-learn
+# the last two come with scikit-learn
+RUNTIME = {"torch", "numpy", "scipy", "sklearn", "numba", "safetensors", "joblib", "threadpoolctl"}
 OPTIONAL = {
+    "networkx",
     "matplotlib",
     "pandas",
     "polars",

@@ -20,7 +20,8 @@ from netwright.data.table import Table
 from netwright.data.images import load_image_folder, load_images
 
 # arrays
-from netwright.data.arrays import as_arrays, first_nonfinite, require_finite, to_float32
+from netwright.core.arrays import first_nonfinite, require_finite
+from netwright.data.arrays import as_arrays, to_float32
 from netwright.data.split import holdout
 
 __all__ = [

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.core.arrays import first_nonfinite, place_of
 from netwright.core.errors import InvalidData, InvalidParameter, problem
 
 FLOAT32 = float(np.finfo(np.float32).max)
-BLOCK = 1 << 22  # elements that are looked at together
 
 
 def as_arrays(X: Any, y: Any = None) -> tuple[NDArray[Any], NDArray[Any] | None]:
@@ -62,68 +62,6 @@ def as_arrays(X: Any, y: Any = None) -> tuple[NDArray[Any], NDArray[Any] | None]
     return samples, targets
 
 
-def first_nonfinite(array: NDArray[Any]) -> tuple[int, tuple[int, ...], float] | None:
-    """The first NaN or infinity: its row, its place within the row, and the value; None where all are finite.
-
-    Parameters
-    ----------
-    array : the values, a row a sample; anything but floats is finite.
-
-    Shapes
-    ------
-    array (n, ...)
-
-    Examples
-    --------
-    >>> first_nonfinite(np.array([[1.0, 2.0], [3.0, np.inf]]))
-    (1, (1,), inf)
-    """
-    if array.dtype.kind != "f" or not array.size:
-        return None
-    array = np.atleast_1d(array)
-    rows = max(1, BLOCK * len(array) // array.size)
-    for start in range(0, len(array), rows):
-        finite = np.isfinite(array[start : start + rows])
-        if not finite.all():
-            place = np.unravel_index(int(finite.argmin()), finite.shape)
-            row, *column = (int(index) for index in place)
-            return start + row, tuple(column), float(array[(start + row, *column)])
-    return None
-
-
-def require_finite(array: NDArray[Any], name: str = "X", columns: Sequence[str] | None = None) -> None:
-    """Raise unless all values are finite, in scikit-learn's words and with the first row and column.
-
-    Parameters
-    ----------
-    array : the values, a row a sample.
-    name : what the caller calls them: X, y, sample_weight.
-    columns : names of the columns, where they have some.
-
-    Raises
-    ------
-    InvalidData : NaN or infinity.
-
-    Examples
-    --------
-    >>> require_finite(np.array([[1.0, np.nan]]), columns=["age", "fare"])
-    Traceback (most recent call last):
-        ...
-    netwright.core.errors.InvalidData: Input X contains NaN. Row 0, column 1 ('fare'): expected a finite number, ...
-    """
-    found = first_nonfinite(array)
-    if found is None:
-        return
-    row, column, value = found
-    if np.isnan(value):
-        what, remedy = "NaN", "Leave the row out, or fill what is missing (sklearn.impute.SimpleImputer)."
-    else:
-        what = f"infinity or a value too large for dtype({str(array.dtype)!r})"
-        remedy = "Leave the row out, or clip the value."
-    where = f"Input {name} contains {what}. {_place(row, column, columns)}"
-    raise InvalidData(problem(where, "a finite number", f"{value}", remedy))
-
-
 def to_float32(array: NDArray[Any], name: str = "X", columns: Sequence[str] | None = None) -> NDArray[np.float32]:
     """The values as float32; finite ones that float32 cannot hold are refused, NaN and infinity stay.
 
@@ -156,21 +94,11 @@ def to_float32(array: NDArray[Any], name: str = "X", columns: Sequence[str] | No
         beyond = np.isfinite(array) & np.isinf(out)
         if beyond.any():
             row, *column = (int(index) for index in np.unravel_index(int(beyond.argmax()), beyond.shape))
-            where = f"{name} exceeds the float32 range. {_place(row, tuple(column), columns)}"
+            where = f"{name} exceeds the float32 range. {place_of(row, tuple(column), columns)}"
             remedy = "Scale the column (sklearn.preprocessing.StandardScaler) or use another unit."
             got = f"{array[(row, *column)]:g}"
             raise InvalidData(problem(where, f"numbers up to {FLOAT32:.1e}", got, remedy))
     return out
-
-
-def _place(row: int, column: tuple[int, ...], columns: Sequence[str] | None) -> str:
-    """Where a value is, in words; rows and columns count from 0."""
-    if not column:
-        return f"Row {row}"
-    if len(column) > 1:
-        return f"Row {row}, place {column} within it"
-    named = f" ({columns[column[0]]!r})" if columns is not None else ""
-    return f"Row {row}, column {column[0]}{named}"
 
 
 def _array(values: Any, name: str) -> NDArray[Any]:
@@ -212,7 +140,7 @@ def _numbers(array: NDArray[Any]) -> NDArray[Any]:
             rows = (place for place in np.ndindex(array.shape) if not _is_real(array[place]))
             row, *column = next(rows, (0,))
             got = f"{array[(row, *column)]!r} ({type(array[(row, *column)]).__name__})"
-            where = f"X. {_place(row, tuple(column), None)}"
+            where = f"X. {place_of(row, tuple(column), None)}"
             raise InvalidData(problem(where, "a number", got, "Encode it, or pass a data frame.")) from error
     if kind == "c":
         raise InvalidData(problem("Complex data not supported. X", "real numbers", f"{array.dtype}"))

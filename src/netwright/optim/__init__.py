@@ -47,11 +47,11 @@ from netwright.optim.newton_cg import NewtonCG
 from netwright.optim.wrappers import Clip, Accumulate, Averaged, Lookahead, Freeze, LayerRates
 
 # schedules: by the epoch, within an epoch, before or after another, by the losses
-from netwright.optim.schedules import Schedule
-from netwright.optim.schedules import step_decay, halving
-from netwright.optim.schedules import exponential_decay, inverse_time_decay, polynomial_decay, cosine
-from netwright.optim.schedules import warmup
-from netwright.optim.schedules import on_plateau
+from netwright.core.schedules import Schedule
+from netwright.core.schedules import step_decay, halving
+from netwright.core.schedules import exponential_decay, inverse_time_decay, polynomial_decay, cosine
+from netwright.core.schedules import warmup
+from netwright.core.schedules import on_plateau
 
 __all__ = [
     "Optimizer",

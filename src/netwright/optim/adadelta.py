@@ -8,10 +8,10 @@ from typing import Any, ClassVar, final
 
 import torch
 
+from netwright.core.schedules import Schedule
 from netwright.core.validation import Constraint
 from netwright.core.value import value
 from netwright.optim.base import EPSILON, LEARNING_RATE, SHARE, Optimizer, implementation
-from netwright.optim.schedules import Schedule
 
 
 @final

@@ -8,11 +8,11 @@ from typing import Any, ClassVar, final
 
 import torch
 
+from netwright.core.schedules import Schedule
 from netwright.core.validation import Constraint, boolean, number
 from netwright.core.value import value
 from netwright.optim.base import EPSILON, LEARNING_RATE, Optimizer, implementation
 from netwright.optim.elementwise.shell import Elementwise, Moment, Options, Tensors, decayed
-from netwright.optim.schedules import Schedule
 
 
 @final

@@ -24,8 +24,8 @@ import torch
 from torch import Tensor
 
 from netwright.core.errors import InvalidParameter, problem
+from netwright.core.schedules import Schedule
 from netwright.core.validation import Constraint, instance, number, satisfies
-from netwright.optim.schedules import Schedule
 
 Parameters: TypeAlias = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
 

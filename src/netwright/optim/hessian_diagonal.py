@@ -37,6 +37,7 @@ from typing import Any, ClassVar, final
 import torch
 from torch import Tensor
 
+from netwright.core.schedules import Schedule
 from netwright.core.validation import Constraint, integer, number, one_of
 from netwright.core.value import value
 from netwright.optim.base import LEARNING_RATE, Optimizer
@@ -44,7 +45,6 @@ from netwright.optim.curvature.products import Product
 from netwright.optim.full_batch import FullBatch, Memory
 from netwright.optim.line_search import Line, backtracking
 from netwright.optim.objective import Objective, Point, finite_curvature
-from netwright.optim.schedules import Schedule
 
 PROBES = 64  # that go through the graph together
 

@@ -7,10 +7,10 @@ from typing import Any, ClassVar, final
 
 import torch
 
+from netwright.core.schedules import Schedule
 from netwright.core.validation import Constraint, number
 from netwright.core.value import value
 from netwright.optim.base import LEARNING_RATE, Optimizer, implementation
-from netwright.optim.schedules import Schedule
 
 
 @final

@@ -9,10 +9,10 @@ from typing import Any, ClassVar, final
 import torch
 
 from netwright.core.errors import InvalidParameter, problem
+from netwright.core.schedules import Schedule
 from netwright.core.validation import Constraint, boolean
 from netwright.core.value import value
 from netwright.optim.base import LEARNING_RATE, SHARE, Optimizer, implementation
-from netwright.optim.schedules import Schedule
 
 
 @final

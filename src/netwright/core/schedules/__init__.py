@@ -20,13 +20,13 @@ losses of the finished epochs.
 from __future__ import annotations
 
 # what every schedule is
-from netwright.optim.schedules.base import Schedule
+from netwright.core.schedules.base import Schedule
 
 # by the epoch, within an epoch, before another, by the losses
-from netwright.optim.schedules.steps import halving, step_decay
-from netwright.optim.schedules.decay import cosine, exponential_decay, inverse_time_decay, polynomial_decay
-from netwright.optim.schedules.warmup import warmup
-from netwright.optim.schedules.on_plateau import on_plateau
+from netwright.core.schedules.steps import halving, step_decay
+from netwright.core.schedules.decay import cosine, exponential_decay, inverse_time_decay, polynomial_decay
+from netwright.core.schedules.warmup import warmup
+from netwright.core.schedules.on_plateau import on_plateau
 
 __all__ = [
     "Schedule",

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY
 from typing import ClassVar, final
 
+from netwright.core.schedules.base import NOT_NEGATIVE, POSITIVE, Schedule, check_final
 from netwright.core.validation import Constraint
 from netwright.core.value import value
-from netwright.optim.schedules.base import NOT_NEGATIVE, POSITIVE, Schedule, check_final
 
 
 @final

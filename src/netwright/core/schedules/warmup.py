@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY
 from typing import ClassVar, final
 
+from netwright.core.schedules.base import POSITIVE, Schedule
 from netwright.core.validation import Constraint, instance, number
 from netwright.core.value import value
-from netwright.optim.schedules.base import POSITIVE, Schedule
 
 
 @final
@@ -30,7 +30,7 @@ class warmup(Schedule):
 
     Examples
     --------
-    >>> from netwright.optim.schedules import cosine
+    >>> from netwright.core.schedules import cosine
     >>> schedule = warmup(cosine(0.1), epochs=5)
     >>> [round(schedule.rate(epoch, 25), 4) for epoch in (0, 1, 5, 15, 25)]
     [0.0001, 0.0201, 0.1, 0.05, 0.0]

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY
 from typing import ClassVar, final
 
+from netwright.core.schedules.base import FACTOR, POSITIVE, Schedule
 from netwright.core.validation import Constraint, integer
 from netwright.core.value import value
-from netwright.optim.schedules.base import FACTOR, POSITIVE, Schedule
 
 
 @final

@@ -1,0 +1,1 @@
+"""The tasks of ``benchmarks/classical.py``: a file a family, each with ``TASKS``, a list of `Task`."""

@@ -1,0 +1,1 @@
+"""Associative learning: weights grow where two things happen together."""

@@ -1,0 +1,1 @@
+"""Competitive learning: units that win rows move towards them."""

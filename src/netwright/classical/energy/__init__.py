@@ -1,0 +1,1 @@
+"""Energy models: machines that learn the probability of what they see."""

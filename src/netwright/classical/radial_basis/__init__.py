@@ -1,0 +1,1 @@
+"""Radial basis functions: answers weighted by the distance to what is known."""

@@ -1,0 +1,84 @@
+"""Reading rows, labels and targets: what comes out, and what is refused in which words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse
+from sklearn.base import BaseEstimator
+
+from netwright.classical.rows import read_binary, read_labels, read_rows, read_targets
+from netwright.core.errors import InvalidData
+
+
+class Reader(BaseEstimator):
+    """Something that has rows."""
+
+
+def test_rows_keep_float32_and_become_float64_otherwise() -> None:
+    for given, expected in (("f4", "f8 f4"), ("f8", "f8"), ("i8", "f8"), ("?", "f8"), (">f8", "f8")):
+        rows = read_rows(Reader(), np.ones((3, 2), given), reset=True)
+        assert rows.dtype == np.dtype(expected.split()[-1])
+        assert rows.flags.c_contiguous
+
+
+def test_rows_of_frames_and_tensors() -> None:
+    pandas, torch = pytest.importorskip("pandas"), pytest.importorskip("torch")
+    reader = Reader()
+    read_rows(reader, pandas.DataFrame({"a": [1.0], "b": [2.0]}), reset=True)
+    assert list(reader.feature_names_in_) == ["a", "b"]
+    with pytest.raises(InvalidData, match=r"Row 0, column 1 \('b'\): expected a finite number, got nan"):
+        read_rows(reader, pandas.DataFrame({"a": [1.0], "b": [np.nan]}), reset=False)
+    tensor = torch.ones(2, 3, requires_grad=True)
+    np.testing.assert_array_equal(read_rows(Reader(), tensor, reset=True), np.ones((2, 3)))
+
+
+def test_sparse_rows_and_another_width_are_refused() -> None:
+    reader = Reader()
+    with pytest.raises(InvalidData, match=r"Sparse data was passed.*expected a dense array, got a csr_.*toarray"):
+        read_rows(reader, scipy.sparse.csr_array(np.eye(3)), reset=True)
+    read_rows(reader, np.ones((2, 3)), reset=True)
+    with pytest.raises(ValueError, match="X has 2 features, but Reader is expecting 3 features"):
+        read_rows(reader, np.ones((2, 2)), reset=False)
+
+
+def test_binary_rows() -> None:
+    rows = read_binary(Reader(), [[0, 1], [True, 0.0]], reset=True, threshold=None)
+    np.testing.assert_array_equal(rows, [[0, 1], [1, 0]])
+    assert rows.dtype == np.uint8
+    np.testing.assert_array_equal(read_binary(Reader(), [[0.2, 0.9]], reset=True, threshold=0.5), [[0, 1]])
+    with pytest.raises(
+        InvalidData, match=r"X\. Row 1, column 0: expected 0 or 1, got 2\. Code X as 0 and 1, or set bi"
+    ):
+        read_binary(Reader(), [[0, 1], [2, 0]], reset=True, threshold=None)
+
+
+def test_labels() -> None:
+    classes, codes = read_labels(Reader(), ["b", "a", "b"], 3)
+    assert list(classes) == ["a", "b"]
+    assert list(codes) == [1, 0, 1]
+    assert list(read_labels(Reader(), ["a"], 1, classes)[1]) == [0]
+    with pytest.raises(InvalidData, match=r"Reader, label of row 1: expected one of \['a', 'b'\], got 'c'\. Name all"):
+        read_labels(Reader(), ["a", "c"], 2, classes)
+    with pytest.raises(InvalidData, match="requires y to be passed, but the target y is None"):
+        read_labels(Reader(), None, 2)
+    with pytest.raises(InvalidData, match=r"inconsistent numbers of samples: \[3, 2\]"):
+        read_labels(Reader(), [0, 1], 3)
+    with pytest.raises(ValueError, match="Unknown label type: continuous"):
+        read_labels(Reader(), [0.5, 1.25], 2)
+    with pytest.raises(InvalidData, match="Input y contains NaN"):
+        read_labels(Reader(), [0.0, np.nan], 2)
+
+
+def test_targets() -> None:
+    np.testing.assert_array_equal(read_targets(Reader(), [1, 2], 2), [1.0, 2.0])
+    assert read_targets(Reader(), np.ones((2, 3)), 2).shape == (2, 3)
+    for y, message in (
+        (None, "the target y is None"),
+        (["a", "b"], r"Reader\.fit\(y\): expected numbers, got \['a', 'b'\]"),
+        (np.ones((2, 1, 1)), r"expected shape \(n,\) or \(n, m\), got shape \(2, 1, 1\)"),
+        ([1.0], r"inconsistent numbers of samples: \[2, 1\]"),
+        ([1.0, np.inf], "Input y contains infinity"),
+    ):
+        with pytest.raises(InvalidData, match=message):
+            read_targets(Reader(), y, 2)

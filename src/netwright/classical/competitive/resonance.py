@@ -1,0 +1,158 @@
+"""Adaptive resonance: what ART1 and FuzzyART have in common, which is everything but the coding and the kernel.
+
+A row's code I meets the templates of the units. Among the units whose match reaches the vigilance, the one of greatest
+choice resonates: it alone learns, and the row gets its number. If none does, a new unit takes the row. That is the
+outcome of the search by resets (take the unit of greatest choice, reset it where its match falls short of the
+vigilance, take the next), since a unit that is reset learns nothing. Of equal choices the older unit wins.
+
+With fast learning an epoch in which no template changed is the last that changes anything, in whatever order the rows
+come; the epochs after it are counted and not computed.
+"""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClusterMixin
+from sklearn.utils.validation import check_is_fitted
+
+from netwright.classical.base import ClassicalNetwork, learns
+from netwright.core.errors import InvalidParameter, problem
+from netwright.core.seeds import derive, to_seed
+from netwright.core.validation import Constraint, integer, nothing, number, satisfies
+
+
+def is_random_state(value: Any) -> bool:
+    """Whether `to_seed` takes it."""
+    if isinstance(value, (np.random.RandomState, np.random.Generator)):
+        return True  # asking `to_seed` would draw from it
+    try:
+        to_seed(value)
+    except InvalidParameter:
+        return False
+    return True
+
+
+VIGILANCE = number(0, 1)
+CHOICE = number(0, closed="neither")
+MAX_UNITS: Constraint = integer(1) | nothing
+EPOCHS = integer(1)
+RANDOM_STATE = satisfies("None, an integer >= 0, a RandomState or a Generator", is_random_state)
+
+
+class Resonance(ClusterMixin, ClassicalNetwork, ABC, shared=True):
+    """The base of networks of adaptive resonance: subclasses write `_coded`, `_resonate` and `_recall`."""
+
+    vigilance: float
+    choice: float
+    max_units: int | None
+    epochs: int
+    shuffle: bool
+    random_state: Any
+    templates_: NDArray[Any]
+
+    @learns
+    def fit(self, X: Any, y: Any = None) -> Any:
+        """Begin without units and show all rows `epochs` times.
+
+        Parameters
+        ----------
+        X : rows, (n, n_features).
+        y : ignored.
+
+        Returns
+        -------
+        the network.
+        """
+        codes = self._coded(X, begin=True)
+        self._begin()
+        for _ in range(self.epochs):
+            changed = self._epoch(codes)
+            if not changed and self._is_at_rest():
+                self.n_iter_ = self.epochs
+                break
+        self._warn_of_rows_without_unit()
+        return self
+
+    @learns
+    def partial_fit(self, X: Any, y: Any = None) -> Any:
+        """Show the rows once more, or for the first time, to the units that there are.
+
+        Parameters
+        ----------
+        X : rows, (n, n_features).
+        y : ignored.
+
+        Returns
+        -------
+        the network; ``labels_`` are those of these rows.
+        """
+        begin = not hasattr(self, "templates_")
+        codes = self._coded(X, begin=begin)
+        if begin:
+            self._begin()
+        self._epoch(codes)
+        self._warn_of_rows_without_unit()
+        return self
+
+    def predict(self, X: Any) -> NDArray[np.intp]:
+        """The unit that would resonate with each row; nothing is learned.
+
+        Parameters
+        ----------
+        X : rows, (n, n_features).
+
+        Returns
+        -------
+        numbers of units, (n,); -1 where no unit reaches the vigilance.
+        """
+        check_is_fitted(self)
+        return self._recall(self._coded(X, begin=False))
+
+    def _begin(self) -> None:
+        self.seed_ = to_seed(self.random_state)
+        self.n_iter_ = 0
+        self.templates_ = self._no_templates()
+
+    def _epoch(self, codes: NDArray[Any]) -> bool:
+        """Show all rows once; whether a template changed or a unit was added."""
+        order = np.arange(len(codes))
+        if self.shuffle:
+            order = np.random.default_rng(derive(self.seed_, "epoch", self.n_iter_)).permutation(len(codes))
+        self.templates_, self.labels_, changed = self._resonate(codes, order)
+        self.n_iter_ += 1
+        return changed
+
+    def _warn_of_rows_without_unit(self) -> None:
+        left = int((self.labels_ < 0).sum())
+        if left:
+            remedy = "Raise max_units or lower the vigilance; these rows have the label -1 and were not learned."
+            got = f"{left} of {len(self.labels_)} rows without one when all {self.max_units} units were taken"
+            where = f"{type(self).__name__}(max_units)"
+            warnings.warn(problem(where, "a unit for every row", got, remedy), UserWarning, stacklevel=4)
+
+    @abstractmethod
+    def _coded(self, X: Any, begin: bool) -> NDArray[Any]:
+        """The codes of the rows, a row each, all checked."""
+
+    @abstractmethod
+    def _no_templates(self) -> NDArray[Any]:
+        """Templates of no unit, (0, width)."""
+
+    @abstractmethod
+    def _is_at_rest(self) -> bool:
+        """Whether an epoch without a change means that there will be no other change."""
+
+    @abstractmethod
+    def _resonate(
+        self, codes: NDArray[Any], order: NDArray[np.intp]
+    ) -> tuple[NDArray[Any], NDArray[np.intp], bool]:
+        """One epoch: templates, labels, and whether a template changed."""
+
+    @abstractmethod
+    def _recall(self, codes: NDArray[Any]) -> NDArray[np.intp]:
+        """The resonating unit of each code, or -1."""

@@ -20,6 +20,9 @@ from netwright.plots.images import mistakes, samples
 from netwright.plots.filter_images import filters
 from netwright.plots.feature_maps import activations
 
+# classical networks
+from netwright.plots.memories import recall_strip, response_surface
+
 # the network itself
 from netwright.plots.diagram import network_svg
 from netwright.plots.svg import Svg
@@ -33,7 +36,9 @@ __all__ = [
     "lr_finder",
     "mistakes",
     "network_svg",
+    "recall_strip",
     "residuals",
+    "response_surface",
     "samples",
     "training_curves",
     "update_ratios",

@@ -136,6 +136,7 @@ def test_scikit_learns_own_checks(name: str) -> None:
 
 
 @pytest.mark.touches_rng
+@pytest.mark.filterwarnings("ignore::UserWarning")  # what a network has to say of the data of the checks
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @each
 def test_scikit_learns_own_checks_of_the_default(name: str) -> None:

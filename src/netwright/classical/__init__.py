@@ -5,6 +5,22 @@ from __future__ import annotations
 # what every one of them is
 from netwright.classical.base import ClassicalNetwork
 
+# maps and graphs of units
+from netwright.classical.competitive.growing_neural_gas import GrowingNeuralGas
+from netwright.classical.competitive.neural_gas import NeuralGas
+from netwright.classical.associative.kohonen import Kohonen
+
+# adaptive resonance
+from netwright.classical.competitive.art1 import ART1
+from netwright.classical.competitive.fuzzy_art import FuzzyART
+
+# associative rules
+from netwright.classical.associative.hebb import Hebb
+from netwright.classical.associative.oja import Oja
+from netwright.classical.associative.sanger import Sanger
+from netwright.classical.associative.instar import Instar
+from netwright.classical.associative.outstar import Outstar
+
 # memories
 from netwright.classical.memory.hopfield import Hopfield
 from netwright.classical.memory.bam import BAM
@@ -12,6 +28,16 @@ from netwright.classical.memory.cmac import CMAC
 
 __all__ = [
     "ClassicalNetwork",
+    "GrowingNeuralGas",
+    "NeuralGas",
+    "Kohonen",
+    "ART1",
+    "FuzzyART",
+    "Hebb",
+    "Oja",
+    "Sanger",
+    "Instar",
+    "Outstar",
     "Hopfield",
     "BAM",
     "CMAC",

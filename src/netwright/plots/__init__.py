@@ -22,6 +22,8 @@ from netwright.plots.feature_maps import activations
 
 # classical networks
 from netwright.plots.memories import recall_strip, response_surface
+from netwright.plots.neural_gas import neural_graph
+from netwright.plots.templates import association, templates
 
 # the network itself
 from netwright.plots.diagram import network_svg
@@ -30,16 +32,19 @@ from netwright.plots.svg import Svg
 __all__ = [
     "Svg",
     "activations",
+    "association",
     "confusion_matrix",
     "dead_units",
     "filters",
     "lr_finder",
     "mistakes",
     "network_svg",
+    "neural_graph",
     "recall_strip",
     "residuals",
     "response_surface",
     "samples",
+    "templates",
     "training_curves",
     "update_ratios",
 ]

@@ -60,7 +60,8 @@ class ART1(Resonance):
     choice : beta in |I and T| / (beta + |T|), > 0, in features; 1 is the usual L = 2 of the paper.
     max_units : units at most; None for as many as are needed. When all are taken, rows that match none are not
         learned and get the label -1, with a warning.
-    epochs : times that fit shows all rows, >= 1; once is usual.
+    epochs : times that fit shows all rows, >= 1; once is usual, and further ones add units for rows that the shrunken
+        templates do not match any more.
     shuffle : show the rows of each epoch in a random order; False: as they come.
     complement : code a row as (I, not I), so that lacking a feature counts as much as having it; rows without any
         feature are then as good as others, and templates have 2 n_features columns.
@@ -144,7 +145,8 @@ class ART1(Resonance):
 
     def _coded(self, X: Any, begin: bool) -> Words:
         rows = read_binary(self, X, reset=begin, threshold=self.binarize)
-        if self.complement:
+        doubled = self.complement if begin else self.templates_.shape[1] > self.n_features_in_  # as it was begun
+        if doubled:
             return packed(np.hstack([rows, 1 - rows]))
         words = packed(rows)
         empty = ~words.any(axis=1)
@@ -157,20 +159,44 @@ class ART1(Resonance):
     def _no_templates(self) -> NDArray[np.uint8]:
         return np.zeros((0, (1 + self.complement) * self.n_features_in_), dtype=np.uint8)
 
-    def _is_at_rest(self) -> bool:
-        return True
-
-    def _resonate(
-        self, codes: Words, order: NDArray[np.intp]
-    ) -> tuple[NDArray[np.uint8], NDArray[np.intp], bool]:
-        limit = np.iinfo(np.int64).max if self.max_units is None else self.max_units
-        words, labels, changed = _learned(
-            packed(self.templates_), codes, order, float(self.vigilance), float(self.choice), limit
-        )
+    def _resonate(self, codes: Words, order: NDArray[np.intp]) -> tuple[NDArray[np.uint8], NDArray[np.intp], bool]:
+        limit = np.iinfo(np.int64).max if self.max_units is None else int(self.max_units)
+        options = (float(self.vigilance), float(self.choice), limit)
+        words, labels, changed = epoch(packed(self.templates_), codes, order, options)
         return unpacked(words, self.templates_.shape[1]), labels, changed
 
-    def _recall(self, codes: Words) -> NDArray[np.intp]:
-        return _recalled(packed(self.templates_), codes, float(self.vigilance), float(self.choice))
+    def _recall(self, X: Any) -> NDArray[np.intp]:
+        codes = self._coded(X, begin=False)
+        words, sizes = packed(self.templates_), self.templates_.sum(axis=1, dtype=np.int64)
+        return _recalled(words, sizes, codes, float(self.vigilance), float(self.choice))
+
+
+def epoch(
+    words: Words, codes: Words, order: NDArray[np.intp], options: tuple[float, float, int]
+) -> tuple[Words, NDArray[np.intp], bool]:
+    """One epoch of fast learning on packed templates, which stay as they are.
+
+    Parameters
+    ----------
+    words : packed templates, (n_units, n_words).
+    codes : packed rows, (n, n_words).
+    order : numbers of the rows, in the order in which they are shown.
+    options : vigilance, choice, units at most.
+
+    Returns
+    -------
+    the packed templates after it, the label of each row, and whether a template changed.
+    """
+    labels = np.full(len(codes), -1, dtype=np.intp)
+    units, done, changed = len(words), 0, False
+    grown = np.concatenate([words, np.zeros((max(64, units), words.shape[1]), np.uint64)])
+    sizes = np.unpackbits(grown.view(np.uint8), axis=1).sum(axis=1, dtype=np.int64)
+    while True:
+        units, more, moved = _learn(grown, sizes, units, codes, order[done:], labels, options)
+        done, changed = done + more, changed or moved
+        if done == len(order):
+            return grown[:units].copy(), labels, changed
+        grown, sizes = np.concatenate([grown, np.zeros_like(grown)]), np.concatenate([sizes, np.zeros_like(sizes)])
 
 
 def packed(rows: NDArray[np.uint8]) -> Words:
@@ -206,7 +232,7 @@ def _shared(first: Any, second: Any) -> Any:
 @numba.njit(cache=True, nogil=True)
 def _least_overlap(size: Any, vigilance: Any) -> Any:
     """The least whole number m >= 1 with m / size >= vigilance, in the arithmetic of that division."""
-    least = max(1, np.int64(vigilance * size))
+    least = np.int64(vigilance * size) + 1
     while least > 1 and (least - 1) / size >= vigilance:
         least -= 1
     while least / size < vigilance:
@@ -229,44 +255,39 @@ def _resonating(words: Any, sizes: Any, units: Any, row: Any, vigilance: Any, ch
 
 
 @numba.njit(cache=True, nogil=True)
-def _learned(words: Any, rows: Any, order: Any, vigilance: Any, choice: Any, limit: Any) -> Any:
-    """One epoch on packed templates: the templates after it, the labels, and whether anything changed."""
-    units, changed = len(words), False
-    grown = np.zeros((max(64, 2 * units), rows.shape[1]), dtype=np.uint64)
-    sizes = np.zeros(len(grown), dtype=np.int64)
-    grown[:units] = words
-    for unit in range(units):
-        sizes[unit] = _shared(words[unit], words[unit])
-    labels = np.full(len(rows), -1, dtype=np.intp)
-    for i in order:
-        row = rows[i]
-        unit = _resonating(grown, sizes, units, row, vigilance, choice)
+def _learn(words: Any, sizes: Any, units: Any, rows: Any, order: Any, labels: Any, options: Any) -> Any:
+    """Show rows in the order given, until one needs a place for a new unit and there is none.
+
+    Returns the units, how many rows of the order are done, and whether anything changed; templates, their sizes and
+    the labels are written where they are.
+    """
+    vigilance, choice, limit = options
+    changed = False
+    for place in range(len(order)):
+        row = rows[order[place]]
+        unit = _resonating(words, sizes, units, row, vigilance, choice)
         if unit < 0:
             if units >= limit:
-                continue
-            if units == len(grown):
-                more, counts = np.zeros((2 * units, rows.shape[1]), dtype=np.uint64), np.zeros(2 * units, np.int64)
-                more[:units], counts[:units] = grown, sizes
-                grown, sizes = more, counts
+                continue  # the label stays -1
+            if units == len(words):
+                return units, place, changed
             unit, units, changed = units, units + 1, True
-            grown[unit] = row
             sizes[unit] = _shared(row, row)
+            for word in range(len(row)):
+                words[unit, word] = row[word]
         else:
-            overlap = _shared(grown[unit], row)
+            overlap = _shared(words[unit], row)
             if overlap < sizes[unit]:
-                changed, sizes[unit] = True, overlap
+                sizes[unit], changed = overlap, True
                 for word in range(len(row)):
-                    grown[unit, word] &= row[word]
-        labels[i] = unit
-    return grown[:units].copy(), labels, changed
+                    words[unit, word] &= row[word]
+        labels[order[place]] = unit
+    return units, len(order), changed
 
 
 @numba.njit(cache=True, nogil=True)
-def _recalled(words: Any, rows: Any, vigilance: Any, choice: Any) -> Any:
+def _recalled(words: Any, sizes: Any, rows: Any, vigilance: Any, choice: Any) -> Any:
     """The resonating unit of each row, or -1; nothing changes."""
-    sizes = np.zeros(len(words), dtype=np.int64)
-    for unit in range(len(words)):
-        sizes[unit] = _shared(words[unit], words[unit])
     labels = np.empty(len(rows), dtype=np.intp)
     for i in range(len(rows)):
         labels[i] = _resonating(words, sizes, len(words), rows[i], vigilance, choice)

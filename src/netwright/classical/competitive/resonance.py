@@ -5,8 +5,8 @@ choice resonates: it alone learns, and the row gets its number. If none does, a 
 outcome of the search by resets (take the unit of greatest choice, reset it where its match falls short of the
 vigilance, take the next), since a unit that is reset learns nothing. Of equal choices the older unit wins.
 
-With fast learning an epoch in which no template changed is the last that changes anything, in whatever order the rows
-come; the epochs after it are counted and not computed.
+An epoch in which no template changed is the last that changes anything, in whatever order the rows come; the epochs
+after it are counted and not computed.
 """
 
 from __future__ import annotations
@@ -71,8 +71,7 @@ class Resonance(ClusterMixin, ClassicalNetwork, ABC, shared=True):
         codes = self._coded(X, begin=True)
         self._begin()
         for _ in range(self.epochs):
-            changed = self._epoch(codes)
-            if not changed and self._is_at_rest():
+            if not self._epoch(codes):
                 self.n_iter_ = self.epochs
                 break
         self._warn_of_rows_without_unit()
@@ -111,7 +110,7 @@ class Resonance(ClusterMixin, ClassicalNetwork, ABC, shared=True):
         numbers of units, (n,); -1 where no unit reaches the vigilance.
         """
         check_is_fitted(self)
-        return self._recall(self._coded(X, begin=False))
+        return self._recall(X)
 
     def _begin(self) -> None:
         self.seed_ = to_seed(self.random_state)
@@ -144,15 +143,9 @@ class Resonance(ClusterMixin, ClassicalNetwork, ABC, shared=True):
         """Templates of no unit, (0, width)."""
 
     @abstractmethod
-    def _is_at_rest(self) -> bool:
-        """Whether an epoch without a change means that there will be no other change."""
-
-    @abstractmethod
-    def _resonate(
-        self, codes: NDArray[Any], order: NDArray[np.intp]
-    ) -> tuple[NDArray[Any], NDArray[np.intp], bool]:
+    def _resonate(self, codes: NDArray[Any], order: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.intp], bool]:
         """One epoch: templates, labels, and whether a template changed."""
 
     @abstractmethod
-    def _recall(self, codes: NDArray[Any]) -> NDArray[np.intp]:
-        """The resonating unit of each code, or -1."""
+    def _recall(self, X: Any) -> NDArray[np.intp]:
+        """The resonating unit of each row, or -1."""

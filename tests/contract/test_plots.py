@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import netwright.plots as plots
-from netwright.classical import ART1, ClassicalNetwork, GrowingNeuralGas, Hebb
+from netwright.classical import ART1, RBM, ClassicalNetwork, GrowingNeuralGas, Hebb, ProjectionPursuitRegressor
 from netwright.core.errors import InvalidParameter
 from netwright.train import RangeTest
 
@@ -28,6 +28,8 @@ IMAGES = RNG.random((9, 6, 6))
 LABELS = np.array([0, 1, 2] * 3)
 PROBABILITIES = RNG.dirichlet(np.ones(3), 9)
 ROWS = np.random.default_rng(1).normal(size=(60, 2))
+CLOUD = np.random.default_rng(1).normal(size=(60, 3))
+BITS = np.repeat([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]], 20, axis=0)
 RATES = np.geomspace(1e-6, 10, 60)
 RECORDS = [
     {
@@ -57,6 +59,13 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "association": lambda: {"network": Hebb().fit(IMAGES.reshape(9, -1)[:, :5], np.eye(3)[LABELS])},
     "confusion_matrix": lambda: {"y_true": LABELS, "y_pred": LABELS[::-1]},
     "dead_units": lambda: {"history": copy.deepcopy(RECORDS)},
+    "energy_curves": lambda: {"network": RBM(3, epochs=3, random_state=0).fit(BITS)},
+    "fantasies": lambda: {
+        "network": RBM(3, epochs=2, random_state=0).fit(BITS),
+        "shape": (2, 3),
+        "count": 5,
+        "sweeps": (1, 10),
+    },
     "filters": lambda: {"module": small_network()},
     "lr_finder": lambda: {"result": RangeTest(RATES, 1 / (1 + (RATES / 0.01) ** 2) + RATES, steps=60)},
     "mistakes": lambda: {"X": IMAGES, "y_true": LABELS, "probabilities": PROBABILITIES},
@@ -67,6 +76,11 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "recall_strip": lambda: {"stages": {"stored": IMAGES > 0.5, "noisy": IMAGES > 0.6, "recalled": IMAGES > 0.5}},
     "residuals": lambda: {"y_true": LABELS * 1.0, "y_pred": LABELS * 0.9, "unit": "m"},
     "response_surface": lambda: {"network": lambda rows: rows[:, 0] - rows[:, 1], "X": IMAGES[:, 0, :2], "steps": 30},
+    "ridge_functions": lambda: {
+        "network": ProjectionPursuitRegressor(2, splines=8).fit(CLOUD, CLOUD[:, 0] * CLOUD[:, 1]),
+        "X": CLOUD,
+        "y": CLOUD[:, 0] * CLOUD[:, 1],
+    },
     "samples": lambda: {"X": IMAGES, "y_true": LABELS, "y_pred": LABELS[::-1]},
     "templates": lambda: {"network": ART1(0.5).fit(np.tri(6)), "shape": (2, 3)},
     "training_curves": lambda: {"history": copy.deepcopy(RECORDS)},

@@ -26,6 +26,13 @@ from netwright.classical.memory.hopfield import Hopfield
 from netwright.classical.memory.bam import BAM
 from netwright.classical.memory.cmac import CMAC
 
+# machines of energy
+from netwright.classical.energy.rbm import RBM
+from netwright.classical.energy.dbn import DBN
+
+# projection pursuit
+from netwright.classical.projection_pursuit import ProjectionPursuitRegressor
+
 __all__ = [
     "ClassicalNetwork",
     "GrowingNeuralGas",
@@ -41,4 +48,7 @@ __all__ = [
     "Hopfield",
     "BAM",
     "CMAC",
+    "RBM",
+    "DBN",
+    "ProjectionPursuitRegressor",
 ]

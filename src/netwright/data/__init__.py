@@ -9,6 +9,8 @@ from importlib import import_module as _import_module
 # data sets
 from netwright.data.digits import load_digits
 from netwright.data.mnist import load_mnist, read_idx
+from netwright.data.glyphs import load_glyphs, make_digits
+from netwright.data.reber import is_reber, make_reber, make_reber_classification
 from netwright.data.locate import cache_folder, data_folders, find_data
 
 # tables
@@ -32,11 +34,16 @@ __all__ = [
     "find_data",
     "first_nonfinite",
     "holdout",
+    "is_reber",
     "is_table",
     "load_digits",
+    "load_glyphs",
     "load_image_folder",
     "load_images",
     "load_mnist",
+    "make_digits",
+    "make_reber",
+    "make_reber_classification",
     "read_idx",
     "read_table",
     "require_finite",

@@ -21,9 +21,11 @@ from netwright.plots.filter_images import filters
 from netwright.plots.feature_maps import activations
 
 # classical networks
-from netwright.plots.memories import recall_strip, response_surface
-from netwright.plots.neural_gas import neural_graph
-from netwright.plots.templates import association, templates
+from netwright.plots.classical.memories import recall_strip, response_surface
+from netwright.plots.classical.neural_gas import neural_graph
+from netwright.plots.classical.templates import association, templates
+from netwright.plots.classical.energy_models import energy_curves, fantasies
+from netwright.plots.classical.ridge_functions import ridge_functions
 
 # the network itself
 from netwright.plots.diagram import network_svg
@@ -35,6 +37,8 @@ __all__ = [
     "association",
     "confusion_matrix",
     "dead_units",
+    "energy_curves",
+    "fantasies",
     "filters",
     "lr_finder",
     "mistakes",
@@ -43,6 +47,7 @@ __all__ = [
     "recall_strip",
     "residuals",
     "response_surface",
+    "ridge_functions",
     "samples",
     "templates",
     "training_curves",

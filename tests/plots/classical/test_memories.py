@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from netwright.core.errors import InvalidData, InvalidParameter
-from netwright.plots.memories import ADDED, CLASSES, INK, LOST, PAPER, recall_strip, response_surface
+from netwright.plots.classical.memories import ADDED, CLASSES, INK, LOST, PAPER, recall_strip, response_surface
 
 STORED = np.array([[1, 1, 0, 0, 0, 0], [0, 1, 0, 1, 0, 1]])
 NOISY = np.array([[1, 0, 0, 0, 0, 1], [0, 1, 0, 1, 0, 1]])

@@ -19,7 +19,7 @@ from netwright.classical.competitive.art1 import ART1
 from netwright.classical.competitive.fuzzy_art import FuzzyART
 from netwright.core.errors import InvalidParameter
 from netwright.plots import canvas
-from netwright.plots.templates import association, templates
+from netwright.plots.classical.templates import association, templates
 
 RNG = np.random.default_rng(0)
 NUMBERS = RNG.normal(size=(40, 6))

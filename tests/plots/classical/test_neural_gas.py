@@ -14,7 +14,7 @@ from netwright.classical.competitive.growing_neural_gas import GrowingNeuralGas
 from netwright.classical.competitive.neural_gas import NeuralGas
 from netwright.core.errors import InvalidParameter
 from netwright.plots import canvas
-from netwright.plots.neural_gas import neural_graph
+from netwright.plots.classical.neural_gas import neural_graph
 
 MOONS = make_moons(400, noise=0.05, random_state=0)[0]
 GAS = GrowingNeuralGas(40, random_state=0).fit(MOONS)

@@ -1,0 +1,1 @@
+"""Ridge functions g(w^T x): their splines, how smooth they are, their directions, and several of them together."""

@@ -19,7 +19,16 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import netwright.plots as plots
-from netwright.classical import ART1, RBM, ClassicalNetwork, GrowingNeuralGas, Hebb, ProjectionPursuitRegressor
+from netwright.classical import (
+    ART1,
+    GRNN,
+    RBM,
+    ClassicalNetwork,
+    GrowingNeuralGas,
+    Hebb,
+    ProjectionPursuitRegressor,
+    RBFNetwork,
+)
 from netwright.core.errors import InvalidParameter
 from netwright.train import RangeTest
 
@@ -57,6 +66,8 @@ def small_network() -> torch.nn.Module:
 EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "activations": lambda: {"module": small_network(), "x": IMAGES[:1].astype(np.float32)},
     "association": lambda: {"network": Hebb().fit(IMAGES.reshape(9, -1)[:, :5], np.eye(3)[LABELS])},
+    "bandwidth_curve": lambda: {"network": GRNN("loo").fit(IMAGES.reshape(9, -1)[:, :3], IMAGES[:, 0, 0])},
+    "bandwidths": lambda: {"network": GRNN("loo-per-feature").fit(IMAGES.reshape(9, -1)[:, :3], LABELS)},
     "confusion_matrix": lambda: {"y_true": LABELS, "y_pred": LABELS[::-1]},
     "dead_units": lambda: {"history": copy.deepcopy(RECORDS)},
     "energy_curves": lambda: {"network": RBM(3, epochs=3, random_state=0).fit(BITS)},
@@ -72,6 +83,11 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "neural_graph": lambda: {
         "network": GrowingNeuralGas(8, insert_every=5, epochs=1, random_state=0).fit(ROWS),
         "X": ROWS,
+    },
+    "radial_units": lambda: {
+        "network": RBFNetwork(3, width=0.5, random_state=0).fit(IMAGES[:, 0, :2], LABELS),
+        "X": IMAGES[:, 0, :2],
+        "y": LABELS,
     },
     "recall_strip": lambda: {"stages": {"stored": IMAGES > 0.5, "noisy": IMAGES > 0.6, "recalled": IMAGES > 0.5}},
     "residuals": lambda: {"y_true": LABELS * 1.0, "y_pred": LABELS * 0.9, "unit": "m"},

@@ -26,6 +26,12 @@ from netwright.classical.memory.hopfield import Hopfield
 from netwright.classical.memory.bam import BAM
 from netwright.classical.memory.cmac import CMAC
 
+# radial basis functions
+from netwright.classical.radial_basis.grnn import GRNN
+from netwright.classical.radial_basis.pnn import PNN
+from netwright.classical.radial_basis.rbf_network import RBFNetwork
+from netwright.classical.radial_basis.rbf_classifier import RBFNetworkClassifier
+
 # machines of energy
 from netwright.classical.energy.rbm import RBM
 from netwright.classical.energy.dbn import DBN
@@ -48,6 +54,10 @@ __all__ = [
     "Hopfield",
     "BAM",
     "CMAC",
+    "GRNN",
+    "PNN",
+    "RBFNetwork",
+    "RBFNetworkClassifier",
     "RBM",
     "DBN",
     "ProjectionPursuitRegressor",

@@ -24,6 +24,7 @@ from netwright.plots.feature_maps import activations
 from netwright.plots.classical.memories import recall_strip, response_surface
 from netwright.plots.classical.neural_gas import neural_graph
 from netwright.plots.classical.templates import association, templates
+from netwright.plots.classical.radial_basis import bandwidth_curve, bandwidths, radial_units
 from netwright.plots.classical.energy_models import energy_curves, fantasies
 from netwright.plots.classical.ridge_functions import ridge_functions
 
@@ -35,6 +36,8 @@ __all__ = [
     "Svg",
     "activations",
     "association",
+    "bandwidth_curve",
+    "bandwidths",
     "confusion_matrix",
     "dead_units",
     "energy_curves",
@@ -44,6 +47,7 @@ __all__ = [
     "mistakes",
     "network_svg",
     "neural_graph",
+    "radial_units",
     "recall_strip",
     "residuals",
     "response_surface",

@@ -31,6 +31,7 @@ FIRST = (
     "train",
     "data",
     "data.augment",
+    "classical",
     "models",
     "plots",
     "report",

@@ -35,6 +35,7 @@ FAMILIES = (
     "regularizers",
     "schedules",
     "init",
+    "classical",
     "models",
     "plots",
     "augmentations",

@@ -23,6 +23,7 @@ from netwright.classical import (
     ART1,
     GRNN,
     RBM,
+    SOFM,
     ClassicalNetwork,
     GrowingNeuralGas,
     Hebb,
@@ -68,8 +69,11 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "association": lambda: {"network": Hebb().fit(IMAGES.reshape(9, -1)[:, :5], np.eye(3)[LABELS])},
     "bandwidth_curve": lambda: {"network": GRNN("loo").fit(IMAGES.reshape(9, -1)[:, :3], IMAGES[:, 0, 0])},
     "bandwidths": lambda: {"network": GRNN("loo-per-feature").fit(IMAGES.reshape(9, -1)[:, :3], LABELS)},
+    "class_map": lambda: {"som": SOFM((4, 3), epochs=2).fit(CLOUD), "X": CLOUD, "y": np.arange(60) % 3},
+    "component_planes": lambda: {"som": SOFM((4, 3), epochs=2).fit(CLOUD)},
     "confusion_matrix": lambda: {"y_true": LABELS, "y_pred": LABELS[::-1]},
     "dead_units": lambda: {"history": copy.deepcopy(RECORDS)},
+    "distance_map": lambda: {"som": SOFM((4, 3), epochs=2).fit(CLOUD)},
     "energy_curves": lambda: {"network": RBM(3, epochs=3, random_state=0).fit(BITS)},
     "fantasies": lambda: {
         "network": RBM(3, epochs=2, random_state=0).fit(BITS),
@@ -78,6 +82,11 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
         "sweeps": (1, 10),
     },
     "filters": lambda: {"module": small_network()},
+    "hits": lambda: {
+        "som": SOFM((4, 3), topology="hexagon", epochs=2).fit(CLOUD),
+        "X": CLOUD,
+        "y": np.arange(60) % 3,
+    },
     "lr_finder": lambda: {"result": RangeTest(RATES, 1 / (1 + (RATES / 0.01) ** 2) + RATES, steps=60)},
     "mistakes": lambda: {"X": IMAGES, "y_true": LABELS, "probabilities": PROBABILITIES},
     "neural_graph": lambda: {

@@ -6,6 +6,7 @@ from __future__ import annotations
 from netwright.classical.base import ClassicalNetwork
 
 # maps and graphs of units
+from netwright.classical.competitive.sofm import SOFM
 from netwright.classical.competitive.growing_neural_gas import GrowingNeuralGas
 from netwright.classical.competitive.neural_gas import NeuralGas
 from netwright.classical.associative.kohonen import Kohonen
@@ -41,6 +42,7 @@ from netwright.classical.projection_pursuit import ProjectionPursuitRegressor
 
 __all__ = [
     "ClassicalNetwork",
+    "SOFM",
     "GrowingNeuralGas",
     "NeuralGas",
     "Kohonen",

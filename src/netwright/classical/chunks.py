@@ -18,6 +18,7 @@ anything else that is iterable   an object whose ``iter()`` begins anew (a ``Dat
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -32,6 +33,7 @@ from netwright.classical.rows import FLOATS, read_rows
 from netwright.core.errors import InvalidData, problem, shown
 
 R = TypeVar("R")
+_INSIDE = threading.local()  # whether this thread is inside `one_thread` already
 
 
 class Chunks:
@@ -80,7 +82,7 @@ class Chunks:
         return self._checked(self._source[rows])
 
     def _checked(self, piece: Any) -> NDArray[Any]:
-        return read_rows(self.network, np.asarray(piece), reset=False, dtype=self.row_dtype)
+        return read_rows(self.network, only_rows(piece), reset=False, dtype=self.row_dtype)
 
     def _peek(self, reset: bool) -> None:
         """The width and the type of a stream, from its first piece (which a generator gives only once)."""
@@ -88,7 +90,7 @@ class Chunks:
         first = next(pieces, None)
         if first is None:
             raise InvalidData(problem("X", "an iterable of arrays with rows", "0 sample(s)", "Give at least one."))
-        self.row_dtype = read_rows(self.network, first, reset=reset, dtype=self.dtype).dtype
+        self.row_dtype = read_rows(self.network, only_rows(first), reset=reset, dtype=self.dtype).dtype
         self._first = (first, pieces) if iter(pieces) is self._source else None
 
     def _open(self) -> Iterator[Any]:
@@ -108,7 +110,8 @@ class Chunks:
         waiting, total = 0, 0
         for piece in pieces:
             rows = self._checked(piece)
-            left, waiting, total = [*left, rows], waiting + len(rows), total + len(rows)
+            left.append(rows)
+            waiting, total = waiting + len(rows), total + len(rows)
             if waiting >= self.chunk_size:
                 joined = np.concatenate(left)
                 stop = waiting - waiting % self.chunk_size
@@ -117,6 +120,21 @@ class Chunks:
         if waiting:
             yield np.concatenate(left)
         self.n = total
+
+
+def only_rows(piece: Any) -> Any:
+    """The rows of a piece that has them alone in a list, as a `DataLoader` of a `TensorDataset` gives them.
+
+    Raises
+    ------
+    InvalidData : something beside the rows.
+    """
+    if not isinstance(piece, (list, tuple)) or not any(getattr(part, "ndim", 0) > 1 for part in piece):
+        return piece
+    if len(piece) > 1:
+        remedy = "Give the rows alone, such as (rows for rows, _ in loader) from a function."
+        raise InvalidData(problem("X", "an iterable of arrays with rows", f"{len(piece)} things a piece", remedy))
+    return piece[0]
 
 
 def is_stream(X: Any) -> bool:
@@ -133,20 +151,27 @@ def in_order(function: Callable[..., R], chunks: Iterable[Any], n_jobs: int | No
     function : picklable: a function of a module, or a `functools.partial` of one.
     n_jobs : workers; None is one, or what ``joblib.parallel_config`` says; -1 is one a core.
     """
-    if effective_n_jobs(n_jobs) == 1:
-        for chunk in chunks:
-            with one_thread():
-                result = function(chunk)
-            yield result
-        return
-    yield from Parallel(n_jobs=n_jobs, return_as="generator")(delayed(_alone)(function, chunk) for chunk in chunks)
+    with one_thread():  # round all of it: threads that share the libraries must not find them let loose by another
+        if effective_n_jobs(n_jobs) == 1:
+            yield from map(function, chunks)
+        else:
+            yield from Parallel(n_jobs=n_jobs, return_as="generator")(
+                delayed(_alone)(function, chunk) for chunk in chunks
+            )
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
     """One thread of linear algebra inside: how a product is split among threads can change its last bits."""
-    with _libraries().limit(limits=1):
+    if getattr(_INSIDE, "depth", 0):
         yield
+        return
+    _INSIDE.depth = 1
+    try:
+        with _libraries().limit(limits=1):
+            yield
+    finally:
+        _INSIDE.depth = 0
 
 
 def _alone(function: Callable[..., R], chunk: Any) -> R:

@@ -7,13 +7,13 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from netwright import data, layers, losses, optim, plots
+from netwright import classical, data, layers, losses, optim, plots
 from netwright.commands.networks import named_models
 from netwright.commands.printing import bold
 from netwright.core.registry import look_up, names
 from netwright.data import augment
 
-KNOWN = (augment, layers, losses, optim)  # loaded so that the registry has them
+KNOWN = (augment, classical, layers, losses, optim)  # loaded so that the registry has them
 
 
 def run(options: Namespace) -> int:
@@ -67,9 +67,10 @@ FAMILIES: dict[str, Callable[[], dict[str, str]]] = {
     "regularizers": _registered("regularizer"),
     "schedules": _registered("schedule"),
     "init": _registered("init"),
+    "classical": _registered("classical"),
     "models": lambda: {name: first_line(model) for name, model in sorted(named_models().items())},
     "plots": _public(plots),
     "augmentations": _registered("augmentation"),
-    "data": _public(data, "load_", "read_", "Table"),
+    "data": _public(data, "load_", "make_", "read_", "Table"),
     "commands": dict,
 }

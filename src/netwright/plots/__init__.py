@@ -21,6 +21,8 @@ from netwright.plots.filter_images import filters
 from netwright.plots.feature_maps import activations
 
 # classical networks
+from netwright.plots.classical.map_grids import component_planes, distance_map
+from netwright.plots.classical.map_rows import class_map, hits
 from netwright.plots.classical.memories import recall_strip, response_surface
 from netwright.plots.classical.neural_gas import neural_graph
 from netwright.plots.classical.templates import association, templates
@@ -38,11 +40,15 @@ __all__ = [
     "association",
     "bandwidth_curve",
     "bandwidths",
+    "class_map",
+    "component_planes",
     "confusion_matrix",
     "dead_units",
+    "distance_map",
     "energy_curves",
     "fantasies",
     "filters",
+    "hits",
     "lr_finder",
     "mistakes",
     "network_svg",

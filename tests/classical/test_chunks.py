@@ -122,3 +122,23 @@ def test_sums_have_the_same_bits_on_every_back_end() -> None:
             np.testing.assert_array_equal(sum(in_order(gram, chunks, n_jobs=2)), serial)
     with joblib.parallel_config(backend="threading", n_jobs=2):  # a back end that the user names
         np.testing.assert_array_equal(sum(in_order(gram, chunks)), serial)
+
+
+def test_frames_of_a_stream_keep_their_names() -> None:
+    frame = pytest.importorskip("pandas").DataFrame(X, columns=list("abc"))
+    np.testing.assert_array_equal(np.concatenate(grid(iter([frame[:9], frame[9:]]))), X)  # without a warning
+    with pytest.raises(ValueError, match="Feature names must be in the same order"):
+        grid(iter([frame, frame[list("cba")]]))
+
+
+def test_a_loader_of_rows_alone() -> None:
+    torch = pytest.importorskip("torch")
+    data = pytest.importorskip("torch.utils.data")
+    rows = torch.tensor(X, requires_grad=True)
+    options = {"batch_size": 4, "generator": torch.Generator()}  # of its own: a loader draws a seed
+    for source in (data.DataLoader(data.TensorDataset(rows.detach()), **options), lambda: iter([rows])):
+        np.testing.assert_array_equal(np.concatenate(grid(source)), X)
+    with pytest.raises(
+        InvalidData, match=r"an iterable of arrays with rows, got 2 things a piece\. Give the rows alone"
+    ):
+        grid(data.DataLoader(data.TensorDataset(rows.detach(), rows.detach()), **options))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from netwright.classical.rates import at_epoch, over_steps, varying
-from netwright.core.schedules import exponential_decay, step_decay
+from netwright.core.errors import InvalidParameter
+from netwright.core.schedules import exponential_decay, polynomial_decay, step_decay
 
 
 def test_a_number_stays() -> None:
@@ -45,3 +46,17 @@ def test_what_a_setting_may_be(setting: object, good: bool) -> None:
     constraint = varying(0, closed="neither")
     assert constraint.accepts(setting) is good
     assert constraint.text == "a number in (0, inf), a pair (first, last) of such, or a schedule"
+
+
+def test_a_schedule_that_leaves_its_range_is_refused() -> None:
+    for setting, text in (
+        (
+            exponential_decay(3.0, 0.1),
+            r"Some\(rate\): expected a schedule in \[0, 1\], got 2\.22245 in epoch 3\. Scale",
+        ),
+        (step_decay(1.5, every=9), r"Some\(rate\): expected a schedule in \[0, 1\], got 1\.5 in epoch 3"),
+    ):
+        with pytest.raises(InvalidParameter, match=text):
+            over_steps(setting, 3, 9, 4, where="Some(rate)", most=1)
+        assert over_steps(setting, 3, 9, 4)[0] > 1
+    np.testing.assert_array_equal(over_steps(polynomial_decay(0.5), 9, 9, 2, most=1), [0.0, 0.0])  # past its end

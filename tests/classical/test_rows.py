@@ -82,3 +82,38 @@ def test_targets() -> None:
     ):
         with pytest.raises(InvalidData, match=message):
             read_targets(Reader(), y, 2)
+
+
+def test_tensors_of_any_kind_are_read() -> None:
+    torch = pytest.importorskip("torch")
+    for kind in (torch.float32, torch.bfloat16, torch.int64):
+        tensor = torch.ones(2, 3).to(kind).requires_grad_(kind is torch.float32)
+        np.testing.assert_array_equal(read_rows(Reader(), tensor, reset=True), np.ones((2, 3)))
+        np.testing.assert_array_equal(read_targets(Reader(), tensor, 2), np.ones((2, 3)))
+        assert list(read_labels(Reader(), tensor[:, 0], 2)[0]) == [1]
+
+
+@pytest.mark.parametrize("rows", [{"a": [1.0]}, {(1.0, 2.0)}, (row for row in [[1.0]]), iter([[1.0]])])
+def test_what_is_no_array_is_refused(rows: object) -> None:
+    with pytest.raises(InvalidData, match=r"X: expected an array \(n, n_features\), got a \w+\. Give a list of rows"):
+        read_rows(Reader(), rows, reset=True)
+
+
+def test_integers_beyond_floats_are_refused() -> None:
+    with pytest.raises(InvalidData, match=r"X: expected numbers that a float can hold, got an integer .*\. Scale X"):
+        read_rows(Reader(), [[10**400]], reset=True)
+    with pytest.raises(InvalidData, match=r"Reader\.fit\(y\): expected numbers, got \[1000"):
+        read_targets(Reader(), [10**400], 1)
+
+
+def test_targets_and_labels_that_are_none() -> None:
+    with pytest.raises(InvalidData, match=r"Reader\.fit\(y\): expected at least one column, got shape \(2, 0\)"):
+        read_targets(Reader(), np.zeros((2, 0)), 2)
+    with pytest.raises(InvalidData, match=r"Reader\.fit\(y\): expected numbers, got \[1j, 2\]"):
+        read_targets(Reader(), [1j, 2], 2)
+    with pytest.raises(InvalidData, match=r"Reader\.fit\(y\): expected labels of one kind, got \['a', None\]\. Fill"):
+        read_labels(Reader(), ["a", None], 2)
+
+
+def test_a_threshold_beyond_float32_is_above_all() -> None:
+    assert not read_binary(Reader(), np.ones((1, 2), np.float32), reset=True, threshold=1e200).any()

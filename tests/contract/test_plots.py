@@ -21,7 +21,9 @@ from matplotlib.text import Text
 import netwright.plots as plots
 from netwright.classical import (
     ART1,
+    GMLVQ,
     GRNN,
+    LVQ1,
     RBM,
     SOFM,
     ClassicalNetwork,
@@ -93,12 +95,18 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
         "network": GrowingNeuralGas(8, insert_every=5, epochs=1, random_state=0).fit(ROWS),
         "X": ROWS,
     },
+    "prototypes": lambda: {
+        "network": LVQ1(epochs=2, random_state=0).fit(ROWS, ROWS[:, 0] > 0),
+        "X": ROWS,
+        "y": ROWS[:, 0] > 0,
+    },
     "radial_units": lambda: {
         "network": RBFNetwork(3, width=0.5, random_state=0).fit(IMAGES[:, 0, :2], LABELS),
         "X": IMAGES[:, 0, :2],
         "y": LABELS,
     },
     "recall_strip": lambda: {"stages": {"stored": IMAGES > 0.5, "noisy": IMAGES > 0.6, "recalled": IMAGES > 0.5}},
+    "relevances": lambda: {"network": GMLVQ(epochs=2, random_state=0).fit(CLOUD, CLOUD[:, 0] > 0)},
     "residuals": lambda: {"y_true": LABELS * 1.0, "y_pred": LABELS * 0.9, "unit": "m"},
     "response_surface": lambda: {"network": lambda rows: rows[:, 0] - rows[:, 1], "X": IMAGES[:, 0, :2], "steps": 30},
     "ridge_functions": lambda: {

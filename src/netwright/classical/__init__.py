@@ -11,6 +11,14 @@ from netwright.classical.competitive.growing_neural_gas import GrowingNeuralGas
 from netwright.classical.competitive.neural_gas import NeuralGas
 from netwright.classical.associative.kohonen import Kohonen
 
+# prototypes of classes
+from netwright.classical.competitive.lvq1 import LVQ1
+from netwright.classical.competitive.lvq2 import LVQ2
+from netwright.classical.competitive.lvq21 import LVQ21
+from netwright.classical.competitive.lvq3 import LVQ3
+from netwright.classical.competitive.glvq import GLVQ
+from netwright.classical.competitive.gmlvq import GMLVQ
+
 # adaptive resonance
 from netwright.classical.competitive.art1 import ART1
 from netwright.classical.competitive.fuzzy_art import FuzzyART
@@ -46,6 +54,12 @@ __all__ = [
     "GrowingNeuralGas",
     "NeuralGas",
     "Kohonen",
+    "LVQ1",
+    "LVQ2",
+    "LVQ21",
+    "LVQ3",
+    "GLVQ",
+    "GMLVQ",
     "ART1",
     "FuzzyART",
     "Hebb",

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from netwright.classical.rows import FLOATS, read_rows
-from netwright.core.errors import InvalidData, problem, shown
+from netwright.core.errors import InvalidData, problem
 
 R = TypeVar("R")
 _INSIDE = threading.local()  # whether this thread is inside `one_thread` already
@@ -87,7 +87,7 @@ class Chunks:
     def _peek(self, reset: bool) -> None:
         """The width and the type of a stream, from its first piece (which a generator gives only once)."""
         pieces = self._open()
-        first = next(pieces, None)
+        first = next((piece for piece in pieces if _has_rows(piece)), None)
         if first is None:
             raise InvalidData(problem("X", "an iterable of arrays with rows", "0 sample(s)", "Give at least one."))
         self.row_dtype = read_rows(self.network, only_rows(first), reset=reset, dtype=self.dtype).dtype
@@ -108,7 +108,7 @@ class Chunks:
         pieces = self._open() if once is None else _after(*once)
         left: list[NDArray[Any]] = []
         waiting, total = 0, 0
-        for piece in pieces:
+        for piece in filter(_has_rows, pieces):
             rows = self._checked(piece)
             left.append(rows)
             waiting, total = waiting + len(rows), total + len(rows)
@@ -193,15 +193,6 @@ def _after(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
     yield from rest
 
 
-def require_two_axes(piece: Any) -> NDArray[Any]:
-    """A piece of a stream as an array (rows, n_features).
-
-    Raises
-    ------
-    InvalidData : another number of axes.
-    """
-    array = np.asarray(piece)
-    if array.ndim != 2:
-        remedy = "Each piece of the iterable is an array of rows."
-        raise InvalidData(problem("X", "arrays (rows, n_features)", f"shape {shown(array.shape)}", remedy))
-    return array
+def _has_rows(piece: Any) -> bool:
+    """Whether a piece of a stream holds any rows; what has no length is looked at later."""
+    return not hasattr(piece, "__len__") or len(piece) > 0

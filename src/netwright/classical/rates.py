@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netwright.core.errors import InvalidParameter, problem
 from netwright.core.schedules import Schedule
 from netwright.core.validation import Constraint, number
 
@@ -46,7 +47,9 @@ def at_epoch(setting: Any, epoch: float, total: int) -> float:
     return float(over_steps(setting, epoch, total, 1)[0])
 
 
-def over_steps(setting: Any, epoch: float, total: int, steps: int) -> NDArray[np.float64]:
+def over_steps(
+    setting: Any, epoch: float, total: int, steps: int, *, where: str = "schedule", most: float = math.inf
+) -> NDArray[np.float64]:
     """The setting at each of the evenly spaced steps of one epoch, (steps,).
 
     Parameters
@@ -55,13 +58,30 @@ def over_steps(setting: Any, epoch: float, total: int, steps: int) -> NDArray[np
     epoch : the epochs that are done.
     total : planned epochs, >= 1.
     steps : steps of the epoch, >= 1.
+    where : the option as the user knows it, such as "Kohonen(learning_rate)".
+    most : the greatest value that a schedule may have; numbers and pairs are checked as options.
+
+    Raises
+    ------
+    InvalidParameter : a schedule that leaves [0, most] in this epoch.
     """
     if isinstance(setting, numbers.Real):
         return np.full(steps, float(setting))
     times = epoch + np.arange(steps) / steps
     if isinstance(setting, Schedule):
-        if not setting.every_step:
-            return np.full(steps, setting.rate(epoch, total))
-        return np.array([setting.rate(float(time), total) for time in times])
+        if setting.every_step:
+            values = np.array([setting.rate(time, total) for time in times.tolist()], dtype=np.float64)
+        else:
+            values = np.full(steps, setting.rate(epoch, total), dtype=np.float64)
+        _require_within(values, where, epoch, most)
+        return values
     first, last = map(float, setting)
     return first + (last - first) * np.minimum(times / total, 1.0)
+
+
+def _require_within(values: NDArray[np.float64], where: str, epoch: float, most: float) -> None:
+    wrong = ~((values >= 0) & (values <= most) & np.isfinite(values))
+    if wrong.any():
+        expected = f"a schedule in [0, {most:g}{']' if math.isfinite(most) else ')'}"
+        got = f"{values[wrong.argmax()]:g} in epoch {epoch:g}"
+        raise InvalidParameter(problem(where, expected, got, "Scale the schedule."))

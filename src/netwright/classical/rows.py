@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.sparse import issparse
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from netwright.core.arrays import first_nonfinite, place_of, require_finite
+from netwright.core.arrays import place_of, require_finite
 from netwright.core.errors import InvalidData, problem, shown
 
 FLOATS = (np.float64, np.float32)  # float32 stays float32, everything else becomes float64
@@ -28,25 +29,41 @@ def read_rows(network: Any, X: Any, *, reset: bool, dtype: Any = FLOATS, least: 
 
     Raises
     ------
-    InvalidData : no numbers, NaN or infinity, too few rows. ValueError : another width or shape, in scikit-learn's
-        words.
+    InvalidData : no array of numbers, NaN or infinity. ValueError : too few rows, another width or shape, in
+        scikit-learn's words.
     """
     if issparse(X):
         what = "Sparse data was passed, but dense data is required. X"
         raise InvalidData(problem(what, "a dense array", f"a {type(X).__name__}", "Use X.toarray()."))
-    if hasattr(X, "detach"):
-        X = X.detach().cpu().numpy()
-    rows = validate_data(
-        network,
-        X,
-        reset=reset,
-        dtype=list(dtype) if isinstance(dtype, tuple) else dtype,
-        order="C",
-        ensure_all_finite=False,
-        ensure_min_samples=least,
-    )
+    if isinstance(X, Iterable) and not (isinstance(X, Sequence) or hasattr(X, "shape") or hasattr(X, "__array__")):
+        remedy = "Give a list of rows, a frame or an array; of a stream each piece to partial_fit."
+        raise InvalidData(problem("X", "an array (n, n_features)", f"a {type(X).__name__}", remedy))
+    try:
+        with np.errstate(over="ignore"):  # what a narrower type cannot hold is named below
+            rows = validate_data(
+                network,
+                without_gradient(X),
+                reset=reset,
+                dtype=list(dtype) if isinstance(dtype, tuple) else dtype,
+                order="C",
+                ensure_all_finite=False,
+                ensure_min_samples=least,
+            )
+    except OverflowError as error:
+        raise InvalidData(problem("X", "numbers that a float can hold", f"an integer ({error})", "Scale X.")) from error
     require_finite(rows, "X", _columns(network))
     return np.asarray(rows)
+
+
+def without_gradient(array: Any) -> Any:
+    """A tensor as an array, from whatever device and whether it has a gradient or not; anything else as it is."""
+    if not hasattr(array, "detach"):
+        return array
+    array = array.detach().cpu()
+    try:
+        return array.numpy()
+    except TypeError:  # bfloat16, which NumPy does not have
+        return array.float().numpy()
 
 
 def read_binary(network: Any, X: Any, *, reset: bool, threshold: float | None, name: str = "X") -> NDArray[np.uint8]:
@@ -63,7 +80,8 @@ def read_binary(network: Any, X: Any, *, reset: bool, threshold: float | None, n
     """
     rows = read_rows(network, X, reset=reset)
     if threshold is not None:
-        return (rows > threshold).astype(np.uint8)
+        with np.errstate(over="ignore"):  # a threshold beyond float32 is infinite there
+            return (rows > threshold).astype(np.uint8)
     return as_binary(rows, name, _columns(network))
 
 
@@ -94,15 +112,19 @@ def read_labels(network: Any, y: Any, n: int, classes: NDArray[Any] | None = Non
     if y is None:
         what = f"This {owner} estimator requires y to be passed, but the target y is None. {owner}.fit(y)"
         raise InvalidData(problem(what, "a label a row", "None", "Give the labels."))
-    labels = column_or_1d(y, warn=True)
+    labels = column_or_1d(without_gradient(y), warn=True)
     _require_length(labels, n, owner)
     if labels.dtype.kind == "f":
         require_finite(labels, "y")
-    check_classification_targets(labels)
-    if classes is None:
-        found, codes = np.unique(labels, return_inverse=True)
-        return found, codes.astype(np.intp)
-    codes = np.searchsorted(classes, labels)
+    try:
+        check_classification_targets(labels)
+        if classes is None:
+            found, codes = np.unique(labels, return_inverse=True)
+            return found, codes.astype(np.intp)
+        codes = np.searchsorted(classes, labels)
+    except TypeError as error:  # they cannot be ordered
+        remedy = "Fill what is missing, and give numbers only or texts only."
+        raise InvalidData(problem(f"{owner}.fit(y)", "labels of one kind", shown(y), remedy)) from error
     codes = np.minimum(codes, len(classes) - 1)
     unseen = classes[codes] != labels
     if unseen.any():
@@ -118,19 +140,26 @@ def read_targets(network: Any, y: Any, n: int) -> NDArray[np.float64]:
 
     Raises
     ------
-    InvalidData : no y, another length, NaN or infinity.
+    InvalidData : no y, another length, no column, no real numbers, NaN or infinity.
     """
     owner = type(network).__name__
     if y is None:
         what = f"This {owner} estimator requires y to be passed, but the target y is None. {owner}.fit(y)"
         raise InvalidData(problem(what, "a target a row", "None", "Give the targets."))
+    y = without_gradient(y)
     try:
-        targets = np.asarray(y, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        raw = np.asarray(y)
+        if raw.dtype.kind == "c":
+            raise TypeError(f"{raw.dtype}")
+        targets = raw.astype(np.float64, copy=False)
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidData(problem(f"{owner}.fit(y)", "numbers", shown(y), "Encode it.")) from error
     if targets.ndim not in (1, 2):
         raise InvalidData(problem(f"{owner}.fit(y)", "shape (n,) or (n, m)", f"shape {targets.shape}", "Reshape it."))
     _require_length(targets, n, owner)
+    if not targets.size:
+        where, got = f"{owner}.fit(y)", f"shape {targets.shape}"
+        raise InvalidData(problem(where, "at least one column", got, "Give a target a row."))
     require_finite(targets, "y")
     return targets
 
@@ -144,8 +173,3 @@ def _require_length(targets: NDArray[Any], n: int, owner: str) -> None:
 def _columns(network: Any) -> Any:
     names = getattr(network, "feature_names_in_", None)
     return None if names is None else list(names)
-
-
-def is_finite(rows: NDArray[Any]) -> bool:
-    """Whether all numbers are finite."""
-    return first_nonfinite(rows) is None

@@ -191,3 +191,15 @@ def test_data_and_options_that_cannot_be() -> None:
         Hebb(init=np.zeros((5, 3))).fit(X, Y)
     with pytest.raises(InvalidParameter, match=r"Hebb\(decay\): expected a number in \[0, 1\], got 1\.5"):
         Hebb(decay=1.5).fit(X, Y)
+
+
+def test_what_overflows_with_given_activities_is_not_the_rates_fault() -> None:
+    with pytest.raises(InvalidParameter, match=r"Hebb\.fit\(X, y\): expected rows and activities whose products stay"):
+        Hebb(epochs=50).fit(1.7e308 * np.eye(2), np.ones(2) * 9)
+    hebb = Hebb(learning_rate=100.0).fit(X, Y)
+    with pytest.raises(
+        InvalidData, match=r"Hebb\.predict\(X\): expected rows whose answers stay finite, got numbers up"
+    ):
+        hebb.predict(np.full_like(X, 1e308))
+    with pytest.raises(InvalidParameter, match=r"numbers beyond floats with decay 0\. Scale X\."):
+        Hebb(init="normal", random_state=0).fit(1e160 * X)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from netwright.classical.associative.instar import Instar
 from netwright.core.errors import InvalidData, InvalidParameter
+from netwright.core.schedules import step_decay
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(30, 6))
@@ -113,3 +114,9 @@ def test_data_and_options_that_cannot_be() -> None:
         InvalidParameter, match=r"Instar\.fit\(X\): expected rows whose weights stay finite, got numbers up to"
     ):
         Instar(learning_rate=1.0).fit(huge, [1.0, 1.0])
+
+
+def test_a_schedule_beyond_one_is_refused() -> None:
+    text = r"Instar\(learning_rate\): expected a schedule in \[0, 1\], got 3 in epoch 0"
+    with pytest.raises(InvalidParameter, match=text):
+        Instar(learning_rate=step_decay(3.0, every=5), init="normal", bias=0.5).fit([[1.0, 2.0]])

@@ -223,3 +223,34 @@ def test_a_mean_that_outweighs_the_variance_is_said(kind: type) -> None:
     with pytest.warns(UserWarning, match=text):
         network = kind(random_state=0).fit(X / X.std() + 10)
     assert abs(network.weights_[0].sum()) > 0.99 * 3**0.5
+
+
+def test_rows_that_grew_are_told_a_rate_of_their_own() -> None:
+    rows = data()
+    oja = Oja(2, center=True, random_state=0).fit(rows)
+    before = oja.weights_.copy()
+    far = 100 * rows
+    with pytest.raises(InvalidParameter, match=r"grew .* in epoch 11\. Try (\S+), which is 1 / the") as caught:
+        oja.partial_fit(far)
+    np.testing.assert_array_equal(oja.weights_, before)
+    assert "or None" not in str(caught.value)  # which it was
+    rate = float(str(caught.value).split("Try ")[1].split(",")[0])
+    assert np.isfinite(oja.set_params(learning_rate=rate).partial_fit(far).weights_).all()
+    with pytest.raises(InvalidData, match=r"Oja\.fit\(X\): expected rows of a finite length, got numbers up to"):
+        oja.partial_fit(1e200 * rows)
+
+
+def test_weights_to_begin_with_that_lead_nowhere() -> None:
+    for greatest in (0.0, 1e40):
+        init = np.array([[1.0, 0, 0, 0, 0], [greatest, 0, 0, 0, 0]])
+        text = r"Oja\(init\): expected rows that are not 0, of numbers up to 1e\+30, got \S+ as the greatest of row 1"
+        with pytest.raises(InvalidParameter, match=text):
+            Oja(2, init=init).fit(data())
+
+
+def test_answers_that_overflow_are_refused() -> None:
+    oja = Oja(2, init=2 * np.eye(2, 5), learning_rate=1e-9, epochs=1).fit(data() - data().mean(axis=0))
+    for method in ("transform", "inverse_transform"):
+        rows = np.full((1, 5 if method == "transform" else 2), 1.7e308)
+        with pytest.raises(InvalidData, match=rf"Oja\.{method}\(X\): expected rows whose answers stay finite, got"):
+            getattr(oja, method)(rows)

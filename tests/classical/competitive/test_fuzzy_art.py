@@ -199,7 +199,9 @@ def test_bounds_that_cannot_be(bounds: Any) -> None:
 def test_options_and_data_that_cannot_be() -> None:
     with pytest.raises(InvalidParameter, match=r"FuzzyART\(bounds\): expected None or a pair \(low, high\), got 3"):
         FuzzyART(bounds=3).fit([[0.0]])
-    with pytest.raises(InvalidParameter, match=r"FuzzyART\(learning_rate\): expected a number in \(0, 1\], got 0"):
+    with pytest.raises(
+        InvalidParameter, match=r"FuzzyART\(learning_rate\): expected a number in \(0, 1\], a pair.* got 0"
+    ):
         FuzzyART(learning_rate=0).fit([[0.0]])
     with pytest.raises(
         InvalidData, match=r"X\. Column 0: expected a range that is a finite number, got values from -1"

@@ -350,7 +350,12 @@ def test_warning_of_equal_units() -> None:
         ({}, [[1.0, 2.0]], ValueError, r"1 sample.*minimum of 2"),
         ({"init": [[1.0], [2.0]]}, np.eye(3), InvalidParameter, r"init\): expected shape \(n_units, 3\).*\(2, 1\)"),
         ({"init": [1.0, 2.0]}, np.eye(3), InvalidParameter, r"got shape \(2,\)\. Give a row a unit"),
-        ({"init": [[1, 2, np.nan]] * 2}, np.eye(3), InvalidParameter, r"init\): expected finite numbers, got NaN"),
+        (
+            {"init": [[1, 2, np.nan]] * 2},
+            np.eye(3),
+            InvalidParameter,
+            r"init\): expected finite numbers of float64, got NaN",
+        ),
         (
             {"init": [["a", "b", "c"]]},
             np.eye(3),

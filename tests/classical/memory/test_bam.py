@@ -187,7 +187,9 @@ def test_more_pairs_than_it_holds_are_stored_with_a_warning() -> None:
     with pytest.warns(UserWarning, match=text):
         network = BAM().fit(X, Y)
     assert network.n_patterns_ == 20
-    with pytest.warns(UserWarning, match=r"got 50, and .* of the 30 .*estimate is below min\(n, m\) = 57\), or code"):
+    with pytest.warns(
+        UserWarning, match=r"got 50, and .* of the 30 .*estimate is below min\(n, m\) = 57\), or code th"
+    ):
         network.partial_fit(*pairs(2, 30, 64, 57))
 
 

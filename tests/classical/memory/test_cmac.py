@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from netwright.classical.memory.cmac import CMAC
 from netwright.core.errors import InvalidData, InvalidParameter
-from netwright.core.schedules import exponential_decay
+from netwright.core.schedules import cosine, exponential_decay
 from netwright.core.seeds import derive
 
 MASK = 2**64 - 1
@@ -262,10 +262,10 @@ def test_inputs_of_all_sizes() -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"n_tilings": 0}, r"CMAC\(n_tilings\): expected an integer >= 1, got 0"),
+        ({"n_tilings": 0}, r"CMAC\(n_tilings\): expected an integer in \[1, 2147483647\], got 0"),
         (
             {"resolution": (4, 0)},
-            r"CMAC\(resolution\): expected an integer >= 1 or a tuple of 1 or more elements, each",
+            r"CMAC\(resolution\): expected an integer in \[1, 2147483647\] or a tuple of 1 or more elements, each",
         ),
         ({"resolution": (4, 4, 4)}, r"CMAC\(resolution\): expected one for each of 2 inputs, got 3"),
         (
@@ -277,7 +277,7 @@ def test_inputs_of_all_sizes() -> None:
         ({"learning_rate": 2.0}, r"CMAC\(learning_rate\): expected a number in \(0, 2\), a pair"),
         (
             {"learning_rate": exponential_decay(3.0, 0.5)},
-            r"in epoch 0: expected a number in \(0, 2\), got 3. Beyond it",
+            r"CMAC\(learning_rate\): expected a schedule in \[0, 2\], got 3 in epoch 0\. Scale",
         ),
         ({"outside": "cut"}, r"CMAC\(outside\): expected 'clip' or 'refuse', got 'cut'"),
         ({"table_size": 0}, r"CMAC\(table_size\): expected an integer in \[1, 2147483647\], got 0"),
@@ -305,3 +305,19 @@ def test_a_failure_leaves_what_was_learned() -> None:
         network.partial_fit(X, wave(X))
     assert np.array_equal(network.weights_, kept)
     assert (network.n_iter_, len(network.errors_)) == (10, 10)
+
+
+def test_a_schedule_that_has_ended_teaches_nothing_more() -> None:
+    X = places(0, 20, 2)
+    network = CMAC(learning_rate=cosine(0.2), epochs=3, random_state=0).fit(X, wave(X))
+    before = network.weights_.copy()
+    np.testing.assert_array_equal(network.partial_fit(X, wave(X)).weights_, before)
+    assert network.n_iter_ == 4
+
+
+@pytest.mark.parametrize("weight", [np.nan, np.inf, 1e200])
+def test_weights_to_begin_with_are_numbers(weight: float) -> None:
+    init = np.zeros((1, 2, 1))
+    init[0, 1, 0] = weight
+    with pytest.raises(InvalidParameter, match=r"CMAC\(init\): expected weights between -1e\+150 and 1e\+150, got"):
+        CMAC(1, 2, init=init).fit([[0.0], [1.0]], [0.0, 1.0])

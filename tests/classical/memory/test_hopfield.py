@@ -294,3 +294,20 @@ def test_weights_are_n_times_those_of_hopfieldnetwork() -> None:
     other = library.HopfieldNetwork(N=30)
     other.train_pattern((2 * X.T - 1).astype("int8"))
     np.testing.assert_allclose(quiet().fit(X).weights_, 30 * other.w, atol=1e-12)
+
+
+def test_storkeys_weights_do_not_overflow_in_silence() -> None:
+    memory = quiet(rule="storkey").fit(bits(0, 9, 20))
+    before = memory.weights_.copy()
+    text = r'Hopfield\(rule="storkey"\): expected patterns of 20 bits so few that weights stay finite, got 9009'
+    with pytest.raises(InvalidData, match=text):
+        memory.partial_fit(bits(1, 9000, 20))
+    np.testing.assert_array_equal(memory.weights_, before)
+
+
+@pytest.mark.parametrize("method", ["predict", "transform"])
+def test_warnings_name_the_method_and_its_caller(method: str) -> None:
+    memory = quiet(mode="sync").fit([[1, 0]])
+    with pytest.warns(UserWarning, match=rf"Hopfield\.{method}, row 0: expected a fixed point, got a cycle") as caught:
+        getattr(memory, method)([[1, 1]])
+    assert caught[0].filename == __file__

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from netwright.classical.associative.presentation import ARRAY, RANDOM_STATE, given_weights, order_of
+from netwright.classical.associative.presentation import ARRAY, RANDOM_STATE, finite, given_weights, order_of
 from netwright.classical.base import ClassicalNetwork, learns
 from netwright.classical.rates import over_steps, varying
 from netwright.classical.rows import read_rows, read_targets
@@ -102,7 +102,9 @@ class Associator(ClassicalNetwork, ABC, shared=True):
         outputs, (n, n_units); (n,) where the y of the first call was.
         """
         check_is_fitted(self)
-        outputs = self._output(read_rows(self, X, reset=False, dtype=np.float64))
+        rows = read_rows(self, X, reset=False, dtype=np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            outputs = finite(f"{type(self).__name__}.predict(X)", rows, self._output(rows))
         return outputs[:, 0] if self._one else outputs
 
     def _read(self, X: Any, y: Any, begin: bool) -> tuple[Array, Array | None]:
@@ -142,11 +144,14 @@ class Associator(ClassicalNetwork, ABC, shared=True):
         weights = self.weights_.copy()
         for _ in range(epochs):
             order = order_of(self.n_iter_, len(rows), self.shuffle, self.seed_)
-            rates = over_steps(self.learning_rate, self.n_iter_, self.epochs, len(rows))
+            where = f"{type(self).__name__}(learning_rate)"
+            rates = over_steps(
+                self.learning_rate, self.n_iter_, self.epochs, len(rows), where=where, most=self._greatest_rate()
+            )
             self._learn(weights, rows, activity, order, rates)
             self.n_iter_ += 1
             if not np.isfinite(weights).all():
-                self._refuse(rows, float(rates.max()))
+                self._refuse(rows, float(rates.max()), activity is None)
         self._examine(self.weights_, weights, rows, activity)
         self.weights_ = weights
 
@@ -163,6 +168,10 @@ class Associator(ClassicalNetwork, ABC, shared=True):
         """How many columns of X have weights that do not change."""
 
     @abstractmethod
+    def _greatest_rate(self) -> float:
+        """What a schedule may reach."""
+
+    @abstractmethod
     def _learn(
         self, weights: Array, rows: Array, activity: Array | None, order: NDArray[np.intp], rates: Array
     ) -> None:
@@ -177,7 +186,7 @@ class Associator(ClassicalNetwork, ABC, shared=True):
         """The answers, (n, n_units)."""
 
     @abstractmethod
-    def _refuse(self, rows: Array, rate: float) -> NoReturn:
+    def _refuse(self, rows: Array, rate: float, listening: bool) -> NoReturn:
         """Raise `InvalidParameter`: weights are not finite after an epoch."""
 
 

@@ -7,6 +7,7 @@ the greatest squared length of a centred row at the first call: both rules are s
 
 from __future__ import annotations
 
+import math
 import warnings
 from abc import ABC, abstractmethod
 from typing import Any
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from netwright.classical.associative.presentation import ARRAY, RANDOM_STATE, given_weights, order_of
+from netwright.classical.associative.presentation import ARRAY, RANDOM_STATE, finite, given_weights, order_of
 from netwright.classical.base import ClassicalNetwork, learns
 from netwright.classical.rates import over_steps, varying
 from netwright.classical.rows import read_rows
@@ -27,6 +28,7 @@ from netwright.core.validation import Constraint, boolean, integer, nothing, one
 Array = NDArray[np.float64]
 
 GROWTH = 2.0  # of the squared norm of the weights, beyond which a run has diverged
+LONGEST = 1e30  # numbers of weights to begin with
 TINY = 1e-300  # so that the rate for rows that do not differ is a number
 
 OPTIONS: dict[str, Constraint] = {
@@ -99,8 +101,8 @@ class Components(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassicalNet
         """
         check_is_fitted(self)
         rows = read_rows(self, X, reset=False, dtype=np.float64)
-        outputs: Array = (rows - self.mean_) @ self.weights_.T
-        return outputs
+        with np.errstate(over="ignore", invalid="ignore"):
+            return finite(f"{type(self).__name__}.transform(X)", rows, (rows - self.mean_) @ self.weights_.T)
 
     def inverse_transform(self, X: Any) -> Array:
         """The rows that outputs stand for, W^T y + mean, which is the projection where the weights are orthonormal.
@@ -123,8 +125,9 @@ class Components(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassicalNet
             where = f"{type(self).__name__}.inverse_transform(X)"
             remedy = "Give what transform returns."
             raise InvalidData(problem(where, f"shape (n, {len(self.weights_)})", f"shape {outputs.shape}", remedy))
-        rows: Array = outputs @ self.weights_ + self.mean_
-        return rows
+        with np.errstate(over="ignore", invalid="ignore"):
+            rows = outputs @ self.weights_ + self.mean_
+        return finite(f"{type(self).__name__}.inverse_transform(X)", outputs, rows)
 
     @property
     def _n_features_out(self) -> int:
@@ -141,11 +144,7 @@ class Components(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassicalNet
         self.n_samples_seen_ = 0
         with np.errstate(over="ignore", invalid="ignore"):
             self.mean_ = rows.mean(axis=0) if self.center else np.zeros(features)
-            rows = rows - self.mean_
-            self.largest_square_ = float(np.einsum("ij,ij->i", rows, rows).max())
-        if not np.isfinite(self.largest_square_):
-            got = f"numbers up to {np.abs(rows).max():g}, whose squares are not"
-            raise InvalidData(problem(f"{name}.fit(X)", "rows of a finite length", got, "Scale X."))
+        rows, self.largest_square_ = self._centered(rows)
         if not self.center:
             self._look_at_mean(rows)
         if isinstance(self.init, str):
@@ -153,7 +152,17 @@ class Components(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassicalNet
             self.weights_ = np.ascontiguousarray(np.linalg.qr(normal)[0].T)
         else:
             self.weights_ = given_weights(f"{name}(init)", self.init, (self.n_components, features))
+            self._require_lengths()
         return rows
+
+    def _require_lengths(self) -> None:
+        """Refuse units that would never learn, or at once be no numbers any more."""
+        largest = np.abs(self.weights_).max(axis=1)
+        wrong = (largest == 0) | (largest > LONGEST)
+        if wrong.any():
+            where, expected = f"{type(self).__name__}(init)", f"rows that are not 0, of numbers up to {LONGEST:g}"
+            got = f"{largest[wrong.argmax()]:g} as the greatest of row {int(wrong.argmax())}"
+            raise InvalidParameter(problem(where, expected, got, "Give rows of about length 1."))
 
     def _look_at_mean(self, rows: Array) -> None:
         """Warn where the direction of the mean outweighs all axes of the variance."""
@@ -169,8 +178,20 @@ class Components(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassicalNet
         """The mean of all rows seen so far; the rows, centred."""
         if self.center:
             share = len(rows) / (self.n_samples_seen_ + len(rows))
-            self.mean_ = self.mean_ + share * (rows.mean(axis=0) - self.mean_)
-        return rows - self.mean_
+            with np.errstate(over="ignore", invalid="ignore"):
+                self.mean_ = self.mean_ + share * (rows.mean(axis=0) - self.mean_)
+        return self._centered(rows)[0]
+
+    def _centered(self, rows: Array) -> tuple[Array, float]:
+        """The rows without the mean, and the greatest of their squared lengths."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            centered = rows - self.mean_
+            square = float(np.einsum("ij,ij->i", centered, centered).max())
+        if not np.isfinite(square):
+            got = f"numbers up to {np.abs(rows).max():g}, whose squares are not"
+            where = f"{type(self).__name__}.fit(X)"
+            raise InvalidData(problem(where, "rows of a finite length", got, "Scale X."))
+        return centered, square
 
     def _show(self, rows: Array, epochs: int) -> None:
         """So many epochs over centred rows, and what the components explain of them."""
@@ -178,11 +199,13 @@ class Components(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassicalNet
         bound = GROWTH * max(len(weights), float(np.vdot(weights, weights)))
         for _ in range(epochs):
             order = order_of(self.n_iter_, n, self.shuffle, self.seed_)
-            rates = over_steps(self._rate(), self.n_iter_, self.epochs, n)
+            where = f"{type(self).__name__}(learning_rate)"
+            rates = over_steps(self._rate(), self.n_iter_, self.epochs, n, where=where)
             self._learn(weights, rows, order, rates)
-            norm = float(np.vdot(weights, weights))
+            with np.errstate(over="ignore"):
+                norm = float(np.vdot(weights, weights))
             if not norm <= bound:
-                raise InvalidParameter(self._divergence(norm, float(rates.max())))
+                raise InvalidParameter(self._divergence(rows, norm, float(rates.max())))
             self.n_iter_ += 1
             self.n_samples_seen_ += n
         self.weights_ = weights
@@ -196,11 +219,17 @@ class Components(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassicalNet
         rate = 1.0 / max(self.largest_square_, TINY)
         return (rate, 0.01 * rate)
 
-    def _divergence(self, norm: float, rate: float) -> str:
+    def _divergence(self, rows: Array, norm: float, rate: float) -> str:
+        grew = f"grew to {norm:.3g}" if math.isfinite(norm) else "grew beyond floats"
+        got = f"{rate:g}, at which their squared norm {grew} in epoch {self.n_iter_ + 1}"
+        advice = 1.0 / max(float(np.einsum("ij,ij->i", rows, rows).max()), TINY)
+        if advice < rate:
+            as_at_first = advice >= 1.0 / max(self.largest_square_, TINY)
+            also = ", or None" if as_at_first and self.learning_rate is not None else ""
+            remedy = f"Try {advice:.3g}, which is 1 / the greatest squared length of a row{also}."
+        else:
+            remedy = f"Try {0.1 * rate:.3g}, or an init of orthonormal rows."
         where = f"{type(self).__name__}(learning_rate)"
-        got = f"{rate:g}, at which their squared norm grew to {norm:.3g} in epoch {self.n_iter_ + 1}"
-        advice = 1.0 / max(self.largest_square_, TINY)
-        remedy = f"Try {advice:.3g}, which is 1 / the greatest squared length of a row, or None."
         return problem(where, "a rate at which the weights stay bounded", got, remedy)
 
     @staticmethod

@@ -29,6 +29,7 @@ Its conditioning form is NeuPy's HebbRule, whose units are step units with bias 
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar, NoReturn
@@ -147,6 +148,9 @@ class Hebb(Associator):
     def _fixed(self) -> int:
         return self.n_unconditioned
 
+    def _greatest_rate(self) -> float:
+        return math.inf
+
     def _learn(
         self, weights: Array, rows: Array, activity: Array | None, order: NDArray[np.intp], rates: Array
     ) -> None:
@@ -172,7 +176,10 @@ class Hebb(Associator):
             return steps(self.weights_, rows, self.bias)
         return rows @ self.weights_.T
 
-    def _refuse(self, rows: Array, rate: float) -> NoReturn:
+    def _refuse(self, rows: Array, rate: float, listening: bool) -> NoReturn:
+        if not listening or self.activation == "step":  # sums of products, none of which feeds on the others
+            expected, got = "rows and activities whose products stay finite", f"numbers up to {np.abs(rows).max():g}"
+            raise InvalidParameter(problem("Hebb.fit(X, y)", expected, f"{got} in X", "Scale X and y."))
         got = f"numbers beyond floats with decay {self.decay:g}"
         text = problem("Hebb(decay)", "weights that stay finite", got, self._advice(rows, rate))
         raise InvalidParameter(text)
@@ -182,6 +189,8 @@ class Hebb(Associator):
         with np.errstate(over="ignore"):
             second = rows.T @ rows / len(rows) if rows.shape[1] <= WIDE else np.diag([np.mean((rows**2).sum(axis=1))])
         greatest = float(np.linalg.eigvalsh(second)[-1]) if np.isfinite(second).all() else np.inf
+        if not math.isfinite(greatest):
+            return "Scale X."
         enough = 1.1 * rate * greatest
         if enough <= 1:
             return f"Set decay to {enough:.2g} or more, give y, or use Oja."

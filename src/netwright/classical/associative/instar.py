@@ -130,6 +130,9 @@ class Instar(Associator):
     def _fixed(self) -> int:
         return self.n_unconditioned
 
+    def _greatest_rate(self) -> float:
+        return 1.0
+
     def _learn(
         self, weights: Array, rows: Array, activity: Array | None, order: NDArray[np.intp], rates: Array
     ) -> None:
@@ -145,7 +148,7 @@ class Instar(Associator):
     def _output(self, rows: Array) -> Array:
         return steps(self.weights_, rows, self.bias)
 
-    def _refuse(self, rows: Array, rate: float) -> NoReturn:
+    def _refuse(self, rows: Array, rate: float, listening: bool) -> NoReturn:
         got = f"numbers up to {np.abs(rows).max():g}"
         raise InvalidParameter(problem("Instar.fit(X)", "rows whose weights stay finite", got, "Scale X."))
 

@@ -227,7 +227,9 @@ class Kohonen(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, C
 
     def _rows(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
-        return read_rows(self, X, reset=False, dtype=self.weights_.dtype)
+        rows = read_rows(self, X, reset=False, dtype=self.weights_.dtype)
+        require_squares(rows)
+        return rows
 
     def _winners(self, rows: NDArray[Any]) -> NDArray[np.int64]:
         if self.winner == "distance":
@@ -253,7 +255,9 @@ class Kohonen(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, C
         room = scratch(len(shares), rows.dtype)
         for _ in range(epochs):
             order = shown_rows(len(rows), self.shuffle, self.seed_, self.n_iter_)
-            rates = over_steps(self.learning_rate, self.n_iter_, self.epochs, len(rows)).astype(rows.dtype)
+            rates = over_steps(
+                self.learning_rate, self.n_iter_, self.epochs, len(rows), where="Kohonen(learning_rate)", most=1
+            ).astype(rows.dtype)
             if self.winner == "product":
                 show_by_product(units, rows, order, rates, tiny_difference(rows.dtype), room[0])
             else:

@@ -118,6 +118,9 @@ class Outstar(Associator):
     def _fixed(self) -> int:
         return 0
 
+    def _greatest_rate(self) -> float:
+        return 1.0
+
     def _learn(
         self, weights: Array, rows: Array, activity: Array | None, order: NDArray[np.intp], rates: Array
     ) -> None:
@@ -133,7 +136,7 @@ class Outstar(Associator):
     def _output(self, rows: Array) -> Array:
         return rows @ self.weights_.T
 
-    def _refuse(self, rows: Array, rate: float) -> NoReturn:
+    def _refuse(self, rows: Array, rate: float, listening: bool) -> NoReturn:
         raise InvalidParameter(
             problem("Outstar.fit(y)", "patterns whose weights stay finite", "numbers near overflow", "Scale y.")
         )

@@ -53,6 +53,19 @@ def given_weights(where: str, init: Any, shape: tuple[int, int]) -> NDArray[np.f
     return weights
 
 
+def finite(where: str, X: NDArray[np.float64], answers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The answers to rows, where all of them are numbers.
+
+    Raises
+    ------
+    InvalidData : sums that overflowed.
+    """
+    if not np.isfinite(answers).all():
+        got = f"numbers up to {np.abs(X).max():g}"
+        raise InvalidData(problem(where, "rows whose answers stay finite", got, "Scale X."))
+    return answers
+
+
 def require_stable(owner: str, name: str, gates: NDArray[np.float64], rate: float) -> None:
     """Refuse gates g of a rule w <- w + rate g (target - w) at which w leaves the target for ever.
 

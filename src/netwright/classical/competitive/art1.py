@@ -160,7 +160,7 @@ class ART1(Resonance):
         return np.zeros((0, (1 + self.complement) * self.n_features_in_), dtype=np.uint8)
 
     def _resonate(self, codes: Words, order: NDArray[np.intp]) -> tuple[NDArray[np.uint8], NDArray[np.intp], bool]:
-        limit = np.iinfo(np.int64).max if self.max_units is None else int(self.max_units)
+        limit = self._most_units()
         options = (float(self.vigilance), float(self.choice), limit)
         words, labels, changed = epoch(packed(self.templates_), codes, order, options)
         return unpacked(words, self.templates_.shape[1]), labels, changed

@@ -34,6 +34,7 @@ paper's uncommitted units compete with the choice M / (alpha + 2 M)), as other i
 
 from __future__ import annotations
 
+import numbers
 import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -44,9 +45,10 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from netwright.classical.competitive.resonance import CHOICE, EPOCHS, MAX_UNITS, RANDOM_STATE, VIGILANCE, Resonance
+from netwright.classical.rates import over_steps, varying
 from netwright.classical.rows import read_rows
 from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
-from netwright.core.validation import Constraint, boolean, checks_options, nothing, number, satisfies
+from netwright.core.validation import Constraint, boolean, checks_options, nothing, satisfies
 
 Array = NDArray[np.float64]
 
@@ -66,7 +68,8 @@ class FuzzyART(Resonance):
     vigilance : 1 - vigilance is the greatest mean side of a box, as a share of the range of the features, in [0, 1];
         more makes smaller boxes and more units.
     choice : alpha in |I and w| / (alpha + |w|), > 0; small, so that a box that holds the row comes first.
-    learning_rate : beta, in (0, 1]; 1 is fast learning, less forgets noise.
+    learning_rate : beta, in (0, 1]; 1 is fast learning, less forgets noise. A number, a pair (first, last) over the
+        run, or a schedule.
     fast_commit : a new unit takes its row as it is, whatever the learning rate; False: it starts from the template of
         ones, and learns its first row at the learning rate.
     bounds : (low, high), each a number or one for each feature: what is scaled to 0 and to 1; None for the least and
@@ -116,7 +119,7 @@ class FuzzyART(Resonance):
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "vigilance": VIGILANCE,
         "choice": CHOICE,
-        "learning_rate": number(0, 1, closed="right"),
+        "learning_rate": varying(0, 1),
         "fast_commit": boolean,
         "bounds": nothing | satisfies("a pair (low, high)", is_pair),
         "max_units": MAX_UNITS,
@@ -131,7 +134,7 @@ class FuzzyART(Resonance):
         vigilance: float = 0.7,
         *,
         choice: float = 0.001,
-        learning_rate: float = 1.0,
+        learning_rate: Any = 1.0,
         fast_commit: bool = True,
         bounds: Any = None,
         max_units: int | None = None,
@@ -200,15 +203,16 @@ class FuzzyART(Resonance):
         return np.zeros((0, 2 * self.n_features_in_))
 
     def _resonate(self, codes: Array, order: NDArray[np.intp]) -> tuple[Array, NDArray[np.intp], bool]:
-        limit = np.iinfo(np.int64).max if self.max_units is None else int(self.max_units)
-        rate = float(self.learning_rate)
-        first = 1.0 if self.fast_commit else rate
-        return epoch(self.templates_, codes, order, (float(self.vigilance), float(self.choice), rate, first, limit))
+        options = (float(self.vigilance), float(self.choice), self.fast_commit, self._most_units())
+        where = "FuzzyART(learning_rate)"
+        rates = over_steps(self.learning_rate, self.n_iter_, self.epochs, len(codes), where=where, most=1)
+        templates, labels, changed = epoch(self.templates_, codes, order, rates, options)
+        return templates, labels, changed or not isinstance(self.learning_rate, numbers.Real)  # it may change yet
 
     def _recall(self, X: Any) -> NDArray[np.intp]:
         codes = self._coded(X, begin=False)
-        options = (float(self.vigilance), float(self.choice), 0.0, 0.0, 0)  # no place: nothing is learned
-        return epoch(self.templates_, codes, np.arange(len(codes)), options)[1]
+        options = (float(self.vigilance), float(self.choice), False, 0)  # no place and no rate: nothing is learned
+        return epoch(self.templates_, codes, np.arange(len(codes)), np.zeros(len(codes)), options)[1]
 
 
 def coded(rows: Array, low: Array, high: Array) -> Array:
@@ -219,7 +223,7 @@ def coded(rows: Array, low: Array, high: Array) -> Array:
 
 
 def epoch(
-    templates: Array, codes: Array, order: NDArray[np.intp], options: tuple[float, float, float, float, int]
+    templates: Array, codes: Array, order: NDArray[np.intp], rates: Array, options: tuple[float, float, bool, int]
 ) -> tuple[Array, NDArray[np.intp], bool]:
     """One epoch; the templates given stay as they are.
 
@@ -228,7 +232,8 @@ def epoch(
     templates : (n_units, width).
     codes : coded rows, (n, width).
     order : numbers of the rows, in the order in which they are shown.
-    options : vigilance, choice, learning rate, learning rate of a new unit's first row, units at most.
+    rates : learning rate at each place of the order, (n,).
+    options : vigilance, choice, whether a new unit takes its first row as it is, units at most.
 
     Returns
     -------
@@ -242,7 +247,7 @@ def epoch(
     for column in columns:
         sizes += column  # in the order of the kernel's sums
     while True:
-        units, more, moved = _learn(columns, sizes, units, codes, order[done:], labels, options)
+        units, more, moved = _learn(columns, sizes, units, codes, order[done:], rates[done:], labels, options)
         done, changed = done + more, changed or moved
         if done == len(order):
             return np.ascontiguousarray(columns[:, :units].T), labels, changed
@@ -270,24 +275,24 @@ def _resonating(columns: Any, sizes: Any, units: Any, row: Any, overlaps: Any, v
 
 
 @numba.njit(cache=True, nogil=True)
-def _learn(columns: Any, sizes: Any, units: Any, rows: Any, order: Any, labels: Any, options: Any) -> Any:
+def _learn(columns: Any, sizes: Any, units: Any, rows: Any, order: Any, rates: Any, labels: Any, options: Any) -> Any:
     """Show rows in the order given, until one needs a place for a new unit and there is none.
 
     Returns the units, how many rows of the order are done, and whether anything changed; templates, their sizes and
     the labels are written where they are.
     """
-    vigilance, choice, rate, first, limit = options
+    vigilance, choice, fast_commit, limit = options
     overlaps = np.empty(columns.shape[1])
     changed = False
     for place in range(len(order)):
-        row = rows[order[place]]
-        unit, step = _resonating(columns, sizes, units, row, overlaps, vigilance, choice), rate
+        row, step = rows[order[place]], rates[place]
+        unit = _resonating(columns, sizes, units, row, overlaps, vigilance, choice)
         if unit < 0:
             if units >= limit:
                 continue  # the label stays -1
             if units == columns.shape[1]:
                 return units, place, changed
-            unit, units, step, changed = units, units + 1, first, True
+            unit, units, step, changed = units, units + 1, 1.0 if fast_commit else step, True
             for k in range(len(row)):
                 columns[k, unit] = 1.0
         size = 0.0

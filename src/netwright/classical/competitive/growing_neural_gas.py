@@ -68,6 +68,8 @@ from netwright.core.validation import Constraint, boolean, checks_options, integ
 if TYPE_CHECKING:
     import networkx
 
+ENDLESS = 1 << 62  # rows or units that no run reaches; more does not fit into an integer of the kernel
+
 
 class GrowingNeuralGas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, ClassicalNetwork):
     """Learn a graph of units that has the form of the data; its connected components are the clusters.
@@ -298,7 +300,9 @@ class GrowingNeuralGas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cluste
 
     def _rows(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
-        return read_rows(self, X, reset=False, dtype=self.weights_.dtype)
+        rows = read_rows(self, X, reset=False, dtype=self.weights_.dtype)
+        require_squares(rows)
+        return rows
 
     def _begun(self, rows: NDArray[Any]) -> Gas:
         """The first units, without edges and errors."""
@@ -317,21 +321,23 @@ class GrowingNeuralGas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Cluste
         rule = self._rule(rows.dtype)
         for _ in range(epochs):
             order = shown_rows(len(rows), self.shuffle, self.seed_, self.n_iter_)
-            rates, neighbor_rates = (
-                over_steps(setting, self.n_iter_, self.epochs, len(rows)).astype(rows.dtype)
-                for setting in (self.learning_rate, self.neighbor_rate)
-            )
-            gas = learn_epoch(gas, rule, rows, order, rates, neighbor_rates)
+            rates = (self._rates(option, len(rows)).astype(rows.dtype) for option in ("learning_rate", "neighbor_rate"))
+            gas = learn_epoch(gas, rule, rows, order, *rates)
             self.n_iter_ += 1
         self._keep(gas, rows)
         return self
 
+    def _rates(self, option: str, steps: int) -> NDArray[np.float64]:
+        """A rate at each step of the epoch, (steps,)."""
+        where = f"GrowingNeuralGas({option})"
+        return over_steps(getattr(self, option), self.n_iter_, self.epochs, steps, where=where, most=1)
+
     def _rule(self, dtype: Any) -> Rule:
         return Rule(
             numbers=np.array([self.alpha, self.beta, tiny_difference(dtype)], dtype=dtype),
-            max_age=self.max_age,
-            max_nodes=self.max_nodes,
-            insert_every=self.insert_every,
+            max_age=min(self.max_age, ENDLESS),
+            max_nodes=min(self.max_nodes, ENDLESS),
+            insert_every=min(self.insert_every, ENDLESS),
             utility=np.inf if self.utility is None else float(self.utility),
             target=-1.0 if self.target_error is None else float(self.target_error),
         )

@@ -57,14 +57,18 @@ def first_units(owner: str, init: Any, rows: NDArray[Any], n_units: int, seed: i
                 units = different[generator.choice(len(different), n_units, replace=False)]
         return units
     try:
-        units = np.array(init, dtype=rows.dtype, order="C")
-    except (TypeError, ValueError) as error:
+        with np.errstate(over="ignore"):
+            units = np.array(init, dtype=rows.dtype, order="C")
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidParameter(problem(f"{owner}(init)", "an array of numbers", shown(init))) from error
     if units.ndim != 2 or units.shape[1] != rows.shape[1]:
         expected = f"shape (n_units, {rows.shape[1]}), the columns of X"
         raise InvalidParameter(problem(f"{owner}(init)", expected, f"shape {units.shape}", "Give a row a unit."))
     if not np.isfinite(units).all():
-        raise InvalidParameter(problem(f"{owner}(init)", "finite numbers", "NaN or infinity", "Replace them."))
+        expected = f"finite numbers of {units.dtype}"
+        raise InvalidParameter(problem(f"{owner}(init)", expected, "NaN or infinity", "Replace them."))
+    if len(units):
+        require_squares(units, f"{owner}(init)", InvalidParameter)
     return units
 
 
@@ -75,18 +79,18 @@ def shown_rows(n: int, shuffle: bool, seed: int, epoch: int) -> NDArray[np.int64
     return np.random.default_rng(derive(seed, "epoch", epoch)).permutation(n)
 
 
-def require_squares(rows: NDArray[Any]) -> None:
+def require_squares(rows: NDArray[Any], name: str = "X", error: type[ValueError] = InvalidData) -> None:
     """Raise unless sums of squared differences stay finite.
 
     Raises
     ------
-    InvalidData : a number too large for its type.
+    InvalidData, or another `error` : a number too large for its type.
     """
     limit = float(np.sqrt(np.finfo(rows.dtype).max / (4 * LEAST_MARGIN * rows.shape[1])))
     largest = float(max(rows.max(), -rows.min()))
     if largest > limit:
         expected = f"numbers up to {limit:.3g} in size, whose squares {rows.dtype} can sum"
-        raise InvalidData(problem("X", expected, f"{largest:.3g}", "Scale the columns, such as by StandardScaler."))
+        raise error(problem(name, expected, f"{largest:.3g}", "Scale the columns, such as by StandardScaler."))
 
 
 def twins(units: NDArray[Any]) -> int:

@@ -75,6 +75,7 @@ from netwright.core.seeds import to_seed
 from netwright.core.validation import Constraint, boolean, checks_options, integer, nothing, one_of
 
 REACH = -math.log(1e-20)  # ranks over lambda up to which shares are carried out
+SHARP = 1e-3  # lambda from which down exp(-1 / lambda) is 0: schedules may end at 0
 CHUNK = 1024  # rows whose ranks are in memory together
 
 
@@ -249,7 +250,9 @@ class NeuralGas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin,
 
     def _rows(self, X: Any) -> NDArray[Any]:
         check_is_fitted(self)
-        return read_rows(self, X, reset=False, dtype=self.weights_.dtype)
+        rows = read_rows(self, X, reset=False, dtype=self.weights_.dtype)
+        require_squares(rows)
+        return rows
 
     def _begin(self, rows: NDArray[Any]) -> None:
         self.seed_, self.n_iter_ = to_seed(self.random_state), 0
@@ -264,8 +267,7 @@ class NeuralGas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin,
         require_squares(rows)
         for _ in range(epochs):
             if self.algorithm == "batch":
-                spread = self._course(self.neighborhood_range, 1)[0]
-                self.weights_ = batch_step(self.weights_, rows, spread)
+                self.weights_ = batch_step(self.weights_, rows, self._spreads(1)[0])
             else:
                 self._show(rows)
             self.n_iter_ += 1
@@ -281,10 +283,9 @@ class NeuralGas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin,
         """An epoch of single rows."""
         n = len(self.weights_)
         order = shown_rows(len(rows), self.shuffle, self.seed_, self.n_iter_)
-        rates = self._course(self.learning_rate, len(rows)).astype(rows.dtype)
-        spreads = self._course(self.neighborhood_range, len(rows))
+        rates, spreads = self._course("learning_rate", len(rows), 1).astype(rows.dtype), self._spreads(len(rows))
         joins = self.max_age is not None and n > 1
-        ages = self._course(self.max_age, len(rows)) if joins else np.zeros(0)
+        ages = self._course("max_age", len(rows)) if joins else np.zeros(0)
         units, edges, done = feature_major(self.weights_), from_pairs(self.edges_, self.ages_, n), 0
         while True:
             done = learn_rows(units, edges, rows, order, rates, spreads, ages, done, *scratch(n, rows.dtype))
@@ -294,14 +295,18 @@ class NeuralGas(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin,
         self.weights_ = units.T.copy()
         self.edges_, self.ages_ = to_pairs(edges, n)
 
-    def _course(self, setting: Any, steps: int) -> NDArray[np.float64]:
-        """A setting at each step of the epoch, (steps,)."""
+    def _course(self, option: str, steps: int, most: float = math.inf) -> NDArray[np.float64]:
+        """An option at each step of the epoch, (steps,)."""
+        setting = getattr(self, option)
         if isinstance(setting, (tuple, list)):
             first, last = map(float, setting)
             times = np.minimum((self.n_iter_ + np.arange(steps) / steps) / self.epochs, 1.0)
-            course: NDArray[np.float64] = first * (last / first) ** times
+            course: NDArray[np.float64] = first ** (1.0 - times) * last**times
             return course
-        return over_steps(setting, self.n_iter_, self.epochs, steps)
+        return over_steps(setting, self.n_iter_, self.epochs, steps, where=f"NeuralGas({option})", most=most)
+
+    def _spreads(self, steps: int) -> NDArray[np.float64]:
+        return np.maximum(self._course("neighborhood_range", steps), SHARP)
 
 
 def batch_step(units: NDArray[Any], rows: NDArray[Any], spread: float) -> NDArray[Any]:

@@ -126,11 +126,16 @@ class Resonance(ClusterMixin, ClassicalNetwork, ABC, shared=True):
         self.n_iter_ += 1
         return changed
 
+    def _most_units(self) -> int:
+        """The limit of units, as the kernels take it."""
+        endless = int(np.iinfo(np.int64).max)
+        return endless if self.max_units is None else min(int(self.max_units), endless)
+
     def _warn_of_rows_without_unit(self) -> None:
         left = int((self.labels_ < 0).sum())
         if left:
             remedy = "Raise max_units or lower the vigilance; these rows have the label -1 and were not learned."
-            got = f"{left} of {len(self.labels_)} rows without one when all {self.max_units} units were taken"
+            got = f"{left} of {len(self.labels_)} rows without one when all units, at most {self.max_units}, were taken"
             where = f"{type(self).__name__}(max_units)"
             warnings.warn(problem(where, "a unit for every row", got, remedy), UserWarning, stacklevel=4)
 

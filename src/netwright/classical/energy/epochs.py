@@ -18,12 +18,13 @@ from netwright.classical.energy.boltzmann import Array, Machine, log_pseudo_like
 from netwright.classical.energy.contrastive_divergence import Gradient, Noise, State, Step, learn
 from netwright.classical.energy.pieces import WATCHED, Pieces
 from netwright.classical.rates import at_epoch
-from netwright.core.errors import DivergenceWarning, InvalidParameter, problem
+from netwright.core.errors import DivergenceWarning, InvalidParameter, problem, shown
 from netwright.core.seeds import derive
 
 SPREAD = 0.01  # standard deviation of the first weights
 RATES = {"bernoulli": 0.1, "gaussian": 0.001}  # where none is given
 BITS = 4  # of each watched row, whose probability is asked
+MOST = 1e9  # size of a weight: no rate leads there but one at which the decay overshoots
 BLOWN_UP = 1000.0  # times the mean square of the rows: a reconstruction that is further off is no learning
 
 Record = dict[str, Any]
@@ -56,19 +57,26 @@ def run(rbm: Any, pieces: Pieces, epochs: int) -> tuple[State, list[Record]]:
     return state, records
 
 
-def first_weights(init: Any, shape: tuple[int, int], seed: int) -> Array:
-    """The weights that an option stands for, (n_components, n_features).
+def first_weights(init: Any, shape: tuple[int, int], seed: int, dtype: Any) -> Array:
+    """The weights that an option stands for, (n_components, n_features), in a type.
 
     Raises
     ------
-    InvalidParameter : an array of another shape, or with numbers that are not finite.
+    InvalidParameter : an array of another shape, or with numbers that are not finite or beyond `MOST`.
     """
     if isinstance(init, str):
-        return SPREAD * np.random.default_rng(derive(seed, "weights")).standard_normal(shape)
-    if init.shape != shape or init.dtype.kind not in "biuf" or not np.isfinite(init).all():
-        got = f"an array of shape {init.shape} and type {init.dtype}"
-        raise InvalidParameter(problem("RBM(init)", f"finite numbers (n_components, n_features) = {shape}", got))
-    return init
+        return (SPREAD * np.random.default_rng(derive(seed, "weights")).standard_normal(shape)).astype(dtype)
+    expected = f"numbers (n_components, n_features) = {shape} up to {MOST:g} in size"
+    try:
+        given = np.asarray(init)
+    except ValueError as error:  # rows of different lengths
+        raise InvalidParameter(problem("RBM(init)", expected, shown(init))) from error
+    if given.shape != shape or given.dtype.kind not in "biuf" or not np.abs(given).max() <= MOST:  # NaN neither
+        got = f"an array of shape {given.shape} and type {given.dtype}"
+        if given.shape == shape and given.dtype.kind in "biuf":
+            got = f"{float(np.abs(given).max()):g}"
+        raise InvalidParameter(problem("RBM(init)", expected, got, "Give one row for each hidden unit."))
+    return given.astype(dtype)
 
 
 def machine_of(rbm: Any) -> Machine:
@@ -115,7 +123,9 @@ def judged(machine: Machine, rows: Array, columns: Array) -> dict[str, float]:
 
 
 def is_lost(machine: Machine, rows: Array, record: dict[str, float]) -> bool:
-    """Whether numbers are not finite, or reconstructions of Gaussian units are far beyond the rows."""
+    """Whether numbers are not finite or beyond `MOST`, or reconstructions of Gaussian units far beyond the rows."""
+    if not max(float(np.abs(array).max()) for array in machine[:3]) <= max(MOST, 100.0 * float(np.abs(rows).max())):
+        return True
     sums = [*record.values(), *(float(array.sum(dtype=np.float64)) for array in machine[:3])]
     far = machine.gaussian and record["reconstruction_error"] > BLOWN_UP * (1.0 + float(np.square(rows).mean()))
     return bool(far or not np.isfinite(sums).all())

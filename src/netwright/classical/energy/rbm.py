@@ -134,7 +134,7 @@ class RBM(EnergyNetwork):
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "n_components": integer(1),
         "init": one_of("normal")
-        | satisfies("an array (n_components, n_features)", lambda value: isinstance(value, np.ndarray)),
+        | satisfies("an array (n_components, n_features)", lambda value: isinstance(value, (np.ndarray, list, tuple))),
         **OPTIONS,
     }
 
@@ -288,6 +288,7 @@ class RBM(EnergyNetwork):
         check("RBM.pseudo_likelihood(bits)", bits, nothing | integer(1))
         if bits is None:
             return float(self.score(X))
+        check_is_fitted(self)
         rows = self._rows(X, self.weights_.dtype)
         rng = np.random.default_rng(self._seed_for("bits", random_state))
         parts = ((piece, rng.integers(rows.width, size=(len(piece), bits))) for piece in rows)
@@ -311,6 +312,7 @@ class RBM(EnergyNetwork):
         -------
         (n, n_features): 0 and 1 of Bernoulli units.
         """
+        check_is_fitted(self)
         check("RBM.gibbs(steps)", steps, integer(1))
         check("RBM.gibbs(means)", means, boolean)
         rows = self._rows(X, self.weights_.dtype)
@@ -361,7 +363,7 @@ class RBM(EnergyNetwork):
         self.seed_ = to_seed(self.random_state)
         self.n_features_in_, self.n_iter_ = width, 0
         self.history_: list[Record] = []
-        self.weights_ = first_weights(self.init, (self.n_components, width), self.seed_).astype(dtype)
+        self.weights_ = first_weights(self.init, (self.n_components, width), self.seed_, dtype)
         self.hidden_bias_, self.visible_bias_ = np.zeros(self.n_components, dtype), np.zeros(width, dtype)
         self._velocity: tuple[Array, ...] | None = None
         self.__dict__.pop("chains_", None)

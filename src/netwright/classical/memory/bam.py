@@ -54,7 +54,7 @@ from netwright.classical.memory.bipolar import (
     rows_named,
     states_of,
 )
-from netwright.classical.rows import as_binary, read_binary
+from netwright.classical.rows import as_binary, read_binary, without_gradient
 from netwright.core.arrays import require_finite
 from netwright.core.errors import InvalidData, problem, shown
 from netwright.core.seeds import derive, to_seed
@@ -133,34 +133,34 @@ class BAM(ClassicalNetwork):
         self.random_state = random_state
 
     @learns
-    def fit(self, X: Any, y: Any) -> BAM:
+    def fit(self, X: Any, Y: Any) -> BAM:
         """Forget everything and store pairs.
 
         Parameters
         ----------
         X : one side, (n_pairs, n_features) of 0 and 1.
-        y : the other side, (n_pairs, n_outputs) of 0 and 1.
+        Y : the other side, (n_pairs, n_outputs) of 0 and 1.
 
         Returns
         -------
         the network.
         """
-        return self._store(X, y, anew=True)
+        return self._store(X, Y, anew=True)
 
     @learns
-    def partial_fit(self, X: Any, y: Any) -> BAM:
+    def partial_fit(self, X: Any, Y: Any) -> BAM:
         """Store more pairs beside those that are there.
 
         Parameters
         ----------
         X : one side, (n_pairs, n_features) of 0 and 1.
-        y : the other side, (n_pairs, n_outputs) of 0 and 1.
+        Y : the other side, (n_pairs, n_outputs) of 0 and 1.
 
         Returns
         -------
         the network.
         """
-        return self._store(X, y, anew=not hasattr(self, "weights_"))
+        return self._store(X, Y, anew=not hasattr(self, "weights_"))
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """The other side Y of rows of X, after going there and back until nothing changes.
@@ -222,7 +222,7 @@ class BAM(ClassicalNetwork):
 
     def _store(self, X: Any, Y: Any, anew: bool) -> BAM:
         if Y is None:
-            where = "This BAM estimator requires y to be passed, but the target y is None. BAM.fit(X, y)"
+            where = "This BAM estimator requires y to be passed, but the target y is None. BAM.fit(X, Y)"
             raise InvalidData(problem(where, "the other side of each pair", "None", "Give both sides."))
         bits = read_binary(self, X, reset=anew, threshold=self.binarize)
         if anew:
@@ -243,8 +243,7 @@ class BAM(ClassicalNetwork):
 
     def _read_outputs(self, Y: Any, n: int | None = None) -> NDArray[np.uint8]:
         """The other side as bits, (n, n_outputs); as many rows and columns as there must be."""
-        if hasattr(Y, "detach"):
-            Y = Y.detach().cpu().numpy()
+        Y = without_gradient(Y)
         if np.ndim(Y) != 2:
             remedy = "Give a column for each unit: Y.reshape(-1, 1) for one." if np.ndim(Y) == 1 else ""
             raise InvalidData(problem("BAM, Y", "shape (n, n_outputs)", f"shape {np.shape(Y)}", remedy))
@@ -276,7 +275,7 @@ class BAM(ClassicalNetwork):
         return bits_of(second)
 
     def _check_capacity(self, first: NDArray[Any], second: NDArray[Any]) -> None:
-        """Warn where there are more pairs than random ones may be, and of those just stored some are not held."""
+        """Warn of more pairs than of random ones are held, where some are lost or Kosko's estimate is reached."""
         n, m = self.weights_.shape
         exact = min(exact_load(n, m), exact_load(m, n))
         if self.n_patterns_ <= exact:
@@ -285,7 +284,7 @@ class BAM(ClassicalNetwork):
             axis=1
         )
         lost = int(len(held) - held.sum())
-        if lost:
+        if lost or self.n_patterns_ >= min(n, m):
             limit = (
                 f"at most {exact:.1f} pairs of {n} and {m} bits (n / (2 ln m), m / (2 ln n)), so that most are exact"
             )

@@ -46,6 +46,7 @@ from netwright.core.errors import InvalidData, InvalidParameter, problem
 from netwright.core.seeds import derive, to_seed
 from netwright.core.validation import Constraint, boolean, checks_options, integer, one_of, satisfies, tuple_of
 
+MOST = 2**31 - 1  # cells, which are numbered in 32 bits
 GREATEST = 1e150  # target that is learned; the squares of errors stay finite
 
 
@@ -109,7 +110,7 @@ class CMAC(MultiOutputMixin, RegressorMixin, ClassicalNetwork):
 
     Raises
     ------
-    InvalidParameter : bounds or resolutions of another number than the inputs; a schedule that leaves (0, 2); weights
+    InvalidParameter : bounds or resolutions of another number than the inputs; a schedule that leaves [0, 2]; weights
         of another shape. InvalidData : rows beyond the bounds with "refuse"; targets beyond 1e150; NaN.
 
     Examples
@@ -131,14 +132,14 @@ class CMAC(MultiOutputMixin, RegressorMixin, ClassicalNetwork):
     weights_: NDArray[np.float64]
     errors_: list[float]
     constraints: ClassVar[Mapping[str, Constraint]] = {
-        "n_tilings": integer(1),
-        "resolution": integer(1) | tuple_of(integer(1), least=1),
+        "n_tilings": integer(1, MOST),
+        "resolution": integer(1, MOST) | tuple_of(integer(1, MOST), least=1),
         "learning_rate": varying(0, 2, "neither"),
         "epochs": integer(1),
         "bounds": BOUNDS,
         "outside": one_of("clip", "refuse"),
         "offsets": one_of("diagonal", "odd"),
-        "table_size": integer(1, 2**31 - 1),
+        "table_size": integer(1, MOST),
         "init": START,
         "shuffle": boolean,
         "random_state": RANDOM_STATE,
@@ -271,6 +272,9 @@ class CMAC(MultiOutputMixin, RegressorMixin, ClassicalNetwork):
         if isinstance(self.init, np.ndarray):
             if self.init.shape != shape:
                 raise InvalidParameter(problem("CMAC(init)", f"weights {shape}", f"{self.init.shape}"))
+            if not (np.abs(self.init) <= GREATEST).all():
+                got = f"{self.init[~(np.abs(self.init) <= GREATEST)][0]:g} among them"
+                raise InvalidParameter(problem("CMAC(init)", f"weights between -{GREATEST:g} and {GREATEST:g}", got))
             self.weights_ = np.array(self.init, dtype=np.float64, order="C")
         else:
             self.weights_ = np.zeros(shape)
@@ -308,12 +312,8 @@ class CMAC(MultiOutputMixin, RegressorMixin, ClassicalNetwork):
         n = len(rows)
         plans = []
         for epoch in range(self.n_iter_, self.n_iter_ + epochs):
-            rates = over_steps(self.learning_rate, epoch, self.epochs, n)
-            wrong = ~((rates > 0) & (rates < 2))
-            if wrong.any():
-                where, got = f"CMAC(learning_rate) in epoch {epoch}", f"{rates[wrong.argmax()]:g}"
-                raise InvalidParameter(problem(where, "a number in (0, 2)", got, "Beyond it the errors grow."))
-            plans.append(rates)
+            where = "CMAC(learning_rate)"  # beyond 2 the errors grow
+            plans.append(over_steps(self.learning_rate, epoch, self.epochs, n, where=where, most=2))
         for rates in plans:
             order = np.arange(n)
             if self.shuffle:

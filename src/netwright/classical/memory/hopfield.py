@@ -60,7 +60,7 @@ from netwright.classical.memory.bipolar import (
     rows_named,
     states_of,
 )
-from netwright.classical.memory.storing import with_hebb, with_projection, with_storkey
+from netwright.classical.memory.storing import longest_row, with_hebb, with_projection, with_storkey
 from netwright.classical.rows import read_binary
 from netwright.core.errors import InvalidParameter, problem
 from netwright.core.seeds import derive, to_seed
@@ -97,8 +97,8 @@ class Hopfield(OneToOneFeatureMixin, TransformerMixin, ClassicalNetwork):
 
     Raises
     ------
-    InvalidData : another number than 0 and 1 without `binarize`; NaN. UserWarning : more patterns than the rule holds;
-        rows that did not settle, or go to and fro between two states.
+    InvalidData : another number than 0 and 1 without `binarize`; NaN; by Storkey's rule so many patterns that weights
+        overflow. UserWarning : more patterns than the rule holds; rows that did not settle, or go to and fro.
 
     Examples
     --------
@@ -192,16 +192,7 @@ class Hopfield(OneToOneFeatureMixin, TransformerMixin, ClassicalNetwork):
         -------
         bits, (n, n_features). A row that goes to and fro is given as it is after `max_iter` passes.
         """
-        check_is_fitted(self)
-        bits = read_binary(self, X, reset=False, threshold=self.binarize)
-        states = states_of(bits, self.weights_.dtype)
-        if self.mode == "async":
-            cycling = np.empty(0, dtype=np.intp)
-            moving = recall_async(states, self.weights_, self._rounding, self.seed_, self.max_iter)
-        else:
-            moving, cycling = recall_sync(states, self.weights_, self._rounding, self.max_iter)
-        self._warn_of(moving, cycling)
-        return bits_of(states)
+        return self._recalled(X, "predict")
 
     def transform(self, X: Any) -> NDArray[np.int64]:
         """Recall, as `predict`: a memory in a pipeline mends rows for what follows.
@@ -214,7 +205,7 @@ class Hopfield(OneToOneFeatureMixin, TransformerMixin, ClassicalNetwork):
         -------
         bits, (n, n_features).
         """
-        return self.predict(X)
+        return self._recalled(X, "transform")
 
     def energy(self, X: Any) -> NDArray[np.float64]:
         """Energy -1/2 x^T W x of each row.
@@ -239,6 +230,18 @@ class Hopfield(OneToOneFeatureMixin, TransformerMixin, ClassicalNetwork):
         tags.transformer_tags.preserves_dtype = []
         return tags
 
+    def _recalled(self, X: Any, method: str) -> NDArray[np.int64]:
+        check_is_fitted(self)
+        bits = read_binary(self, X, reset=False, threshold=self.binarize)
+        states = states_of(bits, self.weights_.dtype)
+        if self.mode == "async":
+            cycling = np.empty(0, dtype=np.intp)
+            moving = recall_async(states, self.weights_, self._rounding, self.seed_, self.max_iter)
+        else:
+            moving, cycling = recall_sync(states, self.weights_, self._rounding, self.max_iter)
+        self._warn_of(f"Hopfield.{method}", moving, cycling)
+        return bits_of(states)
+
     def _store(self, bits: NDArray[np.uint8], anew: bool) -> Hopfield:
         stored = 0 if anew else self.n_patterns_
         if anew:
@@ -258,7 +261,7 @@ class Hopfield(OneToOneFeatureMixin, TransformerMixin, ClassicalNetwork):
             states, longest = states_of(bits, np.float64), 1.0  # that of a row of a projection
             if self.rule == "storkey":
                 self.weights_ = with_storkey(before, states)
-                longest = math.sqrt(np.einsum("ij,ij->i", self.weights_, self.weights_).max())
+                longest = longest_row(self.weights_, self.n_patterns_)
             else:
                 self.weights_, self._diagonal = with_projection(before, None if anew else self._diagonal, states)
             self._rounding = float(n**1.5 * np.finfo(np.float64).eps * longest)
@@ -285,16 +288,20 @@ class Hopfield(OneToOneFeatureMixin, TransformerMixin, ClassicalNetwork):
         if count > exact:
             warnings.warn(problem(f"Hopfield(rule={self.rule!r})", limit, got, remedy), UserWarning, stacklevel=5)
 
-    def _warn_of(self, moving: NDArray[np.intp], cycling: NDArray[np.intp]) -> None:
+    def _warn_of(self, method: str, moving: NDArray[np.intp], cycling: NDArray[np.intp]) -> None:
+        """Warn, where the user called, of rows that did not settle."""
+        level = 5 if method.endswith("transform") else 4  # scikit-learn wraps it
         if len(cycling):
             remedy = 'Use mode="async", which always settles.'
-            where = f"Hopfield.predict, {rows_named(cycling)}"
-            warnings.warn(problem(where, "a fixed point", "a cycle of two states", remedy), UserWarning, stacklevel=3)
+            where = f"{method}, {rows_named(cycling)}"
+            warnings.warn(
+                problem(where, "a fixed point", "a cycle of two states", remedy), UserWarning, stacklevel=level
+            )
         if len(moving) and self.max_iter > 1:
-            where, got = f"Hopfield.predict, {rows_named(moving)}", f"units that still change after {self.max_iter}"
+            where, got = f"{method}, {rows_named(moving)}", f"units that still change after {self.max_iter}"
             what = "sweeps" if self.mode == "async" else "passes"
             remedy = "Give a greater max_iter."
-            warnings.warn(problem(where, "a fixed point", f"{got} {what}", remedy), UserWarning, stacklevel=3)
+            warnings.warn(problem(where, "a fixed point", f"{got} {what}", remedy), UserWarning, stacklevel=level)
 
 
 def energies(states: NDArray[Any], weights: NDArray[Any]) -> NDArray[np.float64]:

@@ -23,6 +23,8 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from netwright.core.errors import InvalidData, problem
+
 DEPENDENT = 1e-8  # length of what is new in a pattern, against its own, below which it is nothing
 
 
@@ -40,6 +42,22 @@ def with_storkey(weights: NDArray[Any] | None, states: NDArray[Any]) -> NDArray[
     for state in states:
         add_storkey(weights, state, weights @ state)
     return weights
+
+
+def longest_row(weights: NDArray[Any], patterns: int) -> float:
+    """The greatest length of a row of weights, which Storkey's rule makes greater with each pattern beyond about n.
+
+    Raises
+    ------
+    InvalidData : patterns so many that it is no number.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        longest = math.sqrt(np.einsum("ij,ij->i", weights, weights).max())
+    if not math.isfinite(longest):
+        limit = f"patterns of {len(weights)} bits so few that weights stay finite"
+        remedy = 'Store fewer, or use rule="pseudo_inverse".'
+        raise InvalidData(problem('Hopfield(rule="storkey")', limit, f"{patterns}", remedy))
+    return longest
 
 
 def with_projection(

@@ -99,7 +99,8 @@ def chosen(rule: str, sites: Sites, data: Regression | Classes | None, n_jobs: i
         return Chosen(deviations * closed_form(rule, sites.effective(), len(deviations)))
     assert data is not None
     loss, left_out = loss_over(data, n_jobs), np.flatnonzero(data.shares)
-    even = np.full(len(deviations), np.sqrt(np.mean(np.square(deviations))))
+    varied = deviations[np.ptp(sites.rows, axis=0) > 0] if sites.rows.any() else deviations
+    even = np.full(len(deviations), varied.max() * np.sqrt(np.mean(np.square(varied / varied.max()))))
     scale = even if rule == "loo" else deviations
     best = _of_factor(loss, sites, scale, left_out)
     if best is None:

@@ -38,7 +38,13 @@ from netwright.classical.chunks import Chunks, in_order
 from netwright.classical.radial_basis.bandwidths import BANDWIDTH, CLOSED, SEARCHED, Chosen, chosen, given
 from netwright.classical.radial_basis.kernel_sums import Kernel, kernel_of, weighted_means
 from netwright.classical.radial_basis.leave_one_out import Regression, chosen_rows
-from netwright.classical.radial_basis.sites import Sites, read_weights, require_moderate, sites_of
+from netwright.classical.radial_basis.sites import (
+    Sites,
+    read_weights,
+    require_moderate,
+    require_moderate_targets,
+    sites_of,
+)
 from netwright.classical.rows import read_rows, read_targets
 from netwright.core.errors import InvalidData, problem
 from netwright.core.validation import Constraint, checks_options, integer, nothing
@@ -203,6 +209,7 @@ class GRNN(MultiOutputMixin, RegressorMixin, ClassicalNetwork):
         rows = read_rows(self, X, reset=first)
         require_moderate(rows)
         targets = read_targets(self, y, len(rows))
+        require_moderate_targets(targets, rows.dtype if first else self.rows_.dtype)
         weights = read_weights(type(self).__name__, sample_weight, len(rows))
         counts = weights > 0
         rows, targets, weights = rows[counts], targets[counts], weights[counts]

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from sklearn.base import MultiOutputMixin, RegressorMixin
 
 from netwright.classical.base import learns
-from netwright.classical.radial_basis.sites import require_moderate
+from netwright.classical.radial_basis.sites import require_moderate, require_moderate_targets
 from netwright.classical.radial_basis.unit_network import UnitNetwork
 from netwright.classical.rows import read_rows, read_targets
 from netwright.core.errors import InvalidData, problem
@@ -151,6 +151,7 @@ class RBFNetwork(MultiOutputMixin, RegressorMixin, UnitNetwork):
         rows = read_rows(self, X, reset=first)
         require_moderate(rows)
         targets = read_targets(self, y, len(rows))
+        require_moderate_targets(targets, rows.dtype if first else self.centers_.dtype)
         if not first and targets.shape[1:] != self.readout_.shape[1:]:
             where, before = f"{type(self).__name__}.partial_fit(y)", self.readout_.shape[1:]
             expected = f"targets of shape {('n', *before)} as before".replace("'", "")

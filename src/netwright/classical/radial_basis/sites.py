@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from netwright.core.errors import InvalidData, problem, shown
 
-LARGEST = 1e100  # of a value in training rows, so that squares stay finite
+LARGEST = 1e100  # of a value in training rows or of a weight, so that squares stay finite
+SMALLEST = 1e-290  # a standard deviation below it is none: its inverse is no number
+ROOM = 1e3  # times the largest target that a result may be
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +43,8 @@ class Sites(NamedTuple):
 
     def effective(self) -> float:
         """The number of sites that counts where weights differ: (sum w)^2 / sum w^2."""
-        return float(self.weights.sum() ** 2 / np.square(self.weights).sum())
+        shares = self.weights / self.weights.max()
+        return float(shares.sum() ** 2 / np.square(shares).sum())
 
 
 def sites_of(rows: NDArray[Any], weights: Floats, classes: NDArray[np.intp] | None = None) -> Sites:
@@ -62,7 +65,7 @@ def spreads(sites: Sites) -> Floats:
     greatest = np.abs(sites.rows).max(axis=0)
     greatest[greatest == 0] = 1.0
     deviations = greatest * np.sqrt(sites.weights @ np.square(sites.rows / greatest) / sites.weights.sum())
-    return np.where(deviations > 0, deviations, 1.0)
+    return np.where(deviations > SMALLEST, deviations, 1.0)
 
 
 def read_weights(owner: str, sample_weight: Any, n: int) -> Floats:
@@ -83,10 +86,11 @@ def read_weights(owner: str, sample_weight: Any, n: int) -> Floats:
         weights = np.full(n, float(weights))
     if weights.shape != (n,):
         raise InvalidData(problem(where, f"{n} weights, one a row", f"shape {weights.shape}", "Give one a row."))
-    wrong = ~(weights >= 0) | (weights == np.inf)
+    wrong = ~((weights >= 0) & (weights <= LARGEST))
     if wrong.any():
         row = int(wrong.argmax())
-        raise InvalidData(problem(f"{where}, row {row}", "a finite number >= 0", f"{weights[row]:g}", "Correct it."))
+        expected = "a finite number >= 0" + f", {LARGEST:g} at most" * bool(weights[row] > LARGEST)
+        raise InvalidData(problem(f"{where}, row {row}", expected, f"{weights[row]:g}", "Correct it."))
     if not weights.any():
         raise InvalidData(problem(where, "a weight above 0", "zeros only", "Give the rows that count a weight."))
     return weights
@@ -105,3 +109,22 @@ def require_moderate(rows: NDArray[Any]) -> None:
         row, column = (int(index) for index in np.unravel_index(int(np.abs(rows).argmax()), rows.shape))
         where = f"X. Row {row}, column {column}"
         raise InvalidData(problem(where, f"a number in [-{LARGEST:g}, {LARGEST:g}]", f"{rows[row, column]:g}", remedy))
+
+
+def require_moderate_targets(targets: Floats, dtype: Any) -> None:
+    """Raise where a target is so great that answers, which have the type of the rows, would be no numbers.
+
+    Parameters
+    ----------
+    targets : (n,) or (n, k), finite. dtype : of the answers.
+
+    Raises
+    ------
+    InvalidData : a target beyond the numbers of the type.
+    """
+    limit = float(np.finfo(dtype).max) / ROOM
+    greatest = float(np.abs(targets).max(initial=0.0))
+    if greatest > limit:
+        row = int(np.unravel_index(int(np.abs(targets).argmax()), targets.shape)[0])
+        expected = f"a number up to {limit:.3g} in size, for answers in {np.dtype(dtype)}"
+        raise InvalidData(problem(f"y. Row {row}", expected, f"{greatest:.3g}", "Scale the targets."))

@@ -21,6 +21,7 @@ from netwright.classical.base import ClassicalNetwork
 from netwright.classical.chunks import Chunks, in_order
 from netwright.classical.radial_basis import ridge as ridges
 from netwright.classical.radial_basis.orthogonal_least_squares import CANDIDATES, select
+from netwright.classical.radial_basis.sites import LARGEST
 from netwright.classical.radial_basis.units import activations, drawn, nearest, place, spread, typical
 from netwright.core.errors import InvalidParameter, problem, shown
 from netwright.core.seeds import to_seed
@@ -169,6 +170,7 @@ class UnitNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassicalNe
         else:
             centers = np.array(self.centers, dtype=np.float64)
             self._require("centers", "features", centers.shape[1], rows.shape[1])
+            self._require_near(centers, rows.dtype)
         self.centers_ = centers.astype(rows.dtype)
         self.widths_ = self._widths(self.centers_.astype(np.float64), typical(distinct), rows, targets)
 
@@ -215,6 +217,13 @@ class UnitNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassicalNe
         found = path(width)
         self.centers_, self.error_ratios_ = candidates[found.chosen], found.ratios
         self.widths_ = np.full(len(found.chosen), width)
+
+    def _require_near(self, centers: Floats, dtype: Any) -> None:
+        """Refuse centres that are no numbers in the type of the rows, or whose squares are none."""
+        greatest, limit = float(np.abs(centers).max()), min(LARGEST, float(np.finfo(dtype).max))
+        if greatest > limit:
+            where, expected = f"{type(self).__name__}(centers)", f"numbers up to {limit:.3g} in size"
+            raise InvalidParameter(problem(where, expected, f"{greatest:.3g}", "Put the centres where the rows are."))
 
     def _require(self, option: str, what: str, got: int, needed: int) -> None:
         if got != needed:

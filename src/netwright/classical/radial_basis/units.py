@@ -41,6 +41,8 @@ from netwright.classical.radial_basis.kernel_sums import in_bandwidths
 from netwright.core.seeds import derive
 
 NEIGHBOURS = 2  # of the rule "nearest"
+WIDTHS = 1e-150, 1e150  # beyond which squares are no numbers; such units hear their centre alone, or all alike
+LOWEST = -1e300  # of an exponent, so that differences of two are numbers
 BLOCK = 1 << 20  # distances that are held together by the rule "spread"
 
 Floats = NDArray[np.float64]
@@ -48,15 +50,23 @@ Floats = NDArray[np.float64]
 
 def activations(rows: NDArray[Any], centers: Floats, widths: Floats, normalized: bool) -> Floats:
     """What each unit answers to each row, (n, M); centres (M, d), widths (M,)."""
+    with np.errstate(over="ignore"):  # an infinite square is that of a unit that says nothing
+        return _activations(rows, centers, np.square(np.clip(widths, *WIDTHS)), normalized)
+
+
+def _activations(rows: NDArray[Any], centers: Floats, squares: Floats, normalized: bool) -> Floats:
+    """The same, with squares of the widths, (M,)."""
     if not normalized:
-        return np.exp(-0.5 * cdist(rows.astype(np.float64), centers, "sqeuclidean") / np.square(widths))
+        return np.exp(-0.5 * cdist(rows.astype(np.float64), centers, "sqeuclidean") / squares)
     middle = centers.mean(axis=0)
     moved = in_bandwidths(rows, middle, np.ones(len(middle)))
-    if np.ptp(widths) == 0:  # the square of the row is the same for all, and is left out before it drowns the rest
+    if np.ptp(squares) == 0:  # the square of the row is the same for all, and is left out before it drowns the rest
         nearer = centers - middle
-        exponents = (moved @ nearer.T - 0.5 * np.square(nearer).sum(axis=1)) / np.square(widths)
+        exponents = moved @ nearer.T - 0.5 * np.square(nearer).sum(axis=1)
+        exponents -= exponents.max(axis=1, keepdims=True)
+        exponents /= squares
     else:
-        exponents = -0.5 * cdist(moved, centers - middle, "sqeuclidean") / np.square(widths)
+        exponents = np.maximum(-0.5 * cdist(moved, centers - middle, "sqeuclidean") / squares, LOWEST)
     exponents -= exponents.max(axis=1, keepdims=True)
     np.exp(exponents, out=exponents)
     exponents /= exponents.sum(axis=1, keepdims=True)

@@ -269,11 +269,11 @@ def test_an_unknown_option_is_named() -> None:
 @pytest.mark.parametrize(
     ("weights", "words"),
     [
-        (np.ones(3), r"sample_weight: expected shape \(600,\), one weight a row, got shape \(3,\)"),
-        (np.ones((600, 1)), r"expected shape \(600,\)"),
-        (-np.ones(600), r"sample_weight, row 0: expected a weight >= 0, got -1"),
-        (np.zeros(600), r"sample_weight: expected a weight above zero, got 600 weights of zero"),
-        (np.full(600, np.nan), r"Input sample_weight contains NaN\. Row 0"),
+        (np.ones(3), r"fit\(sample_weight\): expected 600 weights, one a row, got shape \(3,\)"),
+        (np.ones((600, 1)), r"expected 600 weights, one a row, got shape \(600, 1\)"),
+        (-np.ones(600), r"fit\(sample_weight\), row 0: expected a finite number >= 0, got -1"),
+        (np.zeros(600), r"fit\(sample_weight\): expected a weight above 0, got zeros only"),
+        (np.full(600, np.nan), r"row 0: expected a finite number >= 0, got nan"),
     ],
 )
 def test_weights_that_cannot_be(weights: np.ndarray, words: str) -> None:

@@ -106,7 +106,7 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
         "y": LABELS,
     },
     "recall_strip": lambda: {"stages": {"stored": IMAGES > 0.5, "noisy": IMAGES > 0.6, "recalled": IMAGES > 0.5}},
-    "relevances": lambda: {"network": GMLVQ(epochs=2, random_state=0).fit(CLOUD, CLOUD[:, 0] > 0)},
+    "relevances": lambda: {"network": GMLVQ(epochs=3, random_state=0).fit(IMAGES[:, 0, :4], LABELS)},
     "residuals": lambda: {"y_true": LABELS * 1.0, "y_pred": LABELS * 0.9, "unit": "m"},
     "response_surface": lambda: {"network": lambda rows: rows[:, 0] - rows[:, 1], "X": IMAGES[:, 0, :2], "steps": 30},
     "ridge_functions": lambda: {

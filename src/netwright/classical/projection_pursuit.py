@@ -42,6 +42,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, MultiOutputMixin, Regr
 from sklearn.utils.validation import check_is_fitted
 
 from netwright.classical.base import ClassicalNetwork, learns
+from netwright.classical.radial_basis.sites import read_weights
 from netwright.classical.ridge_functions.backfitting import Search, search
 from netwright.classical.ridge_functions.directions import Problem, Term
 from netwright.classical.ridge_functions.smoothing import Smoothness
@@ -64,6 +65,7 @@ from netwright.core.validation import (
 
 Array = NDArray[np.float64]
 
+LARGEST = 1e303  # of an input or a target
 MOST = 8  # terms that are tried where nobody says how many
 LEAST_SPLINES = 4  # one interval: a cubic polynomial
 
@@ -195,7 +197,9 @@ class ProjectionPursuitRegressor(
         wanted, most = self._bounds()
         rows = read_rows(self, X, reset=True, dtype=np.float64)
         targets = read_targets(self, y, len(rows))
-        weights = read_weights(sample_weight, len(rows))
+        _require_room(rows, "X")
+        _require_room(targets, "y")
+        weights = read_weights(type(self).__name__, sample_weight, len(rows))
         self.seed_ = to_seed(self.random_state)
         some = weights > 0
         rows, columns, weights = rows[some], targets.reshape(len(targets), -1)[some], weights[some]
@@ -223,7 +227,9 @@ class ProjectionPursuitRegressor(
         values = np.empty_like(projections)
         for m in range(self.n_terms_):
             values[:, m] = self.ridge(m, projections[:, m])
-        found: Array = self.intercept_ + values @ self.output_weights_.T
+        with np.errstate(over="ignore", invalid="ignore"):  # named below
+            found: Array = self.intercept_ + values @ self.output_weights_.T
+        _require_near(found, "predictions")
         return found[:, 0] if self._targets_1d else found
 
     def transform(self, X: Any) -> Array:
@@ -239,7 +245,9 @@ class ProjectionPursuitRegressor(
         """
         check_is_fitted(self)
         rows = read_rows(self, X, reset=False, dtype=np.float64)
-        projections: Array = ((rows - self.mean_) / self.scale_) @ self.directions_.T
+        with np.errstate(over="ignore", invalid="ignore"):  # named below
+            projections: Array = ((rows - self.mean_) / self.scale_) @ self.directions_.T
+        _require_near(projections, "projections")
         return projections
 
     def ridge(self, term: int, v: Any, *, derivative: bool = False) -> Array:
@@ -348,27 +356,28 @@ def _length(vector: Array) -> float:
     return float(peak * np.sqrt(((vector / peak) ** 2).sum()))
 
 
-def read_weights(sample_weight: Any, n: int) -> Array:
-    """Weights of rows, (n,), 1 where None is given.
-
-    Parameters
-    ----------
-    sample_weight : None or numbers >= 0, (n,).
-    n : rows.
+def _require_room(numbers: Array, name: str) -> None:
+    """Raise where a number is so great that sums and differences of such are none.
 
     Raises
     ------
-    InvalidData : another shape, NaN, a negative weight, no weight above 0.
+    InvalidData : a number beyond `LARGEST`.
     """
-    if sample_weight is None:
-        return np.ones(n)
-    weights = np.asarray(sample_weight, dtype=np.float64)
-    if weights.shape != (n,):
-        raise InvalidData(problem("sample_weight", f"shape ({n},), one weight a row", f"shape {weights.shape}"))
-    require_finite(weights, "sample_weight")
-    if (weights < 0).any():
-        row = int((weights < 0).argmax())
-        raise InvalidData(problem(f"sample_weight, row {row}", "a weight >= 0", f"{weights[row]:g}"))
-    if not weights.any():
-        raise InvalidData(problem("sample_weight", "a weight above zero", f"{n} weights of zero"))
-    return weights
+    greatest = float(np.abs(numbers).max())
+    if greatest > LARGEST:
+        row = int(np.unravel_index(int(np.abs(numbers).argmax()), numbers.shape)[0])
+        expected = f"a number up to {LARGEST:g} in size"
+        raise InvalidData(problem(f"{name}. Row {row}", expected, f"{greatest:.3g}", "Scale the column."))
+
+
+def _require_near(answers: Array, what: str) -> None:
+    """Raise where a row is so far from those of the fit that an answer is no number.
+
+    Raises
+    ------
+    InvalidData : NaN or infinity among the answers, (n, k).
+    """
+    lost = ~np.isfinite(answers).all(axis=1)
+    if lost.any():
+        where, got = f"X. Row {int(lost.argmax())}", f"one so far away that its {what} are no numbers"
+        raise InvalidData(problem(where, "a row nearer to those of the fit", got, "Leave the row out, or clip it."))

@@ -25,7 +25,7 @@ from netwright.plots.classical.map_grids import component_planes, distance_map
 from netwright.plots.classical.map_rows import class_map, hits
 from netwright.plots.classical.memories import recall_strip, response_surface
 from netwright.plots.classical.neural_gas import neural_graph
-from netwright.plots.prototypes import prototypes, relevances
+from netwright.plots.classical.prototypes import prototypes, relevances
 from netwright.plots.classical.templates import association, templates
 from netwright.plots.classical.radial_basis import bandwidth_curve, bandwidths, radial_units
 from netwright.plots.classical.energy_models import energy_curves, fantasies

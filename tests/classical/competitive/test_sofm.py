@@ -306,6 +306,8 @@ def test_neighbours_are_more_alike_than_others() -> None:
         ({"init": "pcs"}, r"SOFM\(init\): .* got 'pcs'. Did you mean 'pca'\?"),
         ({"init": np.zeros((9, 3))}, r"SOFM\(init\): expected finite numbers of shape \(9, 4\), .*got shape \(9, 3\)"),
         ({"init": np.full((9, 4), np.nan)}, r"SOFM\(init\): expected finite numbers .* got NaN or infinity"),
+        ({"init": np.zeros((9, 4), complex)}, r"SOFM\(init\): expected numbers of shape \(9, 4\), got array"),
+        ({"init": np.full((9, 4), 1e200)}, r"SOFM\(init\): expected numbers up to .* got 1e\+200"),
         ({"init": [["a"]]}, r"SOFM\(init\): expected numbers of shape \(9, 4\), got \[\['a'\]\]"),
         ({"radius": -1}, r"SOFM\(radius\): expected None or a number in \[0, inf\), a pair .* got -1"),
         (

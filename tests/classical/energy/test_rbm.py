@@ -182,14 +182,45 @@ def test_a_frame_is_refused_by_the_name_of_its_column() -> None:
     ("init", "got"),
     [
         (np.zeros((4, 5)), r"an array of shape \(4, 5\) and type float64"),
-        (np.full((4, 6), np.nan), r"an array of shape \(4, 6\) and type float64"),
+        (np.full((4, 6), np.nan), "nan"),
+        (np.full((4, 6), -1e60), r"1e\+60"),
         (np.full((4, 6), "a"), r"type <U1"),
+        (np.zeros((4, 6), complex), "type complex128"),
+        ([[0.0], [0.0, 1.0]], r"\[\[0\.0\], \[0\.0, 1\.0\]\]"),
     ],
 )
-def test_first_weights_that_cannot_be_are_refused(init: np.ndarray, got: str) -> None:
-    expected = r"RBM\(init\): expected finite numbers \(n_components, n_features\) = \(4, 6\), got "
+def test_first_weights_that_cannot_be_are_refused(init: Any, got: str) -> None:
+    expected = r"RBM\(init\): expected finite numbers \(n_components, n_features\) = \(4, 6\), up to 1e\+09 in size, got "
     with pytest.raises(InvalidParameter, match=expected + ".*" + got):
         RBM(4, init=init).fit(ROWS)
+
+
+def test_first_weights_may_be_lists() -> None:
+    init = np.random.default_rng(0).normal(size=(4, 6))
+    lists, array = (RBM(4, init=start, epochs=1, random_state=0).fit(ROWS) for start in (init.tolist(), init))
+    np.testing.assert_array_equal(lists.weights_, array.weights_)
+
+
+@pytest.mark.parametrize("ask", [RBM.gibbs, lambda rbm, X: rbm.pseudo_likelihood(X, bits=2), RBM.free_energy])
+def test_a_machine_that_has_learned_nothing_says_so(ask: Any) -> None:
+    with pytest.raises(NotFittedError):
+        ask(RBM(4), ROWS)
+
+
+@pytest.mark.parametrize("ask", [RBM.fit, RBM.free_energy, RBM.gibbs])
+def test_gaussian_rows_without_squares_are_refused(ask: Any) -> None:
+    rbm = RBM(4, visible="gaussian", epochs=1, random_state=0).fit(ROWS)
+    rows = ROWS.copy()
+    rows[3, 2] = -1e200
+    with pytest.raises(InvalidData, match=r"X\. Row 3, column 2: expected a number up to .* got -1e\+200\. Standard"):
+        ask(rbm, rows)
+
+
+def test_a_decay_that_overshoots_is_noticed() -> None:
+    match = r"blow up in epoch \d+ at the rate 0\.1\. .* Try learning_rate=1e-07\.$"
+    with pytest.warns(DivergenceWarning, match=match):
+        rbm = RBM(4, weight_decay=1e6, random_state=0).fit(ROWS)
+    assert np.abs(rbm.weights_).max() < 1e9
 
 
 def test_first_weights_stay_the_users() -> None:

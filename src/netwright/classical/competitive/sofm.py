@@ -244,6 +244,7 @@ class SOFM(TrainedMap):
         self._check(y, chunks)
         if begins:
             self._begin(chunks)
+        self.weights_ = self._units()
         with one_thread():
             self._epoch(chunks, self._grid())
         return self._finish(chunks, y)
@@ -269,7 +270,9 @@ class SOFM(TrainedMap):
         self.shape_ = (int(self.shape),) if np.ndim(self.shape) == 0 else tuple(int(size) for size in self.shape)
         grid = Grid(self.shape_, self.topology, self.toroidal)
         with one_thread():
-            start = self._start(chunks, grid) if isinstance(self.init, str) else self._given(grid.n_units)
+            start = (
+                self._start(chunks, grid) if isinstance(self.init, str) else self._given(grid.n_units, chunks.row_dtype)
+            )
         self.weights_ = start.astype(chunks.row_dtype)
         if self.metric == "cosine":
             self.weights_ = of_length_one(self.weights_, "SOFM(init)")
@@ -285,17 +288,21 @@ class SOFM(TrainedMap):
             return pca_start(rows, grid)
         return (sample_start if self.init == "sample" else random_start)(rows, grid.n_units, rng)
 
-    def _given(self, n_units: int) -> NDArray[np.float64]:
-        """The user's array."""
+    def _given(self, n_units: int, dtype: Any) -> NDArray[np.float64]:
+        """The user's array, of numbers whose squares are numbers in the type of the rows."""
         wanted = (n_units, self.n_features_in_)
         try:
+            if np.asarray(self.init).dtype.kind == "c":
+                raise TypeError("complex numbers")
             start = np.array(self.init, dtype=np.float64)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise InvalidParameter(problem("SOFM(init)", f"numbers of shape {wanted}", shown(self.init))) from error
         if start.shape != wanted or not np.isfinite(start).all():
             got = f"shape {start.shape}" if start.shape != wanted else "NaN or infinity"
             expected = f"finite numbers of shape {wanted}, (n_units, n_features)"
             raise InvalidParameter(problem("SOFM(init)", expected, got, "Give a row for each unit."))
+        with np.errstate(over="ignore"):
+            require_squares(start.astype(dtype), "SOFM(init)", InvalidParameter)
         return start
 
     def _epoch(self, chunks: Chunks, grid: Grid) -> bool:

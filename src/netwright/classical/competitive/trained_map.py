@@ -137,7 +137,8 @@ class TrainedMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassicalNet
         """
         check_is_fitted(self)
         first, second = self._grid().neighbours(corners).T
-        apart = gaps(self.weights_[first], self.weights_, second, self.metric)
+        units = self._units()
+        apart = gaps(units[first], units, second, self.metric)
         ends = np.concatenate([first, second])
         sums = np.bincount(ends, weights=np.tile(apart, 2), minlength=len(self.weights_))
         return self.on_grid(sums / np.maximum(np.bincount(ends, minlength=len(self.weights_)), 1))
@@ -245,10 +246,16 @@ class TrainedMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassicalNet
         shares in the order of `classes_`, which sum to 1.
         """
         self._require_labels()
-        return class_shares(self.class_counts_, self.weights_, self.metric)[self.predict(X)]
+        return class_shares(self.class_counts_, self._units(), self.metric)[self.predict(X)]
 
     def _grid(self) -> Grid:
         return Grid(self.shape_, self.topology, self.toroidal)
+
+    def _units(self) -> NDArray[Any]:
+        """The weights as the metric wants them: for the cosine of length 1, also if another metric taught them."""
+        if self.metric != "cosine" or np.allclose(lengths(self.weights_), 1.0, rtol=1e-3):
+            return self.weights_
+        return of_length_one(self.weights_, "weights_")
 
     def _of_chunks(self, X: Any, function: Callable[..., R]) -> Iterator[R]:
         """``function(rows, weights, metric)`` of each chunk of X."""
@@ -257,7 +264,7 @@ class TrainedMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassicalNet
         return self._answers(chunks, function)
 
     def _answers(self, chunks: Chunks, function: Callable[..., R], checked: bool = False) -> Iterator[R]:
-        asked = partial(function, weights=self.weights_, metric=self.metric)
+        asked = partial(function, weights=self._units(), metric=self.metric)
         return in_order(asked, measurable(chunks, self.metric, checked), self.n_jobs)
 
     def _errors(
@@ -276,7 +283,7 @@ class TrainedMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassicalNet
         """Count the classes of the rows that each unit won, and label it."""
         self.classes_, codes = read_labels(self, y, len(units))
         self.class_counts_ = count_classes(units, codes, len(self.weights_), len(self.classes_))
-        self.labels_ = self.classes_[class_shares(self.class_counts_, self.weights_, self.metric).argmax(axis=1)]
+        self.labels_ = self.classes_[class_shares(self.class_counts_, self._units(), self.metric).argmax(axis=1)]
 
     def _require_labels(self) -> None:
         check_is_fitted(self)

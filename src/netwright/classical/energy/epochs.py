@@ -51,7 +51,7 @@ def run(rbm: Any, pieces: Pieces, epochs: int) -> tuple[State, list[Record]]:
             rows = pieces.watched()
             record = judged(state.machine, rows, columns[: len(rows)])
             if is_lost(state.machine, rows, record):
-                _warn(epoch + 1, step.rate, state.machine.gaussian)
+                _warn(epoch + 1, step, state.machine.gaussian)
                 return before, records
             records.append({"epoch": epoch + 1, **record})
     return state, records
@@ -66,7 +66,7 @@ def first_weights(init: Any, shape: tuple[int, int], seed: int, dtype: Any) -> A
     """
     if isinstance(init, str):
         return (SPREAD * np.random.default_rng(derive(seed, "weights")).standard_normal(shape)).astype(dtype)
-    expected = f"numbers (n_components, n_features) = {shape} up to {MOST:g} in size"
+    expected = f"finite numbers (n_components, n_features) = {shape}, up to {MOST:g} in size"
     try:
         given = np.asarray(init)
     except ValueError as error:  # rows of different lengths
@@ -137,8 +137,9 @@ def _kept(state: State) -> State:
     return State(copied(state.machine), velocity, state.chains)
 
 
-def _warn(epoch: int, rate: float, gaussian: bool) -> None:
+def _warn(epoch: int, step: Step, gaussian: bool) -> None:
+    rate = step.rate if step.rate * step.decay <= 1 else min(step.rate, 1 / step.decay)  # a decay must not overshoot
     remedy = f"The weights of the epoch before are kept. Try learning_rate={rate / 10:.3g}"
     remedy += ", and standardise the columns (sklearn.preprocessing.StandardScaler)." if gaussian else "."
-    text = problem("RBM", "finite weights", f"numbers that blow up in epoch {epoch} at the rate {rate:g}", remedy)
+    text = problem("RBM", "finite weights", f"numbers that blow up in epoch {epoch} at the rate {step.rate:g}", remedy)
     warnings.warn(text, DivergenceWarning, stacklevel=6)

@@ -23,6 +23,7 @@ from netwright.core.arrays import place_of
 from netwright.core.errors import InvalidData, problem
 
 WATCHED = 64  # rows on which each epoch is judged
+LEAST_MARGIN = 1e6  # by which a sum of squares must stay below what the type can hold
 
 
 class Pieces:
@@ -33,22 +34,23 @@ class Pieces:
     network : that reads them.
     X : any source of `Chunks`.
     reset : whether the network takes its width from X.
-    unit : whether numbers must lie in [0, 1].
+    unit : whether numbers must lie in [0, 1]; else their squares must be numbers.
     size : rows of a piece.
     dtype : as of `Chunks`.
     """
 
     def __init__(self, network: Any, X: Any, *, reset: bool, unit: bool, size: int, dtype: Any) -> None:
         self._chunks = Chunks(network, X, reset=reset, chunk_size=size, dtype=dtype)
-        self._size, self._unit = size, unit
+        self._size, self._checked = size, False
+        self._require = require_unit_interval if unit else require_squares
         self._lifts: tuple[Machine, ...] = ()
         self._columns = list(getattr(network, "feature_names_in_", ())) or None
         self._watched: Array | None = None
         self.dtype = self._chunks.row_dtype
         self.width = int(network.n_features_in_)
-        if self._chunks.whole is not None and unit:
-            require_unit_interval(self._chunks.whole, range(len(self._chunks.whole)), self._columns)
-            self._unit = False
+        if self._chunks.whole is not None:
+            self._require(self._chunks.whole, range(len(self._chunks.whole)), self._columns)
+            self._checked = True
 
     def lifted(self, machines: Sequence[Machine]) -> Pieces:
         """The same rows as the hidden probabilities of machines on top of each other."""
@@ -70,7 +72,7 @@ class Pieces:
 
         Raises
         ------
-        InvalidData : a number outside of [0, 1], named with its row and column.
+        InvalidData : a number outside of [0, 1] or too large, named with its row and column.
         """
         if not self._chunks.rows_can_be_chosen:
             yield from self._streamed(rng)
@@ -102,8 +104,8 @@ class Pieces:
 
     def _ready(self, rows: Array, numbers: Any) -> Array:
         """Rows, whose numbers in the source are given, as visible units."""
-        if self._unit:
-            require_unit_interval(rows, numbers, self._columns)
+        if not self._checked:
+            self._require(rows, numbers, self._columns)
         for machine in self._lifts:
             rows = hidden_probabilities(machine, rows)
         return rows
@@ -128,3 +130,26 @@ def require_unit_interval(rows: Array, numbers: Any, columns: Sequence[str] | No
     where = f"X. {place_of(int(numbers[row]), (column,), columns)}"
     remedy = "Scale the columns to [0, 1] (sklearn.preprocessing.MinMaxScaler), or set visible='gaussian'."
     raise InvalidData(problem(where, "a number in [0, 1]", f"{rows[row, column]:g}", remedy))
+
+
+def require_squares(rows: Array, numbers: Any, columns: Sequence[str] | None = None) -> None:
+    """Raise unless the squares of all numbers, and their sum over a row, are numbers.
+
+    Parameters
+    ----------
+    rows : (n, n_features), finite.
+    numbers : of the rows in the source, (n,).
+    columns : names of the columns, where they have some.
+
+    Raises
+    ------
+    InvalidData : a larger number; the largest one is named with its row and column.
+    """
+    limit = float(np.sqrt(np.finfo(rows.dtype).max / (LEAST_MARGIN * rows.shape[1])))
+    if max(rows.max(initial=0), -rows.min(initial=0)) <= limit:
+        return
+    row, column = (int(i) for i in np.unravel_index(int(np.abs(rows).argmax()), rows.shape))
+    where = f"X. {place_of(int(numbers[row]), (column,), columns)}"
+    remedy = "Standardise the columns (sklearn.preprocessing.StandardScaler)."
+    expected = f"a number up to {limit:.3g} in size, for its square in {rows.dtype}"
+    raise InvalidData(problem(where, expected, f"{rows[row, column]:g}", remedy))

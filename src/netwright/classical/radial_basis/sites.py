@@ -89,7 +89,7 @@ def read_weights(owner: str, sample_weight: Any, n: int) -> Floats:
     wrong = ~((weights >= 0) & (weights <= LARGEST))
     if wrong.any():
         row = int(wrong.argmax())
-        expected = "a finite number >= 0" + f", {LARGEST:g} at most" * bool(weights[row] > LARGEST)
+        expected = "a finite number >= 0" + f", {LARGEST:g} at most" * bool(LARGEST < weights[row] < np.inf)
         raise InvalidData(problem(f"{where}, row {row}", expected, f"{weights[row]:g}", "Correct it."))
     if not weights.any():
         raise InvalidData(problem(where, "a weight above 0", "zeros only", "Give the rows that count a weight."))

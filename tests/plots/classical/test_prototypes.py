@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 
 from netwright.classical import GLVQ, GMLVQ, LVQ1
 from netwright.core.errors import InvalidData, InvalidParameter
-from netwright.plots.prototypes import prototypes, relevances
+from netwright.plots.classical.prototypes import prototypes, relevances
 
 X, PLACES = make_moons(120, noise=0.3, random_state=0)
 Y = np.array(["upper", "lower"])[PLACES]

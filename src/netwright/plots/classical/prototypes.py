@@ -136,9 +136,8 @@ def relevances(network: GMLVQ, names: Sequence[str] | None = None, figure: Any =
     if width <= NAMED:
         canvas.plain(bars, "y", texts, range(width), fontsize=canvas.SMALL)
         canvas.plain(grid, "x", texts, range(width), fontsize=canvas.SMALL, rotation=90)
-    else:
-        bars.set_ylabel("feature")
-        grid.set_xlabel("feature")
+    bars.set_ylabel("feature")
+    grid.set_xlabel("feature")
     bars.set_ylim(width - 0.5, -0.5)
     grid.tick_params(axis="y", labelleft=False)
     canvas.colour_bar(grid, image, "Lambda")

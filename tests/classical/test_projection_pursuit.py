@@ -288,3 +288,20 @@ def test_terms_and_places_that_cannot_be() -> None:
             network.ridge(term, [0.0])  # type: ignore[arg-type]
     with pytest.raises(InvalidData, match=r"Input v contains NaN\. Row 1"):
         network.ridge(0, [0.0, np.nan])
+
+
+def test_numbers_beyond_reach_are_named() -> None:
+    with pytest.raises(
+        InvalidData, match=r"X\. Row 2: expected a number up to 1e\+303 in size, got 1\.7e\+308\. Scale"
+    ):
+        clone(SMALL).fit(np.vstack([X[:2], X[2:] * 0 - 1.7e308]), Y)
+    with pytest.raises(InvalidData, match=r"y\. Row 0: expected a number up to 1e\+303 in size, got 1\.7e\+308"):
+        clone(SMALL).fit(X, Y * 0 + 1.7e308)
+    text = r"X\. Row 1: expected a row nearer to those of the fit, got one so far away that its {} are no numbers"
+    far = np.vstack([X[0], np.sign(X[1]) * 1.7e308])
+    network = clone(SMALL).set_params(standardize=True).fit(X * 1e-3, Y)
+    with pytest.raises(InvalidData, match=text.format("projections")):
+        network.predict(far)
+    steep = clone(SMALL).fit(X, Y * 1e300)
+    with pytest.raises(InvalidData, match=text.format("predictions")):
+        steep.predict(np.vstack([X[0], X[1] * 1e200]))

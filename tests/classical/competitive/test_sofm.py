@@ -223,6 +223,19 @@ def test_a_row_of_zeros_has_no_direction(algorithm: str, tmp_path: Path) -> None
         SOFM(3, metric="cosine", init=np.eye(3) * [1, 1, 0]).fit(IRIS[:, :3])
 
 
+@pytest.mark.parametrize("algorithm", ["batch", "online"])
+def test_the_metric_may_change_to_the_cosine(algorithm: str) -> None:
+    som = SOFM((3, 3), epochs=2, algorithm=algorithm, random_state=0).fit(IRIS).set_params(metric="cosine")
+    directions = som.weights_ / np.linalg.norm(som.weights_, axis=1, keepdims=True)
+    rows = IRIS / np.linalg.norm(IRIS, axis=1, keepdims=True)
+    np.testing.assert_allclose(som.transform(IRIS), 1 - rows @ directions.T, atol=1e-12)
+    np.testing.assert_array_equal(som.predict(IRIS), (rows @ directions.T).argmax(axis=1))
+    begun = SOFM((3, 3), epochs=2, algorithm=algorithm, random_state=0, metric="cosine", init=directions).fit(IRIS[:1])
+    begun.weights_, begun.n_iter_ = directions, som.n_iter_
+    np.testing.assert_array_equal(som.partial_fit(IRIS).weights_, begun.partial_fit(IRIS).weights_)
+    np.testing.assert_allclose(np.linalg.norm(som.weights_, axis=1), 1.0)
+
+
 def test_a_registered_distance_is_saved(tmp_path: Path) -> None:
     som = SOFM((3, 3), metric=chebyshev, epochs=2, random_state=0).fit(IRIS, NAMES)
     np.testing.assert_allclose(som.transform(IRIS), pairwise_distances(IRIS, som.weights_, "chebyshev"))

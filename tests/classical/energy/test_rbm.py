@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import BernoulliRBM
 from sklearn.preprocessing import StandardScaler
@@ -190,7 +191,9 @@ def test_a_frame_is_refused_by_the_name_of_its_column() -> None:
     ],
 )
 def test_first_weights_that_cannot_be_are_refused(init: Any, got: str) -> None:
-    expected = r"RBM\(init\): expected finite numbers \(n_components, n_features\) = \(4, 6\), up to 1e\+09 in size, got "
+    expected = (
+        r"RBM\(init\): expected finite numbers \(n_components, n_features\) = \(4, 6\), up to 1e\+09 in size, got "
+    )
     with pytest.raises(InvalidParameter, match=expected + ".*" + got):
         RBM(4, init=init).fit(ROWS)
 

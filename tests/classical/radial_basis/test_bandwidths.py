@@ -95,6 +95,7 @@ def test_weights_that_can_be() -> None:
         ([1, -2, 1], r"GRNN\.fit\(sample_weight\), row 1: expected a finite number >= 0, got -2\. Correct it\."),
         ([1, 1, np.nan], r"row 2: expected a finite number >= 0, got nan\."),
         ([np.inf, 1, 1], r"row 0: expected a finite number >= 0, got inf\."),
+        ([1, 1e308, 1], r"row 1: expected a finite number >= 0, 1e\+100 at most, got 1e\+308\."),
         (
             [0, 0, 0],
             r"GRNN\.fit\(sample_weight\): expected a weight above 0, got zeros only\. Give",

@@ -271,3 +271,26 @@ def test_what_is_refused() -> None:
         GRNN(1.0).fit(X, Y[:, 0]).partial_fit(X, Y)
     with pytest.raises(InvalidData, match=r"X\. Row 0, column 1: expected a number in"):
         GRNN(1.0).fit([[0.0, 1e101]], [0.0])
+    with pytest.raises(InvalidData, match=r"y\. Row 1: expected a number up to 1\.8e\+305 in size, .* got 1\.7e\+308"):
+        GRNN(1.0).fit([[0.0], [1.0]], [0.0, -1.7e308])
+    with pytest.raises(InvalidData, match=r"y\. Row 0: expected .* for answers in float32, got 1e\+38"):
+        GRNN(1.0).fit(np.ones((1, 1), np.float32), [1e38])
+
+
+@pytest.mark.parametrize("rule", ["auto", "loo", "loo-per-feature", "scott"])
+@pytest.mark.parametrize("size", [1e-200, 1e-12, 1e90])
+def test_the_unit_of_the_rows_does_not_matter(rule: str, size: float) -> None:
+    plain = GRNN(rule).fit(X, Y[:, 0])
+    columns = np.column_stack([X * size, np.full(len(X), size)])  # a constant column says nothing about the unit
+    other = GRNN(rule).fit(columns, Y[:, 0])
+    np.testing.assert_allclose(other.predict(columns), plain.predict(X), rtol=0.02, atol=0.02)
+
+
+def test_rows_that_hardly_differ_are_the_same() -> None:
+    network = GRNN().fit(X * 1e-310, Y[:, 0])
+    np.testing.assert_allclose(network.predict(X[:2] * 1e-310), Y[:, 0].mean())
+
+
+def test_weights_may_be_next_to_nothing() -> None:
+    weights = np.full(len(X), 1e-320)
+    np.testing.assert_allclose(GRNN("scott").fit(X, Y, weights).bandwidth_, GRNN("scott").fit(X, Y).bandwidth_)

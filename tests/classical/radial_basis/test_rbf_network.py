@@ -198,3 +198,13 @@ def test_what_is_refused() -> None:
         InvalidData, match=r"RBFNetworkClassifier, label of row 0: expected one of \['in', 'out'\], got"
     ):
         RBFNetworkClassifier(5).fit(X, LABELS).partial_fit(X[:1], ["on"])
+    with pytest.raises(
+        InvalidParameter, match=r"RBFNetwork\(centers\): expected numbers up to 1e\+100 in size, got 1e\+2"
+    ):
+        RBFNetwork(centers=np.full((2, 2), -1e200)).fit(X, Y)
+    with pytest.raises(
+        InvalidParameter, match=r"RBFNetwork\(centers\): expected numbers up to 3\.4e\+38 in size, got 1e"
+    ):
+        RBFNetwork(centers=np.full((2, 2), 1e60)).fit(X.astype(np.float32), Y)
+    with pytest.raises(InvalidData, match=r"y\. Row 0: expected a number up to 1\.8e\+305 in size, .* got 1\.7e\+308"):
+        RBFNetwork(5).fit(X, np.where(Y > 0, 1.7e308, -1.7e308))

@@ -64,3 +64,14 @@ def test_rules_for_widths() -> None:
 def test_the_typical_distance() -> None:
     assert typical(ROWS) == pytest.approx(np.sqrt(ROWS.var(axis=0).sum()))
     assert typical(np.ones((3, 2))) == 1.0
+
+
+@pytest.mark.parametrize("width", [1e-300, 1e300])
+def test_widths_without_squares_are_those_of_a_unit_that_hears_itself_or_everything(width: float) -> None:
+    rows = CENTERS[:2] + [[0.0], [0.1]]
+    alone = np.array([[1.0] + [0.0] * 6, [0.0] * 7]) if width < 1 else np.ones((2, 7))
+    np.testing.assert_array_equal(activations(rows, CENTERS, np.full(7, width), False), alone)
+    for widths in (np.full(7, width), np.r_[np.full(6, width), 2 * width]):
+        shared = activations(rows, CENTERS, widths, True)
+        np.testing.assert_allclose(shared.sum(axis=1), 1.0)
+        assert shared[0].argmax() == 0

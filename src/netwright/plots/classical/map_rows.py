@@ -50,7 +50,7 @@ def hits(som: Any, X: Any, y: Any = None, ax: Axes | None = None) -> Axes:
     >>> from netwright.classical import SOFM
     >>> from netwright.plots import hits
     >>> X = np.random.default_rng(0).normal(size=(90, 3))
-    >>> hits(SOFM((4, 6), epochs=2).fit(X), X).get_title(loc="left")
+    >>> hits(SOFM((4, 6), epochs=2).fit(X), X).get_title(loc="left")[:19]
     '90 rows on 24 units'
 
     References

@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 
 from netwright.classical import GLVQ, GMLVQ, LVQ1, LVQ2, LVQ3, LVQ21
 from netwright.core.errors import DivergenceWarning, InvalidData, InvalidParameter
-from netwright.core.schedules import exponential_decay
+from netwright.core.schedules import cosine, exponential_decay
 
 RULES = {"LVQ1": LVQ1, "LVQ2": LVQ2, "LVQ21": LVQ21, "LVQ3": LVQ3, "GLVQ": GLVQ, "GMLVQ": GMLVQ}
 each = pytest.mark.parametrize("rule", RULES)
@@ -218,3 +218,10 @@ def test_inputs_stay_as_they_are_and_no_warning_is_raised(rule: str) -> None:
         RULES[rule](init=init, labels=labels, epochs=2, random_state=0).fit(rows, Y).partial_fit(rows, Y)
     np.testing.assert_array_equal(rows, X)
     np.testing.assert_array_equal(init, X[:6])
+
+
+@pytest.mark.parametrize("kind", [LVQ1, LVQ2, LVQ21, LVQ3])
+def test_a_schedule_beyond_1_is_refused(kind: type) -> None:
+    text = rf"{kind.__name__}\(learning_rate\): expected a schedule in \[0, 1\], got 5 in epoch 0"
+    with pytest.raises(InvalidParameter, match=text):
+        kind(learning_rate=cosine(5.0), epochs=3).fit(X, Y)

@@ -68,7 +68,7 @@ def test_the_typical_distance() -> None:
 
 @pytest.mark.parametrize("width", [1e-300, 1e300])
 def test_widths_without_squares_are_those_of_a_unit_that_hears_itself_or_everything(width: float) -> None:
-    rows = CENTERS[:2] + [[0.0], [0.1]]
+    rows = np.vstack([CENTERS[0], CENTERS[1] + 0.1])
     alone = np.array([[1.0] + [0.0] * 6, [0.0] * 7]) if width < 1 else np.ones((2, 7))
     np.testing.assert_array_equal(activations(rows, CENTERS, np.full(7, width), False), alone)
     for widths in (np.full(7, width), np.r_[np.full(6, width), 2 * width]):

@@ -176,7 +176,13 @@ def beta_of(network: Any) -> float:
 def rates_of(network: Any, data: LabelledRows) -> Floats:
     """The rate of each row of the epoch: as given, or the usual course in units of the data."""
     if network.learning_rate is not None:
-        return over_steps(network.learning_rate, network.n_iter_, network.epochs, data.n)
+        return over_steps(
+            network.learning_rate,
+            network.n_iter_,
+            network.epochs,
+            data.n,
+            where=f"{type(network).__name__}(learning_rate)",
+        )
     return network.unit_ * over_steps(COURSE, network.n_iter_, network.epochs, data.n)
 
 

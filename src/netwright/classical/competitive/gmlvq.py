@@ -230,7 +230,9 @@ class GMLVQ(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PrototypeClassifi
     def _epoch(self, data: LabelledRows, parts: Iterable[Part]) -> dict[str, Any]:
         prototypes, labels = working_copy(self)
         center, omega, spread = prototypes.mean(axis=0), self.omega_.astype(np.float64), 0.0
-        relevance_rates = over_steps(self.relevance_rate, self.n_iter_, self.epochs, data.n)
+        relevance_rates = over_steps(
+            self.relevance_rate, self.n_iter_, self.epochs, data.n, where="GMLVQ(relevance_rate)"
+        )
         rates = np.stack([rates_of(self, data), relevance_rates])
         centered = prototypes - center
         with one_thread():

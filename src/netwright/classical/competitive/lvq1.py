@@ -114,7 +114,7 @@ class LVQ1(PrototypeClassifier):
         run_epochs(self, data, self.epochs)
 
     def _epoch(self, data: LabelledRows, parts: Iterable[Part]) -> dict[str, Any]:
-        rates = over_steps(self.learning_rate, self.n_iter_, self.epochs, data.n)
+        rates = over_steps(self.learning_rate, self.n_iter_, self.epochs, data.n, where="LVQ1(learning_rate)", most=1)
         return show(self, parts, lvq1_epoch, rates)
 
 

@@ -31,9 +31,12 @@ def show_windowed(
 ) -> dict[str, Any]:
     """The prototypes after an epoch: of LVQ1 while `warm_epochs` last, then of the kernel."""
     done, warm = network.n_iter_, network.warm_epochs
+    where = f"{type(network).__name__}(learning_rate)"
     if done < warm:
-        return show(network, parts, lvq1_epoch, over_steps(network.learning_rate, done, warm, data.n))
-    rates = over_steps(network.learning_rate, done - warm, network.epochs, data.n)
+        return show(
+            network, parts, lvq1_epoch, over_steps(network.learning_rate, done, warm, data.n, where=where, most=1)
+        )
+    rates = over_steps(network.learning_rate, done - warm, network.epochs, data.n, where=where, most=1)
     return show(network, parts, kernel, rates, *settings)
 
 

@@ -32,7 +32,12 @@ def case(metric: Any, dtype: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return rows, weights, cdist(rows, weights, NAMES[metric] if isinstance(metric, str) else "euclidean")
 
 
-@pytest.mark.parametrize("metric", METRICS, ids=str)
+def str_of(metric: object) -> str:
+    """A name that is the same in every process."""
+    return metric if isinstance(metric, str) else "callable"
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=str_of)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_distances_and_winners(metric: Any, dtype: Any) -> None:
     rows, weights, expected = case(metric, dtype)

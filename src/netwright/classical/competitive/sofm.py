@@ -336,7 +336,8 @@ class SOFM(TrainedMap):
     def _online(self, chunks: Chunks, grid: Grid) -> tuple[NDArray[Any], float]:
         """The weights after an epoch row by row, and for a Mexican hat the size of the largest number."""
         n = chunks.n if chunks.n is not None else sum(map(len, chunks))
-        rates, radii = over_steps(self.learning_rate, self.n_iter_, self.epochs, n), self._radii(grid, self.epochs, n)
+        rates = over_steps(self.learning_rate, self.n_iter_, self.epochs, n, where="SOFM(learning_rate)")
+        radii = self._radii(grid, self.epochs, n)
         if not 0 <= rates.min() <= rates.max() <= 1:
             worst = rates.max() if rates.max() > 1 else rates.min()
             raise InvalidParameter(problem("SOFM(learning_rate)", "rates in [0, 1]", f"{worst:g}", "Lower it."))
@@ -365,7 +366,7 @@ class SOFM(TrainedMap):
     def _radii(self, grid: Grid, total: int, steps: int) -> NDArray[np.float64]:
         """The radius at each of the steps of this epoch, (steps,)."""
         if self.radius is not None:
-            return over_steps(self.radius, self.n_iter_, total, steps)
+            return over_steps(self.radius, self.n_iter_, total, steps, where="SOFM(radius)")
         last = LAST_RADIUS[self.neighborhood]
         first = max(0.5 * float(grid.extents.max()), last)
         return np.exp(over_steps((math.log(first), math.log(last)), self.n_iter_, total, steps))

@@ -17,7 +17,7 @@ from netwright.classical.chunks import one_thread
 from netwright.classical.energy.boltzmann import Array, Machine, log_pseudo_likelihood, reconstruction
 from netwright.classical.energy.contrastive_divergence import Gradient, Noise, State, Step, learn
 from netwright.classical.energy.pieces import WATCHED, Pieces
-from netwright.classical.rates import at_epoch
+from netwright.classical.rates import over_steps
 from netwright.core.errors import DivergenceWarning, InvalidParameter, problem, shown
 from netwright.core.seeds import derive
 
@@ -103,9 +103,16 @@ def copied(machine: Machine) -> Machine:
 
 
 def step_at(rbm: Any, epoch: int) -> Step:
-    """The rate, the momentum and the decay of an epoch, counted from 0."""
+    """The rate, the momentum and the decay of an epoch, counted from 0.
+
+    Raises
+    ------
+    InvalidParameter : a schedule with a negative value, or with a momentum beyond 1.
+    """
     rate = RATES[rbm.visible] if rbm.learning_rate is None else rbm.learning_rate
-    return Step(at_epoch(rate, epoch, rbm.epochs), at_epoch(rbm.momentum, epoch, rbm.epochs), float(rbm.weight_decay))
+    rates = over_steps(rate, epoch, rbm.epochs, 1, where="RBM(learning_rate)")
+    momenta = over_steps(rbm.momentum, epoch, rbm.epochs, 1, where="RBM(momentum)", most=1.0)
+    return Step(float(rates[0]), float(momenta[0]), float(rbm.weight_decay))
 
 
 def judged(machine: Machine, rows: Array, columns: Array) -> dict[str, float]:

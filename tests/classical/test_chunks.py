@@ -117,7 +117,7 @@ def test_sums_have_the_same_bits_on_every_back_end() -> None:
     chunks = Chunks(Reader(), rows, reset=True, chunk_size=700)
     serial = sum(in_order(gram, chunks))
     np.testing.assert_allclose(serial, rows.T @ rows)
-    for backend in ("threading", "loky"):
+    for backend in ("threading", "loky", "multiprocessing"):  # the last gives lists, as ray's does
         with joblib.parallel_config(backend=backend):
             np.testing.assert_array_equal(sum(in_order(gram, chunks, n_jobs=2)), serial)
     with joblib.parallel_config(backend="threading", n_jobs=2):  # a back end that the user names

@@ -70,6 +70,11 @@ def test_labels() -> None:
         read_labels(Reader(), [0.0, np.nan], 2)
 
 
+def test_an_empty_list_of_classes_is_refused() -> None:
+    with pytest.raises(InvalidData, match=r"Reader\.partial_fit\(classes\): expected at least one label, got none"):
+        read_labels(Reader(), [0, 1], 2, np.array([]))
+
+
 def test_targets() -> None:
     np.testing.assert_array_equal(read_targets(Reader(), [1, 2], 2), [1.0, 2.0])
     assert read_targets(Reader(), np.ones((2, 3)), 2).shape == (2, 3)

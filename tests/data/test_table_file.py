@@ -6,7 +6,6 @@ import csv
 import io
 import os
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -181,9 +180,7 @@ def tabular() -> Path:
 )
 def test_real_tables_like_pandas(tabular, name):
     pandas = pytest.importorskip("pandas")
-    start = time.process_time()
     ours = read_table(tabular / f"{name}.csv")
-    assert time.process_time() - start < 1
     theirs = pandas.read_csv(tabular / f"{name}.csv")
     assert list(ours) == list(theirs.columns)
     for column, values in ours.items():

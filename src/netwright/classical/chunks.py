@@ -22,6 +22,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
@@ -33,6 +34,7 @@ from netwright.classical.rows import FLOATS, read_rows
 from netwright.core.errors import InvalidData, problem
 
 R = TypeVar("R")
+WINDOW = 4  # chunks for each worker that are held at a time where a back end gives lists
 _INSIDE = threading.local()  # whether this thread is inside `one_thread` already
 
 
@@ -155,9 +157,7 @@ def in_order(function: Callable[..., R], chunks: Iterable[Any], n_jobs: int | No
         if effective_n_jobs(n_jobs) == 1:
             yield from map(function, chunks)
         else:
-            yield from Parallel(n_jobs=n_jobs, return_as="generator")(
-                delayed(_alone)(function, chunk) for chunk in chunks
-            )
+            yield from _shared(function, iter(chunks), n_jobs)
 
 
 @contextmanager
@@ -172,6 +172,18 @@ def one_thread() -> Iterator[None]:
             yield
     finally:
         _INSIDE.depth = 0
+
+
+def _shared(function: Callable[..., R], chunks: Iterator[Any], n_jobs: int | None) -> Iterator[R]:
+    """Results in order, as they come; of back ends that give only lists, such as ray's, some chunks at a time."""
+    try:
+        workers = Parallel(n_jobs=n_jobs, return_as="generator")
+    except ValueError:
+        size = WINDOW * effective_n_jobs(n_jobs)
+        while window := list(islice(chunks, size)):
+            yield from Parallel(n_jobs=n_jobs)(delayed(_alone)(function, chunk) for chunk in window)
+        return
+    yield from workers(delayed(_alone)(function, chunk) for chunk in chunks)
 
 
 def _alone(function: Callable[..., R], chunk: Any) -> R:

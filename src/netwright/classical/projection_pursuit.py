@@ -122,7 +122,8 @@ class ProjectionPursuitRegressor(
     Raises
     ------
     InvalidParameter : an option out of its range, `max_terms` below `n_terms`, `smoothing` above `splines`.
-    InvalidData : NaN, widths, weights that are negative or all 0.
+    InvalidData : NaN, numbers beyond 1e303, widths, weights that are negative or all 0, rows so far away that there is
+        no answer.
 
     Examples
     --------

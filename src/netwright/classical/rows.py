@@ -121,6 +121,10 @@ def read_labels(network: Any, y: Any, n: int, classes: NDArray[Any] | None = Non
         if classes is None:
             found, codes = np.unique(labels, return_inverse=True)
             return found, codes.astype(np.intp)
+        if not len(classes):
+            raise InvalidData(
+                problem(f"{owner}.partial_fit(classes)", "at least one label", "none", "Give all labels.")
+            )
         codes = np.searchsorted(classes, labels)
     except TypeError as error:  # they cannot be ordered
         remedy = "Fill what is missing, and give numbers only or texts only."

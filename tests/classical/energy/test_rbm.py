@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 import netwright as nw
 from netwright.classical.energy.rbm import RBM
 from netwright.core.errors import DivergenceWarning, InvalidData, InvalidParameter
-from netwright.core.schedules import Schedule
+from netwright.core.schedules import exponential_decay
 
 RNG = np.random.default_rng(0)
 ROWS = (RNG.random((60, 6)) < np.where(np.arange(60) % 2, 0.9, 0.1)[:, None]).astype(float)
@@ -304,20 +304,15 @@ def test_no_number_becomes_subnormal() -> None:
     assert (rbm.weights_[:, 6:] == 0).any()
 
 
-class _Rising(Schedule):
-    """A schedule that leaves the interval."""
+def test_a_momentum_beyond_1_is_refused() -> None:
+    with pytest.raises(
+        InvalidParameter, match=r"RBM\(momentum\): expected a schedule in \[0, 1\], got 1\.5 in epoch 0"
+    ):
+        RBM(4, momentum=exponential_decay(1.5, 0.9)).fit(ROWS)
 
-    def rate(self, epoch: float, epochs: int) -> float:
-        return 1.5 * (epoch - 0.5)
 
-
-@pytest.mark.parametrize(
-    ("option", "text"),
-    [
-        ("momentum", r"RBM\(momentum\): expected a schedule in \[0, 1\], got -0\.75 in epoch 0"),
-        ("learning_rate", r"RBM\(learning_rate\): expected a schedule in \[0, inf\), got -0\.75 in epoch 0"),
-    ],
-)
-def test_a_schedule_out_of_bounds_is_refused(option: str, text: str) -> None:
-    with pytest.raises(InvalidParameter, match=text):
-        RBM(4, **{option: _Rising()}).fit(ROWS)
+def test_no_worker_at_all_is_refused() -> None:
+    with pytest.raises(
+        InvalidParameter, match=r"RBM\(n_jobs\): expected .*an integer >= 1 or an integer <= -1.*, got 0"
+    ):
+        RBM(4, n_jobs=0).fit(ROWS)

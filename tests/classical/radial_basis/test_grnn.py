@@ -294,3 +294,10 @@ def test_rows_that_hardly_differ_are_the_same() -> None:
 def test_weights_may_be_next_to_nothing() -> None:
     weights = np.full(len(X), 1e-300)
     np.testing.assert_allclose(GRNN("scott").fit(X, Y, weights).bandwidth_, GRNN("scott").fit(X, Y).bandwidth_)
+
+
+def test_no_worker_at_all_is_refused() -> None:
+    with pytest.raises(
+        InvalidParameter, match=r"GRNN\(n_jobs\): expected .*an integer >= 1 or an integer <= -1.*, got 0"
+    ):
+        GRNN(1.0, n_jobs=0).fit(X, Y)

@@ -234,3 +234,10 @@ def test_what_is_refused() -> None:
         PNN([1.0]).fit(X, Y)
     with pytest.raises(InvalidParameter, match=r"PNN\(loo_rows\): expected an integer >= 2 or None, got 1\."):
         PNN(loo_rows=1).fit(X, Y)
+
+
+def test_no_worker_at_all_is_refused() -> None:
+    with pytest.raises(
+        InvalidParameter, match=r"PNN\(n_jobs\): expected .*an integer >= 1 or an integer <= -1.*, got 0"
+    ):
+        PNN(1.0, n_jobs=0).fit([[0.0], [1.0]], [0, 1])

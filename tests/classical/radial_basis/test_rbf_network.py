@@ -208,3 +208,10 @@ def test_what_is_refused() -> None:
         RBFNetwork(centers=np.full((2, 2), 1e60)).fit(X.astype(np.float32), Y)
     with pytest.raises(InvalidData, match=r"y\. Row 0: expected a number up to 1\.8e\+305 in size, .* got 1\.7e\+308"):
         RBFNetwork(5).fit(X, np.where(Y > 0, 1.7e308, -1.7e308))
+
+
+def test_no_worker_at_all_is_refused() -> None:
+    with pytest.raises(
+        InvalidParameter, match=r"RBFNetwork\(n_jobs\): expected .*an integer >= 1 or an integer <= -1.*, got 0"
+    ):
+        RBFNetwork(5, n_jobs=0).fit(X, Y)

@@ -292,9 +292,8 @@ class SOFM(TrainedMap):
         """The user's array, of numbers whose squares are numbers in the type of the rows."""
         wanted = (n_units, self.n_features_in_)
         try:
-            if np.asarray(self.init).dtype.kind == "c":
-                raise TypeError("complex numbers")
-            start = np.array(self.init, dtype=np.float64)
+            given = np.asarray(self.init)
+            start = given.astype(np.float64, casting="unsafe" if given.dtype == object else "same_kind")
         except (TypeError, ValueError, OverflowError) as error:
             raise InvalidParameter(problem("SOFM(init)", f"numbers of shape {wanted}", shown(self.init))) from error
         if start.shape != wanted or not np.isfinite(start).all():

@@ -36,7 +36,7 @@ OPTIONS: Mapping[str, Constraint] = {
     "weight_decay": number(0),
     "shuffle": boolean,
     "random_state": satisfies("None, an integer >= 0, a RandomState or a Generator", _can_seed),
-    "n_jobs": nothing | integer(),
+    "n_jobs": nothing | integer(1) | integer(high=-1),
     "chunk_size": integer(1),
 }
 

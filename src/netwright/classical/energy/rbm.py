@@ -109,8 +109,9 @@ class RBM(EnergyNetwork):
 
     Raises
     ------
-    InvalidData : a number outside of [0, 1] for Bernoulli units, named with its row and column. InvalidParameter : an
-        `init` of another shape. A DivergenceWarning where numbers blow up: the weights of the epoch before are kept.
+    InvalidData : a number outside of [0, 1] for Bernoulli units, or without a square for Gaussian ones, named with its
+        row and column. InvalidParameter : an `init` of another shape or beyond 1e9. A DivergenceWarning where numbers
+        blow up: the weights of the epoch before are kept.
 
     Examples
     --------

@@ -112,7 +112,7 @@ class GRNN(MultiOutputMixin, RegressorMixin, ClassicalNetwork):
         "bandwidth": BANDWIDTH,
         "loo_rows": integer(2) | nothing,
         "chunk_size": integer(1),
-        "n_jobs": integer() | nothing,
+        "n_jobs": integer(1) | integer(high=-1) | nothing,
     }
 
     rows_: NDArray[Any]

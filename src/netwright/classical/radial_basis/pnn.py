@@ -124,7 +124,7 @@ class PNN(ClassifierMixin, ClassicalNetwork):
         "priors": PRIORS,
         "loo_rows": integer(2) | nothing,
         "chunk_size": integer(1),
-        "n_jobs": integer() | nothing,
+        "n_jobs": integer(1) | integer(high=-1) | nothing,
     }
 
     classes_: NDArray[Any]

@@ -80,7 +80,7 @@ class UnitNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassicalNe
         "normalized": boolean,
         "random_state": RANDOM_STATE,
         "chunk_size": integer(1),
-        "n_jobs": integer() | nothing,
+        "n_jobs": integer(1) | integer(high=-1) | nothing,
     }
 
     readout_: Floats

@@ -215,3 +215,14 @@ def test_no_worker_at_all_is_refused() -> None:
         InvalidParameter, match=r"RBFNetwork\(n_jobs\): expected .*an integer >= 1 or an integer <= -1.*, got 0"
     ):
         RBFNetwork(5, n_jobs=0).fit(X, Y)
+
+
+def test_units_are_not_normalized_half_way() -> None:
+    rows = np.random.default_rng(0).normal(size=(30, 2))
+    network = RBFNetwork(5, random_state=0).fit(rows, rows[:, 0])
+    before = network.predict(rows)
+    with pytest.raises(
+        InvalidParameter, match=r"RBFNetwork\(normalized\) at partial_fit: expected False as before, got"
+    ):
+        network.set_params(normalized=True).partial_fit(rows, rows[:, 0])
+    np.testing.assert_array_equal(network.predict(rows), before)

@@ -127,7 +127,7 @@ class UnitNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassicalNe
         return len(self.centers_)
 
     def _layer(self) -> Layer:
-        return Layer(self.centers_.astype(np.float64), self.widths_, self.normalized)
+        return Layer(self.centers_.astype(np.float64), self.widths_, self.normalized_)
 
     def _outputs(self, X: Any) -> NDArray[Any]:
         """The readout at each row, (n, k)."""
@@ -142,9 +142,12 @@ class UnitNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassicalNe
     def _learn(self, rows: NDArray[Any], targets: Floats) -> None:
         """Place the units at a first call, add rows (n, d), targets (n, k) to the triangle, solve for the readout."""
         if not hasattr(self, "triangle_"):
-            self.seed_ = to_seed(self.random_state)
+            self.seed_, self.normalized_ = to_seed(self.random_state), self.normalized
             self._place(rows, targets)
             self.triangle_, self.n_rows_ = self._triangle(self._layer(), rows, targets), len(rows)
+        elif self.normalized != self.normalized_:
+            where, remedy = f"{type(self).__name__}(normalized) at partial_fit", "Call fit to begin anew."
+            raise InvalidParameter(problem(where, f"{self.normalized_} as before", f"{self.normalized}", remedy))
         else:
             more = self._triangle(self._layer(), rows, targets)
             self.triangle_, self.n_rows_ = ridges.joined(self.triangle_, more), self.n_rows_ + len(rows)

@@ -33,7 +33,7 @@ from classical_tasks.task import OURS, Task
 
 FOLDER = Path(__file__).parent / "classical_tasks"
 EXAMPLES = Path(__file__).parents[1] / "tests" / "contract" / "classical"  # small networks and data, a class each
-PATIENCE = 20.0  # a contender whose first call takes longer is timed by that call
+PATIENCE = 5.0  # a contender whose first call takes longer is timed by that call
 
 
 def tasks(words: list[str]) -> list[Task]:

@@ -51,7 +51,7 @@ from netwright.classical.ridge_functions.whitening import Whitened, moments, whi
 from netwright.classical.rows import read_rows, read_targets
 from netwright.core.arrays import require_finite
 from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
-from netwright.core.seeds import derive, to_seed
+from netwright.core.seeds import RANDOM_STATE, derive, to_seed
 from netwright.core.validation import (
     Constraint,
     boolean,
@@ -60,7 +60,6 @@ from netwright.core.validation import (
     nothing,
     number,
     one_of,
-    satisfies,
 )
 
 Array = NDArray[np.float64]
@@ -68,10 +67,6 @@ Array = NDArray[np.float64]
 LARGEST = 1e303  # of an input or a target
 MOST = 8  # terms that are tried where nobody says how many
 LEAST_SPLINES = 4  # one interval: a cubic polynomial
-
-
-def _is_seed(value: Any) -> bool:
-    return value is None or isinstance(value, (np.random.RandomState, np.random.Generator)) or integer(0).accepts(value)
 
 
 class ProjectionPursuitRegressor(
@@ -152,7 +147,7 @@ class ProjectionPursuitRegressor(
         "tol": number(0),
         "n_starts": integer(0),
         "standardize": boolean,
-        "random_state": satisfies("None, an integer >= 0, a RandomState or a Generator", _is_seed),
+        "random_state": RANDOM_STATE,
     }
 
     @checks_options

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.random import mtrand
 
 from netwright.core.errors import InvalidParameter, problem, shown
+from netwright.core.validation import Constraint, satisfies
 
 
 def derive(seed: int, *purpose: str | int) -> int:
@@ -59,6 +60,20 @@ def to_seed(random_state: Any) -> int:
     raise InvalidParameter(
         problem("random_state", "None, an integer >= 0, a RandomState or a Generator", shown(random_state))
     )
+
+
+def is_random_state(value: Any) -> bool:
+    """Whether `to_seed` takes it; nothing is drawn.
+
+    >>> is_random_state(None), is_random_state(3), is_random_state(-1), is_random_state("3")
+    (True, True, False, False)
+    """
+    if value is None or isinstance(value, (np.random.RandomState, np.random.Generator)):
+        return True
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= 0
+
+
+RANDOM_STATE: Constraint = satisfies("None, an integer >= 0, a RandomState or a Generator", is_random_state)
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from netwright.classical.competitive.nearest import (
-    RANDOM_STATE,
     distances,
     first_units,
     nearest,
@@ -19,6 +18,7 @@ from netwright.classical.competitive.nearest import (
     two_nearest,
 )
 from netwright.core.errors import InvalidData
+from netwright.core.seeds import RANDOM_STATE
 
 
 @settings(max_examples=40)

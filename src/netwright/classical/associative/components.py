@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from netwright.classical.associative.presentation import ARRAY, RANDOM_STATE, finite, given_weights, order_of
+from netwright.classical.associative.presentation import ARRAY, finite, given_weights, order_of
 from netwright.classical.base import ClassicalNetwork, learns
 from netwright.classical.rates import over_steps, varying
 from netwright.classical.rows import read_rows
 from netwright.core.errors import InvalidData, InvalidParameter, problem
-from netwright.core.seeds import derive, to_seed
+from netwright.core.seeds import RANDOM_STATE, derive, to_seed
 from netwright.core.validation import Constraint, boolean, integer, nothing, one_of
 
 Array = NDArray[np.float64]

@@ -40,7 +40,6 @@ from sklearn.utils.validation import check_is_fitted
 from netwright.classical.base import ClassicalNetwork, learns
 from netwright.classical.competitive.nearest import (
     FIRST_UNITS,
-    RANDOM_STATE,
     distances,
     feature_major,
     first_units,
@@ -57,7 +56,7 @@ from netwright.classical.competitive.nearest import (
 from netwright.classical.rates import over_steps, varying
 from netwright.classical.rows import read_rows
 from netwright.core.errors import InvalidParameter, problem
-from netwright.core.seeds import to_seed
+from netwright.core.seeds import RANDOM_STATE, to_seed
 from netwright.core.validation import Constraint, boolean, checks_options, integer, number, one_of
 
 

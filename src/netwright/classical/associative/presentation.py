@@ -8,22 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
-from netwright.core.seeds import derive, to_seed
-from netwright.core.validation import Constraint, instance, satisfies
+from netwright.core.seeds import derive
+from netwright.core.validation import Constraint, instance
 
-
-def is_random_state(value: Any) -> bool:
-    """Whether `to_seed` takes it."""
-    if isinstance(value, (np.random.RandomState, np.random.Generator)):
-        return True  # asking `to_seed` would draw from it
-    try:
-        to_seed(value)
-    except InvalidParameter:
-        return False
-    return True
-
-
-RANDOM_STATE = satisfies("None, an integer >= 0, a RandomState or a Generator", is_random_state)
 ARRAY: Constraint = instance(np.ndarray, list, tuple, text="an array (n_units, n_features)")
 
 

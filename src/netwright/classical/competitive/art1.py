@@ -41,9 +41,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.classical.competitive.resonance import CHOICE, EPOCHS, MAX_UNITS, RANDOM_STATE, VIGILANCE, Resonance
+from netwright.classical.competitive.resonance import CHOICE, EPOCHS, MAX_UNITS, VIGILANCE, Resonance
 from netwright.classical.rows import read_binary
 from netwright.core.errors import InvalidData, problem
+from netwright.core.seeds import RANDOM_STATE
 from netwright.core.validation import Constraint, boolean, checks_options, nothing, number
 
 Words = NDArray[np.uint64]

@@ -44,10 +44,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from netwright.classical.competitive.resonance import CHOICE, EPOCHS, MAX_UNITS, RANDOM_STATE, VIGILANCE, Resonance
+from netwright.classical.competitive.resonance import CHOICE, EPOCHS, MAX_UNITS, VIGILANCE, Resonance
 from netwright.classical.rates import over_steps, varying
 from netwright.classical.rows import read_rows
 from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
+from netwright.core.seeds import RANDOM_STATE
 from netwright.core.validation import Constraint, boolean, checks_options, nothing, satisfies
 
 Array = NDArray[np.float64]

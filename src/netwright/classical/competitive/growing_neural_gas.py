@@ -50,7 +50,6 @@ from netwright.classical.competitive.edges import components, to_pairs
 from netwright.classical.competitive.growing_step import SHOWN, SIZE, Gas, Rule, gas_of, learn_epoch
 from netwright.classical.competitive.nearest import (
     FIRST_UNITS,
-    RANDOM_STATE,
     distances,
     first_units,
     nearest,
@@ -62,7 +61,7 @@ from netwright.classical.competitive.nearest import (
 from netwright.classical.rates import over_steps, varying
 from netwright.classical.rows import read_rows
 from netwright.core.errors import InvalidParameter, problem
-from netwright.core.seeds import to_seed
+from netwright.core.seeds import RANDOM_STATE, to_seed
 from netwright.core.validation import Constraint, boolean, checks_options, integer, nothing, number
 
 if TYPE_CHECKING:

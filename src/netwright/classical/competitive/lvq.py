@@ -30,13 +30,13 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from netwright.classical.base import ClassicalNetwork, learns
 from netwright.classical.chunks import Chunks, one_thread
-from netwright.classical.competitive.nearest import RANDOM_STATE, feature_major, require_squares
+from netwright.classical.competitive.nearest import feature_major, require_squares
 from netwright.classical.competitive.prototypes.kernels import class_distances
 from netwright.classical.competitive.prototypes.labelled_rows import LabelledRows, Part
 from netwright.classical.competitive.prototypes.starts import first_prototypes
 from netwright.classical.rates import at_epoch, varying
 from netwright.core.errors import DivergenceWarning, InvalidData, problem, shown
-from netwright.core.seeds import derive, to_seed
+from netwright.core.seeds import RANDOM_STATE, derive, to_seed
 from netwright.core.validation import Constraint, boolean, integer, nothing, one_of, satisfies
 
 SHARED: Mapping[str, Constraint] = {

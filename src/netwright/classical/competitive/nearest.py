@@ -7,7 +7,6 @@ is that of the plain loop, bit for bit.
 
 from __future__ import annotations
 
-import numbers
 import warnings
 from typing import Any
 
@@ -19,14 +18,6 @@ from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
 from netwright.core.seeds import derive
 from netwright.core.validation import Constraint, one_of, satisfies
 
-RANDOM_STATE: Constraint = satisfies(
-    "None, an integer >= 0, a RandomState or a Generator",
-    lambda value: (
-        value is None
-        or isinstance(value, (np.random.RandomState, np.random.Generator))
-        or (isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= 0)
-    ),
-)
 FIRST_UNITS: Constraint = one_of("sample") | satisfies(
     "an array (n_units, n_features)", lambda value: isinstance(value, (np.ndarray, list, tuple))
 )

@@ -53,7 +53,6 @@ from netwright.classical.competitive.edges import (
 )
 from netwright.classical.competitive.nearest import (
     FIRST_UNITS,
-    RANDOM_STATE,
     distances,
     feature_major,
     first_units,
@@ -71,7 +70,7 @@ from netwright.classical.competitive.nearest import (
 from netwright.classical.rates import over_steps, varying
 from netwright.classical.rows import read_rows
 from netwright.core.errors import InvalidParameter, problem
-from netwright.core.seeds import to_seed
+from netwright.core.seeds import RANDOM_STATE, to_seed
 from netwright.core.validation import Constraint, boolean, checks_options, integer, nothing, one_of
 
 REACH = -math.log(1e-20)  # ranks over lambda up to which shares are carried out

@@ -21,27 +21,14 @@ from sklearn.base import ClusterMixin
 from sklearn.utils.validation import check_is_fitted
 
 from netwright.classical.base import ClassicalNetwork, learns
-from netwright.core.errors import InvalidParameter, problem
+from netwright.core.errors import problem
 from netwright.core.seeds import derive, to_seed
-from netwright.core.validation import Constraint, integer, nothing, number, satisfies
-
-
-def is_random_state(value: Any) -> bool:
-    """Whether `to_seed` takes it."""
-    if isinstance(value, (np.random.RandomState, np.random.Generator)):
-        return True  # asking `to_seed` would draw from it
-    try:
-        to_seed(value)
-    except InvalidParameter:
-        return False
-    return True
-
+from netwright.core.validation import Constraint, integer, nothing, number
 
 VIGILANCE = number(0, 1)
 CHOICE = number(0, closed="neither")
 MAX_UNITS: Constraint = integer(1) | nothing
 EPOCHS = integer(1)
-RANDOM_STATE = satisfies("None, an integer >= 0, a RandomState or a Generator", is_random_state)
 
 
 class Resonance(ClusterMixin, ClassicalNetwork, ABC, shared=True):

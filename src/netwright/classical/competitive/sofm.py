@@ -55,7 +55,7 @@ from netwright.classical.competitive.map_starts import (
     sample_start,
 )
 from netwright.classical.competitive.map_winners import METRICS, Metric
-from netwright.classical.competitive.nearest import RANDOM_STATE, require_squares
+from netwright.classical.competitive.nearest import require_squares
 from netwright.classical.competitive.neighborhoods import NEIGHBORHOODS
 from netwright.classical.competitive.sofm_batch import batch_step, sums_of_chunk
 from netwright.classical.competitive.sofm_online import online_steps
@@ -63,7 +63,7 @@ from netwright.classical.competitive.trained_map import TrainedMap, measurable, 
 from netwright.classical.rates import over_steps, varying
 from netwright.classical.rows import read_labels
 from netwright.core.errors import DivergenceWarning, InvalidParameter, problem, shown
-from netwright.core.seeds import derive, to_seed
+from netwright.core.seeds import RANDOM_STATE, derive, to_seed
 from netwright.core.validation import (
     Constraint,
     boolean,

@@ -16,14 +16,8 @@ from netwright.classical.energy.boltzmann import Array
 from netwright.classical.energy.pieces import Pieces
 from netwright.classical.rates import varying
 from netwright.classical.rows import FLOATS
-from netwright.core.seeds import derive, to_seed
-from netwright.core.validation import Constraint, boolean, integer, nothing, number, one_of, satisfies
-
-
-def _can_seed(value: Any) -> bool:
-    generators = (np.random.RandomState, np.random.Generator)
-    return value is None or integer(0).accepts(value) or isinstance(value, generators)
-
+from netwright.core.seeds import RANDOM_STATE, derive, to_seed
+from netwright.core.validation import Constraint, boolean, integer, nothing, number, one_of
 
 OPTIONS: Mapping[str, Constraint] = {
     "visible": one_of("bernoulli", "gaussian"),
@@ -35,7 +29,7 @@ OPTIONS: Mapping[str, Constraint] = {
     "momentum": varying(0, 1, closed="left"),
     "weight_decay": number(0),
     "shuffle": boolean,
-    "random_state": satisfies("None, an integer >= 0, a RandomState or a Generator", _can_seed),
+    "random_state": RANDOM_STATE,
     "n_jobs": nothing | integer(1) | integer(high=-1),
     "chunk_size": integer(1),
 }

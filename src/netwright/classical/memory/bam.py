@@ -47,7 +47,6 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from netwright.classical.base import ClassicalNetwork, learns
 from netwright.classical.memory.bipolar import (
     BINARIZE,
-    RANDOM_STATE,
     bits_of,
     exact_load,
     exact_type,
@@ -57,7 +56,7 @@ from netwright.classical.memory.bipolar import (
 from netwright.classical.rows import as_binary, read_binary, without_gradient
 from netwright.core.arrays import require_finite
 from netwright.core.errors import InvalidData, problem, shown
-from netwright.core.seeds import derive, to_seed
+from netwright.core.seeds import RANDOM_STATE, derive, to_seed
 from netwright.core.validation import Constraint, boolean, checks_options, integer, one_of
 
 

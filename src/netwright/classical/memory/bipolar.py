@@ -8,21 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.core.validation import integer, nothing, number, satisfies
+from netwright.core.validation import nothing, number
 
 WHOLE = 1 << 24  # whole numbers up to here, and their sums, are exact in float32
 LISTED = 8  # rows that a message names
 
 BINARIZE = number() | nothing
-
-
-def _is_random_state(value: Any) -> bool:
-    if isinstance(value, (np.random.RandomState, np.random.Generator)):
-        return True
-    return nothing.accepts(value) or integer(0).accepts(value)
-
-
-RANDOM_STATE = satisfies("None, an integer >= 0, a RandomState or a Generator", _is_random_state)
 
 
 def states_of(bits: NDArray[np.uint8], dtype: Any) -> NDArray[Any]:

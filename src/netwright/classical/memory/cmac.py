@@ -38,12 +38,11 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from netwright.classical.base import ClassicalNetwork, learns
-from netwright.classical.memory.bipolar import RANDOM_STATE
 from netwright.classical.memory.tilings import Grid, cells_of, make_grid
 from netwright.classical.rates import over_steps, varying
 from netwright.classical.rows import read_rows, read_targets
 from netwright.core.errors import InvalidData, InvalidParameter, problem
-from netwright.core.seeds import derive, to_seed
+from netwright.core.seeds import RANDOM_STATE, derive, to_seed
 from netwright.core.validation import Constraint, boolean, checks_options, integer, one_of, satisfies, tuple_of
 
 MOST = 2**31 - 1  # cells, which are numbered in 32 bits

@@ -53,7 +53,6 @@ from sklearn.utils.validation import check_is_fitted
 from netwright.classical.base import ClassicalNetwork, learns
 from netwright.classical.memory.bipolar import (
     BINARIZE,
-    RANDOM_STATE,
     bits_of,
     exact_load,
     exact_type,
@@ -63,7 +62,7 @@ from netwright.classical.memory.bipolar import (
 from netwright.classical.memory.storing import longest_row, with_hebb, with_projection, with_storkey
 from netwright.classical.rows import read_binary
 from netwright.core.errors import InvalidParameter, problem
-from netwright.core.seeds import derive, to_seed
+from netwright.core.seeds import RANDOM_STATE, derive, to_seed
 from netwright.core.validation import Constraint, boolean, checks_options, integer, one_of
 
 LOST = 0.138  # random patterns a unit beyond which recall by Hebb's rule breaks down, for many units

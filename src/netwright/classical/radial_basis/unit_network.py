@@ -24,7 +24,7 @@ from netwright.classical.radial_basis.orthogonal_least_squares import CANDIDATES
 from netwright.classical.radial_basis.sites import LARGEST
 from netwright.classical.radial_basis.units import activations, drawn, nearest, place, spread, typical
 from netwright.core.errors import InvalidParameter, problem, shown
-from netwright.core.seeds import to_seed
+from netwright.core.seeds import RANDOM_STATE, to_seed
 from netwright.core.validation import Constraint, boolean, checks_options, integer, nothing, number, one_of, satisfies
 
 NARROW, WIDE, POINTS = 0.5, 32.0, 9  # factors of the typical distance of neighbouring centres that are tried as a width
@@ -46,14 +46,6 @@ WIDTH = (
     number(0, closed="neither")
     | satisfies("an array of such, one a unit,", lambda value: _is_array(value, 1, 0))
     | one_of("gcv", "nearest", "spread")
-)
-RANDOM_STATE = satisfies(
-    "None, an integer >= 0, a RandomState or a Generator",
-    lambda value: (
-        value is None
-        or isinstance(value, (np.random.RandomState, np.random.Generator))
-        or (isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= 0)
-    ),
 )
 
 

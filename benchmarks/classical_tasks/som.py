@@ -150,6 +150,7 @@ TASKS = [
         data=digits,
         contenders={
             "netwright": ours(10, np.float32),
+            "netwright, radius 5 to 0.7": ours(10, np.float32, radius=(5, 0.7)),
             "netwright, float64": ours(10, np.float64),
             "XPySom": xpysom(10, 20),
             "SuSi": susi(10, 20, "batch"),
@@ -165,7 +166,7 @@ TASKS = [
         contenders={
             "netwright": ours(30, np.float32),
             "netwright, float64": ours(30, np.float64),
-            "netwright, radius 15 to 0.7": ours(30, np.float32, radius=(15, 0.7)),
+            "netwright, radius 5 to 0.7": ours(30, np.float32, radius=(5, 0.7)),
             "XPySom": xpysom(30, 20),
         },
         quality=quality(30),

@@ -55,7 +55,7 @@ def ours(side: int, dtype: Any, **options: Any) -> Callable[[Rows], Callable[[],
     """SOFM with its default schedules, or those given."""
 
     def prepare(X: Rows) -> Callable[[], Weights]:
-        from netwright.classical.competitive.sofm import SOFM
+        from netwright.classical.maps.sofm import SOFM
 
         rows = X.astype(dtype)
         return lambda: SOFM((side, side), random_state=0, **options).fit(rows).weights_

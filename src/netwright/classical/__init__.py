@@ -6,22 +6,22 @@ from __future__ import annotations
 from netwright.classical.base import ClassicalNetwork
 
 # maps and graphs of units
-from netwright.classical.competitive.sofm import SOFM
-from netwright.classical.competitive.growing_neural_gas import GrowingNeuralGas
-from netwright.classical.competitive.neural_gas import NeuralGas
+from netwright.classical.maps.sofm import SOFM
+from netwright.classical.gas.growing_neural_gas import GrowingNeuralGas
+from netwright.classical.gas.neural_gas import NeuralGas
 from netwright.classical.associative.kohonen import Kohonen
 
 # prototypes of classes
-from netwright.classical.competitive.lvq1 import LVQ1
-from netwright.classical.competitive.lvq2 import LVQ2
-from netwright.classical.competitive.lvq21 import LVQ21
-from netwright.classical.competitive.lvq3 import LVQ3
-from netwright.classical.competitive.glvq import GLVQ
-from netwright.classical.competitive.gmlvq import GMLVQ
+from netwright.classical.lvq.lvq1 import LVQ1
+from netwright.classical.lvq.lvq2 import LVQ2
+from netwright.classical.lvq.lvq21 import LVQ21
+from netwright.classical.lvq.lvq3 import LVQ3
+from netwright.classical.lvq.glvq import GLVQ
+from netwright.classical.lvq.gmlvq import GMLVQ
 
 # adaptive resonance
-from netwright.classical.competitive.art1 import ART1
-from netwright.classical.competitive.fuzzy_art import FuzzyART
+from netwright.classical.resonance.art1 import ART1
+from netwright.classical.resonance.fuzzy_art import FuzzyART
 
 # associative rules
 from netwright.classical.associative.hebb import Hebb

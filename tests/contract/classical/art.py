@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from netwright.classical.competitive.art1 import ART1
-from netwright.classical.competitive.fuzzy_art import FuzzyART
+from netwright.classical.resonance.art1 import ART1
+from netwright.classical.resonance.fuzzy_art import FuzzyART
 
 RNG = np.random.default_rng(3)
 BITS = (RNG.random((30, 12)) < 0.5).astype(np.float64)

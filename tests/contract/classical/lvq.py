@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from sklearn.datasets import make_blobs
 
-from netwright.classical.competitive.glvq import GLVQ
-from netwright.classical.competitive.gmlvq import GMLVQ
-from netwright.classical.competitive.lvq1 import LVQ1
-from netwright.classical.competitive.lvq2 import LVQ2
-from netwright.classical.competitive.lvq3 import LVQ3
-from netwright.classical.competitive.lvq21 import LVQ21
+from netwright.classical.lvq.glvq import GLVQ
+from netwright.classical.lvq.gmlvq import GMLVQ
+from netwright.classical.lvq.lvq1 import LVQ1
+from netwright.classical.lvq.lvq2 import LVQ2
+from netwright.classical.lvq.lvq3 import LVQ3
+from netwright.classical.lvq.lvq21 import LVQ21
 
 X, PLACES = make_blobs(60, 4, centers=6, cluster_std=2.0, random_state=0)
 Y = np.array(["low", "middle", "high"])[PLACES % 3]

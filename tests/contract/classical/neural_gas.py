@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from netwright.classical.competitive.growing_neural_gas import GrowingNeuralGas
-from netwright.classical.competitive.neural_gas import NeuralGas
+from netwright.classical.gas.growing_neural_gas import GrowingNeuralGas
+from netwright.classical.gas.neural_gas import NeuralGas
 
 ROWS = np.random.default_rng(0).normal(size=(60, 3)) + np.repeat([0.0, 8.0], 30)[:, np.newaxis]
 

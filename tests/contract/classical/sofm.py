@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.datasets import make_blobs
 
-from netwright.classical.competitive.sofm import SOFM
+from netwright.classical.maps.sofm import SOFM
 
 X, y = make_blobs(60, n_features=4, centers=3, random_state=0)
 

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 
-from netwright.classical.competitive.map_grid import Grid
-from netwright.classical.competitive.sofm import SOFM
+from netwright.classical.maps.grid import Grid
+from netwright.classical.maps.sofm import SOFM
 from netwright.core.errors import InvalidData, InvalidParameter
 from netwright.plots.classical import map_cells
 from netwright.plots.classical.map_grids import component_planes, distance_map

@@ -10,8 +10,8 @@ from sklearn.datasets import load_iris, make_moons
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 
-from netwright.classical.competitive.growing_neural_gas import GrowingNeuralGas
-from netwright.classical.competitive.neural_gas import NeuralGas
+from netwright.classical.gas.growing_neural_gas import GrowingNeuralGas
+from netwright.classical.gas.neural_gas import NeuralGas
 from netwright.core.errors import InvalidParameter
 from netwright.plots import canvas
 from netwright.plots.classical.neural_gas import neural_graph

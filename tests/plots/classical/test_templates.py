@@ -15,8 +15,8 @@ from sklearn.exceptions import NotFittedError
 from netwright.classical.associative.hebb import Hebb
 from netwright.classical.associative.outstar import Outstar
 from netwright.classical.associative.sanger import Sanger
-from netwright.classical.competitive.art1 import ART1
-from netwright.classical.competitive.fuzzy_art import FuzzyART
+from netwright.classical.resonance.art1 import ART1
+from netwright.classical.resonance.fuzzy_art import FuzzyART
 from netwright.core.errors import InvalidParameter
 from netwright.plots import canvas
 from netwright.plots.classical.templates import association, templates

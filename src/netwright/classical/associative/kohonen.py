@@ -34,11 +34,9 @@ from typing import Any, ClassVar
 import numba
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
 
-from netwright.classical.base import ClassicalNetwork, learns
-from netwright.classical.competitive.nearest import (
+from netwright.classical.competing_units import CompetingUnits
+from netwright.classical.nearest import (
     FIRST_UNITS,
     distances,
     feature_major,
@@ -54,13 +52,12 @@ from netwright.classical.competitive.nearest import (
     warn_of_twins,
 )
 from netwright.classical.rates import over_steps, varying
-from netwright.classical.rows import read_rows
 from netwright.core.errors import InvalidParameter, problem
 from netwright.core.seeds import RANDOM_STATE, to_seed
 from netwright.core.validation import Constraint, boolean, checks_options, integer, number, one_of
 
 
-class Kohonen(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, ClassicalNetwork):
+class Kohonen(CompetingUnits):
     """Let units compete for rows, and move only the winner: w_c += rate (x - w_c).
 
     The rule finds cluster centres row by row, as k-means does with all rows at once.
@@ -151,43 +148,6 @@ class Kohonen(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, C
         self.shuffle = shuffle
         self.random_state = random_state
 
-    @learns
-    def fit(self, X: Any, y: Any = None) -> Kohonen:
-        """Learn the rows from the beginning, `epochs` times each.
-
-        Parameters
-        ----------
-        X : rows, (n, n_features), as many as units at least.
-        y : not used.
-
-        Returns
-        -------
-        self
-        """
-        rows = read_rows(self, X, reset=True)
-        self._begin(rows)
-        return self._learn(rows, self.epochs)
-
-    @learns
-    def partial_fit(self, X: Any, y: Any = None) -> Kohonen:
-        """Show the rows once more, or other ones: the units go on where they were.
-
-        Parameters
-        ----------
-        X : rows, (n, n_features); as many as units at the first call.
-        y : not used.
-
-        Returns
-        -------
-        self
-        """
-        if hasattr(self, "weights_"):
-            rows = read_rows(self, X, reset=False, dtype=self.weights_.dtype)
-        else:
-            rows = read_rows(self, X, reset=True)
-            self._begin(rows)
-        return self._learn(rows, 1)
-
     def predict(self, X: Any) -> NDArray[np.int64]:
         """The winner of each row, without conscience.
 
@@ -201,34 +161,8 @@ class Kohonen(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, C
         """
         return self._winners(self._rows(X))
 
-    def transform(self, X: Any) -> NDArray[Any]:
-        """What the units compete by: the distances of each row to all of them, or the products.
-
-        Parameters
-        ----------
-        X : rows, (n, n_features).
-
-        Returns
-        -------
-        Euclidean distances, or w^T x where winners are found by products, (n, n_units)
-        """
-        rows = self._rows(X)
+    def _answers(self, rows: NDArray[Any]) -> NDArray[Any]:
         return distances(rows, self.weights_) if self.winner == "distance" else products(rows, self.weights_)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-    @property
-    def _n_features_out(self) -> int:
-        return len(self.weights_)
-
-    def _rows(self, X: Any) -> NDArray[Any]:
-        check_is_fitted(self)
-        rows = read_rows(self, X, reset=False, dtype=self.weights_.dtype)
-        require_squares(rows)
-        return rows
 
     def _winners(self, rows: NDArray[Any]) -> NDArray[np.int64]:
         if self.winner == "distance":
@@ -248,7 +182,7 @@ class Kohonen(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, C
         warn_of_twins("Kohonen", self.weights_)
         self.shares_ = np.full(len(self.weights_), 1 / len(self.weights_), dtype=rows.dtype)
 
-    def _learn(self, rows: NDArray[Any], epochs: int) -> Kohonen:
+    def _learn(self, rows: NDArray[Any], epochs: int) -> None:
         require_squares(rows)
         units, shares = feature_major(self.weights_), self.shares_.copy()
         room = scratch(len(shares), rows.dtype)
@@ -265,7 +199,6 @@ class Kohonen(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, C
             self.n_iter_ += 1
         self.weights_, self.shares_ = units.T.copy(), shares
         self.labels_ = self._winners(rows)
-        return self
 
 
 def products(rows: NDArray[Any], units: NDArray[Any]) -> NDArray[Any]:

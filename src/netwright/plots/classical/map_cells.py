@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from netwright.classical.competitive.map_grid import Grid
-from netwright.classical.competitive.trained_map import TrainedMap
+from netwright.classical.maps.grid import Grid
+from netwright.classical.maps.trained_map import TrainedMap
 from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
 from netwright.plots import canvas
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netwright.classical.competitive.map_grid import Grid
-from netwright.classical.competitive.map_winners import gaps
+from netwright.classical.maps.grid import Grid
+from netwright.classical.maps.winners import gaps
 from netwright.core.errors import InvalidParameter, problem, shown
 from netwright.plots import canvas
 from netwright.plots.classical import map_cells

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netwright.classical.competitive.map_grid import Grid
+from netwright.classical.maps.grid import Grid
 from netwright.plots import canvas
 from netwright.plots.classical import map_cells
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from netwright.classical.competitive.growing_neural_gas import GrowingNeuralGas
-from netwright.classical.competitive.neural_gas import NeuralGas
+from netwright.classical.gas.growing_neural_gas import GrowingNeuralGas
+from netwright.classical.gas.neural_gas import NeuralGas
 from netwright.core.errors import InvalidParameter, problem, shown
 from netwright.plots import canvas
 

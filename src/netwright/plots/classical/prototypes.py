@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from netwright.classical.competitive.gmlvq import GMLVQ
-from netwright.classical.competitive.lvq import PrototypeClassifier
+from netwright.classical.lvq.classifier import PrototypeClassifier
+from netwright.classical.lvq.gmlvq import GMLVQ
 from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
 from netwright.plots import canvas
 from netwright.plots.classical.map_cells import class_colours

@@ -1,1 +1,0 @@
-"""Competitive learning: units that win rows move towards them."""

@@ -1,0 +1,161 @@
+"""LVQ2.1: the two nearest prototypes move, in opposite ways, where a row lies near the border between them.
+
+With w_1 and w_2 the nearest prototypes of x (earlier ones before equals), at the distances d_1 <= d_2, s the ratio that
+bounds the window of relative width b, and exactly one of the two with the label of x::
+
+    s = (1 - b) / (1 + b)
+    where min(d_1 / d_2, d_2 / d_1) > s:
+        w <- w + a (x - w)     the one with the label of x
+        w <- w - a (x - w)     the other one
+    elsewhere nothing moves
+
+======== ================= ============================================== ======
+symbol   option            meaning                                        unit
+======== ================= ============================================== ======
+a        ``learning_rate`` share of the way to the row that is gone       0 to 1
+b        ``window``        relative width of the window; 1: all rows but  0 to 1
+                           those on a prototype
+======== ================= ============================================== ======
+
+The rule moves borders and does not keep prototypes in the middle of their rows: in long runs they can leave them.
+It is meant to refine prototypes that are near their places, for a few epochs at a low rate: k-means of each class, or
+``warm_epochs`` of LVQ1, give them.
+
+References: Kohonen: Improved versions of learning vector quantization, 1990; Kohonen: The self-organizing map,
+Proceedings of the IEEE 78, 1990; Kohonen, Hynninen, Kangas, Laaksonen, Torkkola: LVQ_PAK: the learning vector
+quantization program package, 1996.
+
+It differs from NeuPy's LVQ21 in the window, which is (1 - b) / (1 + b) and not 1 / (1 + b), in doing nothing outside of
+it, as the papers have it (NeuPy makes a step of LVQ1), and in moving the second prototype itself where a class has
+several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+import numba
+import numpy as np
+
+from netwright.classical.lvq.classifier import PrototypeClassifier, begin, run_epochs
+from netwright.classical.lvq.prototypes.kernels import in_window, move, two_nearest
+from netwright.classical.lvq.prototypes.labelled_rows import LabelledRows, Part
+from netwright.classical.lvq.prototypes.window import WINDOWED, ratio_of, show_windowed
+from netwright.core.validation import Constraint, checks_options
+
+
+class LVQ21(PrototypeClassifier):
+    """Prototypes by Kohonen's rule 2.1: of the two nearest, one right and one wrong, both move near their border.
+
+    Use it to refine prototypes: it places borders better than `LVQ1`, and for a long run `LVQ3` is safer.
+
+    Parameters
+    ----------
+    prototypes_per_class : prototypes of each class, >= 1, or a dict of label and number.
+    init : "kmeans" of each class, "sample" or "mean" of its rows, or an array (n_prototypes, n_features).
+    labels : labels of the prototypes of an array `init`, (n_prototypes,); None where they come class by class in the
+        order of `classes_`, `prototypes_per_class` of each.
+    window : relative width of the window, in [0, 1]; Kohonen advises 0.2 to 0.3.
+    learning_rate : share of the way to a row, in [0, 1]; a number, a pair (first, last) that changes evenly over the
+        epochs, or a schedule.
+    epochs : times that fit shows all rows by this rule, >= 1.
+    warm_epochs : epochs of LVQ1 before these, with a learning rate that takes the same course over them.
+    shuffle : show the rows of each epoch in a random order; False: as they come.
+    random_state : seed of the start and the orders; None, an integer >= 0, a RandomState or a Generator.
+    chunk_size : rows that are read together where they are not in memory.
+
+    Attributes
+    ----------
+    prototypes_ : (n_prototypes, n_features), in the type of X (float32 or float64).
+    labels_ : their labels, (n_prototypes,).
+    classes_ : all labels, sorted.
+    n_iter_ : epochs done, with those of LVQ1.
+    seed_ : the seed that random_state gave.
+    n_features_in_ : width of X.
+
+    Shapes
+    ------
+    X (n, n_features), y (n,) -> labels (n,)
+
+    Raises
+    ------
+    InvalidParameter : prototypes or labels that do not fit the data, or equal prototypes in `init`.
+    InvalidData : a class with fewer different rows than prototypes; labels that are not known.
+
+    Examples
+    --------
+    >>> from netwright.classical import LVQ21
+    >>> X = [[0.0, 0.0], [0.2, 0.1], [1.0, 0.9], [1.2, 1.0]]
+    >>> network = LVQ21(init=[[0.3, 0.2], [0.9, 0.9]], labels=["low", "high"], random_state=0)
+    >>> network.fit(X, ["low", "low", "high", "high"]).predict([[0.4, 0.5], [0.9, 0.8]])
+    array(['low', 'high'], dtype='<U4')
+
+    References
+    ----------
+    Kohonen: The self-organizing map, Proceedings of the IEEE 78, 1990.
+    """
+
+    constraints: ClassVar[Mapping[str, Constraint]] = WINDOWED
+
+    @checks_options
+    def __init__(
+        self,
+        prototypes_per_class: Any = 1,
+        *,
+        init: Any = "kmeans",
+        labels: Any = None,
+        window: float = 0.2,
+        learning_rate: Any = (0.05, 0.005),
+        epochs: int = 20,
+        warm_epochs: int = 0,
+        shuffle: bool = True,
+        random_state: Any = None,
+        chunk_size: int = 10_000,
+    ) -> None:
+        self.prototypes_per_class = prototypes_per_class
+        self.init = init
+        self.labels = labels
+        self.window = window
+        self.learning_rate = learning_rate
+        self.epochs = epochs
+        self.warm_epochs = warm_epochs
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.chunk_size = chunk_size
+
+    def _begin(self, data: LabelledRows) -> None:
+        begin(self, data)
+
+    def _run(self, data: LabelledRows) -> None:
+        run_epochs(self, data, self.warm_epochs + self.epochs)
+
+    def _epoch(self, data: LabelledRows, parts: Iterable[Part]) -> dict[str, Any]:
+        return show_windowed(self, data, parts, lvq21_epoch, ratio_of(self.window))
+
+
+@numba.njit(cache=True, nogil=True)
+def lvq21_step(prototypes: Any, labels: Any, rows: Any, row: Any, code: Any, rate: Any, ratio: Any, room: Any) -> None:
+    """One row: where exactly one of the two nearest prototypes is right, they move, if the row is in the window.
+
+    Parameters
+    ----------
+    prototypes : (m, n_features), changed in place.
+    labels : places of the prototypes' labels among the classes, (m,); `code` is that of the row's label.
+    ratio : s, the ratio of distances that bounds the window.
+    room : for m numbers.
+    """
+    first, second = two_nearest(prototypes, rows, row, room)
+    right = labels[first] == code
+    if right != (labels[second] == code) and in_window(prototypes, first, second, rows, row, ratio):
+        move(prototypes, first, rows, row, rate if right else -rate)
+        move(prototypes, second, rows, row, -rate if right else rate)
+
+
+@numba.njit(cache=True, nogil=True)
+def lvq21_epoch(prototypes: Any, labels: Any, rows: Any, codes: Any, order: Any, rates: Any, ratio: Any) -> None:
+    """`lvq21_step` with the rows of an order, each at its rate."""
+    room = np.empty(prototypes.shape[0])
+    for step in range(order.shape[0]):
+        row = order[step]
+        lvq21_step(prototypes, labels, rows, row, codes[row], rates[step], ratio, room)

@@ -1,0 +1,1 @@
+"""Self-organizing maps: units on a grid, where neighbours learn together."""

@@ -1,0 +1,1 @@
+"""Adaptive resonance: a row changes the template that it matches, or makes a new one."""

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from netwright import checks as checks
     from netwright import classical as classical
     from netwright import data as data
     from netwright import estimators as estimators
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from netwright import plots as plots
     from netwright import report as report
     from netwright import train as train
+    from netwright.checks import check as check
+    from netwright.checks import load_faults as load_faults
+    from netwright.checks import watch as watch
     from netwright.core.registry import register as register
     from netwright.estimators import Classifier as Classifier
     from netwright.estimators import Regressor as Regressor
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0.dev0"
 
 _ROOMS = (
+    "checks",
     "classical",
     "data",
     "estimators",
@@ -59,16 +64,19 @@ _NAMES = {
     "Input": "netwright.graph",
     "Regressor": "netwright.estimators",
     "analyze": "netwright.graph",
+    "check": "netwright.checks",
     "join": "netwright.graph",
     "l1": "netwright.losses",
     "l2": "netwright.losses",
     "load": "netwright.files",
+    "load_faults": "netwright.checks",
     "lr_finder": "netwright.estimators",
     "maxnorm": "netwright.losses",
     "parallel": "netwright.graph",
     "pattern": "netwright.models.pattern",
     "register": "netwright.core.registry",
     "repeat": "netwright.graph",
+    "watch": "netwright.checks",
 }
 __all__ = [*_ROOMS, *_NAMES]
 

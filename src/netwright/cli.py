@@ -1,4 +1,4 @@
-"""The command line: ``netwright train | predict | summary | report | list | demo``.
+"""The command line: ``netwright train | check | predict | summary | report | list | demo``.
 
 This file knows the options and nothing else, so that ``netwright --help`` loads neither torch nor NumPy; what a command
 does is in `netwright.commands`, a file each, which is loaded when it is called.
@@ -6,7 +6,8 @@ does is in `netwright.commands`, a file each, which is loaded when it is called.
 ============= ========================================================================
 exit status   meaning
 ============= ========================================================================
-0             done
+0             done; of `check`: no fault
+1             `check` found a fault
 2             the input was wrong: one line on standard error says what to do, and of a pattern
               two more show the place
 130           Ctrl-C; what was trained by then has been written
@@ -40,6 +41,7 @@ FAMILIES = (
     "plots",
     "augmentations",
     "data",
+    "checks",
     "commands",
 )
 WRONG, INTERRUPTED = 2, 130
@@ -209,6 +211,29 @@ def build_parser() -> Parser:
 
 
 def _train(parser: argparse.ArgumentParser) -> None:
+    _add_data(parser)
+    _add_model(parser)
+    _add_loop(parser)
+    _add_output(parser)
+    parser.add_argument("--quiet", action="store_true", help="print the folder of the run and nothing else")
+    parser.set_defaults(name=None)
+
+
+def _check(parser: argparse.ArgumentParser) -> None:
+    _add_data(parser)
+    _add_model(parser)
+    _add_loop(parser)
+    intent = parser.add_argument_group("what is meant so")
+    intent.add_argument(
+        "--ignore", metavar="CODE", nargs="+", action="extend", default=[], help="as `netwright list checks` has them"
+    )
+    intent.add_argument("--imbalanced", action="store_true", help="classes of very different size are no finding")
+    output = parser.add_argument_group("output")
+    output.add_argument("--format", choices=("text", "html", "json", "sarif"), default="text", help="(default: text)")
+    output.add_argument("--out", metavar="FILE", help="file to write (default: standard output)")
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", metavar="DATA", help=_DATA)
     data = parser.add_argument_group("data")
     data.add_argument(
@@ -230,11 +255,6 @@ def _train(parser: argparse.ArgumentParser) -> None:
         help="share of the other rows that decides when to stop (default: 0.1)",
     )
     data.add_argument("--image-size", metavar="PIXELS", type=_image_size, help="64 or 48x64 (default: the most common)")
-    _add_model(parser)
-    _add_loop(parser)
-    _add_output(parser)
-    parser.add_argument("--quiet", action="store_true", help="print the folder of the run and nothing else")
-    parser.set_defaults(name=None)
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
@@ -328,6 +348,16 @@ COMMANDS: dict[str, tuple[str, str, Fill, tuple[str, ...]]] = {
             "train titanic.csv --target Survived",
             "train houses.csv --target price --network 'ReLU(64) >> Dropout(0.2) >> Linear(1)' --loss 'Huber()'",
             "train photos/ --image-size 64 --optimizer 'AdamW(cosine(0.002))' --regularizer 'l2(1e-4)'",
+        ),
+    ),
+    "check": (
+        "netwright.commands.check",
+        "look for what would spoil a training, before it; takes the options of train, and ends with 1 for a fault",
+        _check,
+        (
+            "check titanic.csv --target Survived",
+            "check digits --network 'Flatten() >> Sigmoid(64) >> Softmax(10)' --optimizer 'SGD(5.0)' --ignore capacity",
+            "check houses.csv --target price --format sarif --out findings.sarif",
         ),
     ),
     "predict": (

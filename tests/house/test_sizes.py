@@ -25,6 +25,10 @@ LOOP_LINES = 120
 
 # "folder/file.py:function" -> why it is longer. At most a handful.
 LONGER: dict[str, str] = {}
+# "folder/file.py:Class" -> why it takes more.
+WIDER: dict[str, str] = {
+    "checks/faults/program.py:Program": "a training program is all that a script has in its hands, each with its name",
+}
 
 _TREES = ("src", "tests", "examples", "benchmarks", "docs")
 _NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
@@ -141,6 +145,8 @@ def test_signatures_are_short(source: Any) -> None:
             parameters = inspect.signature(cls).parameters
         except ValueError:
             continue  # a built-in type's own
+        if f"{source.label}:{cls.__name__}" in WIDER:
+            continue
         assert len(parameters) <= PARAMETERS, f"{source.label}: {cls.__name__} takes {len(parameters)} parameters"
 
 

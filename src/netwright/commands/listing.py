@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from netwright import classical, data, layers, losses, optim, plots
+from netwright.checks import CODES
 from netwright.commands.networks import named_models
 from netwright.commands.printing import bold
 from netwright.core.registry import look_up, names
@@ -72,5 +73,6 @@ FAMILIES: dict[str, Callable[[], dict[str, str]]] = {
     "plots": _public(plots),
     "augmentations": _registered("augmentation"),
     "data": _public(data, "load_", "make_", "read_", "Table"),
+    "checks": lambda: {name: code.title for name, code in CODES.items()},
     "commands": dict,
 }

@@ -4,6 +4,7 @@
 model.nw            the fitted estimator
 run.json            command, data, split, scores, seconds, seed, versions
 history.csv         a row an epoch
+findings.json       what the run's own checks found
 predictions.csv     a row for each test row: true, predicted, probability
 evaluation.nw       the test rows' predictions and some samples, from which a report is made
 report.html         the report
@@ -21,6 +22,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from netwright.checks import Diagnosis
 from netwright.core.atomic import replacing, write_all
 from netwright.core.errors import InvalidData, InvalidParameter, problem
 from netwright.report import Evaluation
@@ -96,6 +98,11 @@ def write_history(path: Path, history: History) -> None:
     records = [flatten(record) for record in history]
     names = list(dict.fromkeys(name for record in records for name in record))
     write_text(path, to_csv(names, ([record.get(name, "") for name in names] for record in records)))
+
+
+def write_findings(path: Path, diagnosis: Diagnosis) -> None:
+    """What the checks of a run found."""
+    write_text(path, diagnosis.to_json() + "\n")
 
 
 def write_predictions(path: Path, evaluation: Evaluation, files: Sequence[str]) -> None:

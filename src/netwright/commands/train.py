@@ -8,49 +8,26 @@ import warnings
 from argparse import Namespace
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from netwright.checks import Diagnosis
+from netwright.checks.forms.text import headline
 from netwright.commands import run_folder
-from netwright.commands.networks import check_network, read_network, read_value
 from netwright.commands.printing import say, score_table, show
+from netwright.commands.program import Part, estimator_for, prepare, wanted_values
 from netwright.commands.reading import Dataset, read
-from netwright.commands.recipes import TEST, VALIDATION, recipe_for
-from netwright.commands.target import as_task, choose_target, choose_task, require_classes, require_split, split_known
-from netwright.core.errors import InvalidData, problem
-from netwright.core.seeds import derive
-from netwright.data import holdout
-from netwright.estimators import Classifier, Regressor
-from netwright.estimators.augmenting import augmentation_of
-from netwright.models.pattern_text import is_pattern
+from netwright.estimators import Regressor
 from netwright.report import Evaluation, evaluate, write_report
 from netwright.report.evaluation import scores_of
-from netwright.report.stored import EVALUATION, MODEL, RUN, versions
+from netwright.report.stored import EVALUATION, FINDINGS, MODEL, RUN, versions
 from netwright.report.words import counted
 from netwright.train import Progress
 
 LINES = 20  # of progress, off a terminal, for runs of many epochs
 INTERRUPTED = 130
-FAMILIES = ("loss", "optimizer", "regularizer")
-
-
-@dataclass(frozen=True)
-class Part:
-    """Some rows: their samples, their targets, and which rows of the data they are."""
-
-    X: Any
-    y: np.ndarray
-    rows: np.ndarray
-
-    def take(self, which: np.ndarray) -> Part:
-        """Some of the rows."""
-        X = {name: column[which] for name, column in self.X.items()} if isinstance(self.X, dict) else self.X[which]
-        return Part(X, self.y[which], self.rows[which])
 
 
 class Watch:
@@ -78,11 +55,11 @@ class Watch:
 def run(options: Namespace) -> int:
     """Run the command; 130 where Ctrl-C ended the training, and the partial model was written."""
     run_folder.require_free(options.out, options.force)
-    wanted = _wanted(options)  # before the data, which may take a while to read
+    wanted = wanted_values(options)  # before the data, which may take a while to read
     begin = time.perf_counter()
     data = read(options.data, options.image_size)
-    parts, target, task = _prepare(data, options)
-    estimator = _estimator(data, task, parts, wanted, options)
+    parts, target, task = prepare(data, options, None if options.quiet else say)
+    estimator = estimator_for(data, task, parts, wanted, options)
     watch = Watch(estimator, options.quiet)
     progress = [] if options.quiet else [Progress(every=max(1, estimator.epochs // LINES))]
     estimator.set_params(callbacks=[watch, *progress])
@@ -100,113 +77,6 @@ def run(options: Namespace) -> int:
     else:
         _tell_end(estimator, scores, folder, watch.interrupted)
     return INTERRUPTED if watch.interrupted else 0
-
-
-def _wanted(options: Namespace) -> dict[str, Any]:
-    """The values that the user's texts describe; a network's text is read again when the classes are known."""
-    if options.network is not None:
-        check_network(options.network)
-    values = {family: read_value(getattr(options, family), family, f"--{family}") for family in FAMILIES}
-    return {**values, "augment": augmentation_of(options.augment, "--augment")}
-
-
-def _prepare(data: Dataset, options: Namespace) -> tuple[dict[str, Part], str, str]:
-    """Rows for training, validation and testing, the name of the target, and the task; all of it said."""
-    tell = (lambda *facts: None) if options.quiet else say
-    if data.y is not None:
-        if options.target is not None:
-            remedy = "Leave it out: the sub-folders are the classes."
-            raise InvalidData(problem("--target", "none for images", repr(options.target), remedy))
-        X, y, rows, target, why = data.X, data.y, np.arange(len(data.y)), "class", "images"
-        task = "classify" if options.task == "auto" else options.task
-        size = " x ".join(map(str, data.X.shape[1:]))
-        tell("data", f"{data.source}: {counted(data.rows, 'image')} of {size} (channels x height x width)")
-    else:
-        target = choose_target(data.X, options.target)
-        X, y, rows, notes = split_known(data.X, target)
-        task, why = choose_task(y, options.task)
-        tell(
-            "data",
-            [
-                f"{data.source}: {counted(data.rows, 'row')}, {counted(len(X), 'column')} and the target {target!r}",
-                *notes,
-            ],
-        )
-    whole = Part(X, as_task(y, task, target), rows)
-    if len(rows) < (least := 3 if data.test is None else 2):
-        expected, remedy = f"at least {least} rows", "Training, validation and test need one each."
-        raise InvalidData(problem(f"data {data.source!r}", expected, counted(len(rows), "row"), remedy))
-    if task == "classify":
-        require_classes(whole.y, target)
-    tell("task", _task_in_words(task, target, whole.y, why))
-    parts = _split(whole, data, task == "classify", options)
-    tell("rows", f"{_sizes(parts)}; drawn by seed {options.seed} before anything is learned")
-    return parts, target, task
-
-
-def _task_in_words(task: str, target: str, y: np.ndarray, why: str) -> str:
-    if task == "regress":
-        return f"regression of {target!r}: {why}, from {y.min():g} to {y.max():g} (--task classify for labels)"
-    labels, counts = np.unique(y, return_counts=True)
-    named = [f"{label} ({count:,})" for label, count in zip(labels.tolist()[:10], counts[:10], strict=True)]
-    more = f" and {len(labels) - 10} more" if len(labels) > 10 else ""
-    return f"classification of {target!r}: {why}, {counted(len(labels), 'class', 'classes')}: {', '.join(named)}{more}"
-
-
-def _split(whole: Part, data: Dataset, stratify: bool, options: Namespace) -> dict[str, Part]:
-    """Rows for testing are taken away first, and rows for validation from the others."""
-
-    def cut(part: Part, share: float, purpose: str) -> tuple[Part, Part]:
-        seed = derive(options.seed, purpose)
-        kept, held = holdout(len(part.y), share, part.y if stratify else None, seed=seed, stratify=stratify)
-        return part.take(kept), part.take(held)
-
-    if data.test is None:
-        rest, test = cut(whole, options.test or TEST, "test")
-    else:
-        rest, test = whole, Part(*data.test, np.arange(len(data.test[1])))
-        if options.test is not None:
-            remedy = f"Leave --test out: its {len(test.y):,} test images are used."
-            raise InvalidData(problem("--test", f"none for {data.name}", str(options.test), remedy))
-    training, validation = cut(rest, options.validation or VALIDATION, "validation")
-    if stratify:
-        require_split(whole.y, training.y)
-    return {"training": training, "validation": validation, "test": test}
-
-
-def _sizes(parts: Mapping[str, Part]) -> str:
-    return ", ".join(f"{len(part.y):,} for {name}" for name, part in parts.items())
-
-
-def _estimator(
-    data: Dataset, task: str, parts: Mapping[str, Part], wanted: Mapping[str, Any], options: Namespace
-) -> Any:
-    """The unfitted estimator: the user's options over the recipe for the data."""
-    recipe = recipe_for(data.name if data.source == data.name else "", data.kind)
-    classes = len(np.unique(parts["training"].y)) if task == "classify" else None
-    chosen = {
-        "network": _network(options.network, recipe.network, classes),
-        "loss": wanted["loss"],
-        "optimizer": recipe.optimizer if wanted["optimizer"] is None else wanted["optimizer"],
-        "regularizer": recipe.regularizer if wanted["regularizer"] is None else wanted["regularizer"],
-        "augment": wanted["augment"],
-        "epochs": options.epochs or recipe.epochs,
-        "batch_size": options.batch_size or recipe.batch_size,
-        "patience": options.patience or recipe.patience,
-        "average": recipe.average,
-        "precision": options.precision,
-        "device": options.device,
-        "random_state": options.seed,
-        "validation": (parts["validation"].X, parts["validation"].y),
-    }
-    return Classifier(**chosen) if task == "classify" else Regressor(**chosen)
-
-
-def _network(text: str | None, default: Any, classes: int | None) -> Any:
-    """The network of the user's text; a pattern is closed by the estimator, which knows how many features come."""
-    if text is None:
-        return default
-    return text if is_pattern(text) else read_network(text, classes)
 
 
 def describe(estimator: Any, run: Any) -> str:
@@ -237,6 +107,7 @@ def _write(
     scores = {name: _scores(estimator, part) for name, part in parts.items() if name != "test"}
     scores["test"] = evaluation.scores
     run_folder.write_history(folder / run_folder.HISTORY, estimator.history_)
+    run_folder.write_findings(folder / FINDINGS, estimator.diagnosis_)
     run_folder.write_predictions(folder / run_folder.PREDICTIONS, evaluation, files)
     content = {
         "command": shlex.join(["netwright", *options.words]),
@@ -283,6 +154,17 @@ def _tell_end(estimator: Any, scores: dict[str, dict[str, float]], folder: Path,
     show(score_table(scores))
     written = [folder / name for name in _FILES if (folder / name).exists()]
     say("written", [str(path) for path in written])
+    _tell_faults(estimator.diagnosis_, folder)
+
+
+def _tell_faults(diagnosis: Diagnosis, folder: Path) -> None:
+    """What spoiled the training, a line each, and where there is more about it; nothing of a run without faults."""
+    if diagnosis.ok:
+        return
+    print()
+    say("faults" if len(diagnosis.faults) > 1 else "fault", [headline(each.to_dict()) for each in diagnosis.faults])
+    page = folder / run_folder.REPORT
+    say("", f"What was seen, and what to do: {page if page.exists() else folder / FINDINGS}")
 
 
 _FILES = (
@@ -290,6 +172,7 @@ _FILES = (
     MODEL,
     run_folder.PREDICTIONS,
     run_folder.HISTORY,
+    FINDINGS,
     RUN,
     EVALUATION,
 )

@@ -10,18 +10,22 @@ import logging
 import os
 import warnings
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
+from netwright.checks import Diagnosis
+from netwright.checks.context import Intent
+from netwright.checks.diagnosis import known_codes
 from netwright.core.errors import InvalidData, InvalidParameter, problem
 from netwright.core.seeds import derive, to_seed
 from netwright.core.validation import Constraint, check_all
 from netwright.estimators.augmenting import augmentation_of, require_images, works_on_pixels
+from netwright.estimators.diagnosing import Watching, examine_run, not_finite
 from netwright.estimators.inputs import Inputs, count, take
 from netwright.estimators.networks import (
     build_module,
@@ -58,6 +62,8 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
     _inputs: Inputs
     _run: Run
     _settings: dict[str, str]
+    _watching: Watching | None = None
+    _diagnosis: Diagnosis | None = None
 
     @abstractmethod
     def _read_target(self, y: np.ndarray, classes: Any) -> Any:
@@ -124,6 +130,46 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
         """
         check_is_fitted(self, "module_")
         save_estimator(self, path)
+
+    def check(self, X: Any, y: Any = None, *, imbalanced: bool = False, ignore: Iterable[str] = ()) -> Diagnosis:
+        """What the checks find in the training that `fit` would make of X and y; nothing is fitted.
+
+        Parameters
+        ----------
+        X : as in `fit`.
+        y : as in `fit`.
+        imbalanced : whether classes of very different size are meant.
+        ignore : codes of findings to leave out.
+
+        Raises
+        ------
+        InvalidData, InvalidParameter, JoinError : as `fit` does, but for NaN and infinity, which are findings.
+        """
+        codes = known_codes(ignore)
+        trial = clone(self)
+        check_all(type(self).__name__, trial.get_params(deep=False), trial._constraints)
+        try:
+            training, held = trial._parts(X, y, None, None, False)
+        except InvalidData:
+            found = not_finite(X, y, codes)
+            if found is None:
+                raise
+            return found
+        trial._start(training)
+        trial._load(trial._run, training, None)
+        intent = Intent(imbalanced=imbalanced or getattr(self, "class_weight", None) is not None, ignore=codes)
+        rows = None if held is None else trial._batches(held, trial.batch_size)
+        names = tuple(map(str, getattr(trial, "feature_names_in_", ())))
+        return examine_run(trial._run, rows, intent, trial.epochs, names)
+
+    @property
+    def diagnosis_(self) -> Diagnosis:
+        """What the last fit's own checks found in its run; empty after loading from a file."""
+        check_is_fitted(self, "module_")
+        if self._diagnosis is None and self._watching is not None:
+            weighted = getattr(self, "class_weight", None) is not None
+            self._diagnosis = self._watching.diagnosis(Intent(imbalanced=weighted))
+        return self._diagnosis or Diagnosis()
 
     # the steps of a fit
 
@@ -276,7 +322,8 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
         return batches
 
     def _train(self, run: Run, epochs: int, listeners: tuple[Any, ...]) -> None:
-        callbacks = (*(self.callbacks or ()), *([Progress()] if self.verbose else []), *listeners)
+        self._watching, self._diagnosis = Watching(), None
+        callbacks = (*(self.callbacks or ()), *([Progress()] if self.verbose else []), *listeners, self._watching)
         self.history_ = run.history
         try:
             train(run, epochs, callbacks, self.patience)
@@ -323,7 +370,7 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle, copy and joblib: the run as arrays, so that the copy can go on exactly."""
-        state = {name: item for name, item in super().__getstate__().items() if name != "_run"}
+        state = {name: item for name, item in super().__getstate__().items() if name not in ("_run", "_watching")}
         if hasattr(self, "_run"):
             state["_resume"] = self._run.state()
         return state

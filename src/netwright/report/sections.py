@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from netwright import plots
+from netwright.checks.forms.html import cards as findings_cards
+from netwright.checks.forms.wording import counts
 from netwright.core.errors import InvalidData, InvalidParameter
 from netwright.report.evaluation import WORST, Evaluation
 from netwright.report.figures import adapt, inline, png_uri, sized, trimmed, width_of
@@ -55,6 +57,14 @@ def key_figures(estimator: Any, evaluation: Evaluation | None, run: dict[str, An
         items.append(("epochs", f"{len(history):,}", best))
         items.append(("training time", _duration(seconds), f"{figures(seconds / len(history), 2)} s an epoch"))
     return items
+
+
+def findings_section(findings: list[dict[str, Any]]) -> str:
+    """What the run's own checks found, root causes first."""
+    if not findings:
+        return section("Findings", "The checks of this run found nothing that spoils it.")
+    lead = "What the checks of this run saw. A fault spoils the training or its score; a right program may have a note."
+    return section(f"Findings: {counts(findings)}", lead, findings_cards(findings))
 
 
 def network_section(estimator: Any) -> str:

@@ -1,4 +1,4 @@
-"""What the folder of a run has for its report: the model, the evaluation, and run.json."""
+"""What the folder of a run has for its report: the model, the evaluation, run.json and findings.json."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from netwright import __version__
-from netwright.core.errors import CorruptFile, InvalidData, problem
+from netwright.core.errors import CorruptFile, InvalidData, problem, shown
 from netwright.files import load
 from netwright.report.evaluation import Evaluation
 
-MODEL, RUN, EVALUATION = "model.nw", "run.json", "evaluation.nw"
+MODEL, RUN, EVALUATION, FINDINGS = "model.nw", "run.json", "evaluation.nw", "findings.json"
+_TEXTS = ("code", "level", "stage", "title", "message", "seen", "expected", "why", "do", "reference")
 _PACKAGES = ("torch", "numpy", "scikit-learn")
 
 
@@ -30,6 +31,33 @@ def read_run(folder: str | os.PathLike[str]) -> dict[str, Any]:
         got = "no such folder" if not Path(folder).is_dir() else f"a folder without {RUN}"
         where = f"run {os.fspath(folder)!r}"
         raise InvalidData(problem(where, "a folder that `netwright train` wrote", got, "Check the name."))
+    return _object_in(path)
+
+
+def read_findings(folder: str | os.PathLike[str]) -> list[dict[str, Any]] | None:
+    """What the checks of a run found, as plain data; None where they were not kept.
+
+    Raises
+    ------
+    CorruptFile : findings.json is damaged.
+    """
+    path = Path(folder) / FINDINGS
+    if not path.is_file():
+        return None
+    findings = _object_in(path).get("findings")
+    if not _all_findings(findings):
+        got = f"{shown(findings)} as its findings"
+        raise CorruptFile(problem(str(path), "findings as `netwright train` wrote them", got, "Train again."))
+    return findings
+
+
+def _object_in(path: Path) -> dict[str, Any]:
+    """The JSON of a file.
+
+    Raises
+    ------
+    CorruptFile : it cannot be read, or is no object.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict):
@@ -39,6 +67,22 @@ def read_run(folder: str | os.PathLike[str]) -> dict[str, Any]:
             problem(str(path), "JSON as `netwright train` wrote it", str(error), "Train again.")
         ) from error
     return content
+
+
+def _all_findings(items: Any) -> bool:
+    """Whether it is a list of findings as plain data, and so are their consequences."""
+    return isinstance(items, list) and all(
+        isinstance(each, dict)
+        and all(isinstance(each.get(name), str) for name in _TEXTS)
+        and all(isinstance(each.get(name), dict) for name in ("evidence", "where"))
+        and _is_remedy(each.get("remedy", ...))
+        and _all_findings(each.get("consequences"))
+        for each in items
+    )
+
+
+def _is_remedy(item: Any) -> bool:
+    return item is None or (isinstance(item, dict) and set(item) >= {"object", "argument", "value"})
 
 
 def open_run(folder: str | os.PathLike[str]) -> tuple[Any, Evaluation, dict[str, Any]]:

@@ -13,7 +13,7 @@ from netwright.graph import Expression
 from netwright.report import sections
 from netwright.report.evaluation import Evaluation, evaluate
 from netwright.report.page import document, text
-from netwright.report.stored import open_run, versions
+from netwright.report.stored import open_run, read_findings, versions
 from netwright.report.words import plural, table_in
 
 Path_ = str | os.PathLike[str]
@@ -58,21 +58,30 @@ def write_report(
     if isinstance(source, (str, os.PathLike)):
         estimator, stored, run = open_run(source)
         test = stored if test is None else test
+        findings = read_findings(source)
     else:
         estimator = source
+        findings = _findings_of(estimator)
     _require(estimator)
     evaluation = evaluate(estimator, *test) if isinstance(test, tuple) else test
-    page = render(estimator, evaluation, run or {}, title)
+    page = render(estimator, evaluation, run or {}, title, findings)
     with replacing(path) as file:
         write_all(file, page.encode())
 
 
-def render(estimator: Any, evaluation: Evaluation | None, run: dict[str, Any], title: str | None) -> str:
+def render(
+    estimator: Any,
+    evaluation: Evaluation | None,
+    run: dict[str, Any],
+    title: str | None,
+    findings: list[dict[str, Any]] | None = None,
+) -> str:
     """The page as HTML."""
     name, kicker = _names(estimator, evaluation, run)
     heading = title or name
     parts = [
         sections.heading(heading, kicker, _lead(estimator, run), sections.key_figures(estimator, evaluation, run)),
+        sections.findings_section(findings) if findings is not None else "",
         sections.network_section(estimator),
         sections.training_section(estimator),
         sections.test_section(evaluation) if evaluation else "",
@@ -83,6 +92,14 @@ def render(estimator: Any, evaluation: Evaluation | None, run: dict[str, Any], t
         _footer(run),
     ]
     return document(heading, "\n".join(filter(None, parts)))
+
+
+def _findings_of(estimator: Any) -> list[dict[str, Any]] | None:
+    """What the checks of the last fit found; None where nothing is known of it, as after loading."""
+    diagnosis = getattr(estimator, "diagnosis_", None)
+    if diagnosis is None or not (diagnosis.findings or diagnosis.signals):
+        return None
+    return list(diagnosis.to_dict()["findings"])
 
 
 def _require(estimator: Any) -> None:

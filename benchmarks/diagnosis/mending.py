@@ -1,0 +1,291 @@
+"""A remedy applied to a training program, as it is written: an argument of an object and its new value."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from netwright.checks import Program, Remedy
+from netwright.checks.faults.program import standard_loop
+
+Mend = Callable[[Program, Any], Program | None]
+
+
+def mend(program: Program, remedy: Remedy | None) -> Program | None:
+    """The program with the remedy applied, or None where only its author can do it.
+
+    Parameters
+    ----------
+    program : fresh, not run. remedy : of the first finding.
+    """
+    if remedy is None:
+        return None
+    key = (remedy.object, remedy.argument)
+    if remedy.object == "module" and remedy.argument.endswith(".p"):
+        program.module.get_submodule(remedy.argument[:-2]).p = remedy.value
+        return program
+    how = MENDS.get(key)
+    return None if how is None else how(program, remedy.value)
+
+
+def rows_of(program: Program) -> list[Tensor]:
+    """All training rows in the order in which the data has them."""
+    if not isinstance(program.data, DataLoader):
+        return list(program.data)
+    dataset = program.data.dataset
+    return [torch.stack(parts) for parts in zip(*(dataset[k] for k in range(len(dataset))), strict=True)]
+
+
+def with_rows(program: Program, rows: list[Tensor], shuffle: bool | None = None, size: int | None = None) -> Program:
+    """The program on other training rows, or with another loader."""
+    if not isinstance(program.data, DataLoader) and shuffle is None:
+        return replace(program, data=tuple(rows), batch_size=size or program.batch_size)
+    loader = program.data
+    old = loader.batch_size if isinstance(loader, DataLoader) else program.batch_size
+    sampler = loader.sampler if isinstance(loader, DataLoader) else None
+    mixed = isinstance(sampler, torch.utils.data.RandomSampler) if shuffle is None else shuffle
+    generator = torch.Generator().manual_seed(0)
+    data = DataLoader(TensorDataset(*rows), size or old, shuffle=mixed, generator=generator)
+    return replace(program, data=data, batch_size=size or old)
+
+
+def _inputs(change: Callable[[list[Tensor]], Callable[[Tensor], Tensor]]) -> Mend:
+    """A change of the inputs, learned from the training rows, of all rows."""
+
+    def apply(program: Program, value: Any) -> Program:
+        *inputs, target = rows_of(program)
+        moved = change(inputs)
+        fresh = with_rows(program, [*(moved(each) for each in inputs), target])
+        held = None if program.validation is None else _pair(program.validation, moved)
+        return replace(fresh, validation=held, test=_pair(program.test, moved))
+
+    return apply
+
+
+def _pair(pair: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    *inputs, target = pair
+    return (*(change(each) for each in inputs), target)
+
+
+def _standardize(inputs: list[Tensor]) -> Callable[[Tensor], Tensor]:
+    x = inputs[0]
+    axes = [0] if x.ndim <= 2 else [0, *range(2, x.ndim)] if x.ndim > 3 else [0, 1]
+    mean, deviation = x.mean(axes, keepdim=True), x.std(axes, keepdim=True)
+    deviation = torch.where(deviation > 0, deviation, 1.0)
+    return lambda tensor: (tensor - mean) / deviation if tensor.is_floating_point() else tensor
+
+
+def _target_standardized(program: Program, value: Any) -> Program:
+    *inputs, target = rows_of(program)
+    mean, deviation = target.mean(0), target.std(0)
+
+    def change(pair: Any) -> Any:
+        return None if pair is None else (*pair[:-1], (pair[-1] - mean) / deviation)
+
+    fresh = with_rows(program, [*inputs, (target - mean) / deviation])
+    return replace(fresh, validation=change(program.validation), test=change(program.test))
+
+
+def _drop_rows(program: Program, value: Any) -> Program:
+    tensors = rows_of(program)
+    good = torch.ones(len(tensors[0]), dtype=torch.bool)
+    for tensor in tensors:
+        if tensor.is_floating_point():
+            good &= torch.isfinite(tensor.reshape(len(tensor), -1)).all(1)
+    return with_rows(program, [tensor[good] for tensor in tensors])
+
+
+def _target(change: Callable[[Tensor, Any], Tensor]) -> Mend:
+    def apply(program: Program, value: Any) -> Program:
+        *inputs, target = rows_of(program)
+        held = program.validation
+        if held is not None:
+            held = (*held[:-1], change(held[-1], value))  # type: ignore[assignment]
+        return replace(with_rows(program, [*inputs, change(target, value)]), validation=held)
+
+    return apply
+
+
+def _reshaped(target: Tensor, shape: Any) -> Tensor:
+    return target.reshape(len(target), *shape)
+
+
+def _mapped(target: Tensor, values: Any) -> Tensor:
+    low, high = target.min(), target.max()
+    return (target - low) / (high - low) * (values[1] - values[0]) + values[0]
+
+
+def _optimizer(argument: str) -> Mend:
+    def apply(program: Program, value: Any) -> Program:
+        for group in program.optimizer.param_groups:
+            group[argument] = value
+            if argument == "lr" and "initial_lr" in group:
+                group["initial_lr"] = value
+        if argument == "lr" and program.scheduler is not None and hasattr(program.scheduler, "base_lrs"):
+            program.scheduler.base_lrs = [value for _ in program.scheduler.base_lrs]
+        return program
+
+    return apply
+
+
+def _params(program: Program, value: Any) -> Program:
+    """The same rule on all parameters of the module."""
+    old = program.optimizer
+    known = inspect.signature(type(old)).parameters
+    options = {name: item for name, item in old.param_groups[0].items() if name in known and name != "params"}
+    new = type(old)([p for p in program.module.parameters() if p.requires_grad], **options)
+    return replace(program, optimizer=new)
+
+
+def _unfrozen(program: Program, value: Any) -> Program:
+    for parameter in program.module.parameters():
+        parameter.requires_grad_(True)
+    return _params(program, value)
+
+
+def _removed(program: Program, name: Any) -> Program | None:
+    try:
+        program.module.get_submodule(name)
+    except AttributeError:
+        return None
+    owner, _, last = name.rpartition(".")
+    setattr(program.module.get_submodule(owner), last, nn.Identity())
+    return program
+
+
+def _redrawn(program: Program, value: Any) -> Program:
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for module in program.module.modules():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+    return program
+
+
+def _loop(program: Program, value: Any) -> Program:
+    """The textbook's loop: it clears, steps, and toggles the modes."""
+    return replace(program, loop=standard_loop, scheduler=None)
+
+
+def _epochs(program: Program, value: Any) -> Program:
+    return replace(program, epochs=int(value))
+
+
+def _clip(program: Program, value: Any) -> Program:
+    """The textbook's loop with the gradient clipped just before each update."""
+
+    def clip(*_: Any) -> None:
+        torch.nn.utils.clip_grad_norm_(program.module.parameters(), value)
+
+    program.optimizer.register_step_pre_hook(clip)
+    return replace(program, loop=standard_loop)
+
+
+def _loss_kind(program: Program, value: Any) -> Program | None:
+    losses = {"cross-entropy": nn.CrossEntropyLoss(), "logits": nn.BCEWithLogitsLoss(), "squares": nn.MSELoss()}
+    loss = losses.get(value)
+    return None if loss is None else replace(program, loss=loss)
+
+
+def _mean_loss(program: Program, value: Any) -> Program:
+    old = program.loss
+    if hasattr(old, "reduction"):
+        new = copy.copy(old)
+        new.reduction = "mean"  # type: ignore[assignment]
+        return replace(program, loss=new)
+    return replace(program, loss=lambda output, target: old(output, target) / len(target))
+
+
+def _sign(program: Program, value: Any) -> Program:
+    old = program.loss
+    if value == -1:
+        return replace(program, loss=lambda output, target: -old(output, target))
+    return replace(program, loop=standard_loop)
+
+
+def _weighted_loss(program: Program, value: Any) -> Program | None:
+    if not value or not isinstance(program.loss, nn.CrossEntropyLoss):
+        if value and len(value) == 2 and isinstance(program.loss, nn.BCEWithLogitsLoss):
+            return replace(program, loss=nn.BCEWithLogitsLoss(pos_weight=torch.tensor(value[1] / value[0])))
+        return None
+    return replace(program, loss=nn.CrossEntropyLoss(weight=torch.tensor(value)))
+
+
+def _leaky(program: Program, value: Any) -> Program | None:
+    """ReLU in the place of sigmoid and tanh."""
+    changed = False
+    for module in program.module.modules():
+        for name, child in module.named_children():
+            if isinstance(child, (nn.Sigmoid, nn.Tanh, nn.Identity)):
+                setattr(module, name, nn.ReLU())
+                changed = True
+    return program if changed else _between(program)
+
+
+def _between(program: Program) -> Program | None:
+    """ReLU between the layers of a plain stack."""
+    if not isinstance(program.module, nn.Sequential):
+        return None
+    layers: list[nn.Module] = []
+    weighted = [k for k, each in enumerate(program.module) if list(each.parameters(recurse=False))]
+    for k, each in enumerate(program.module):
+        layers.append(each)
+        if k in weighted[:-1]:
+            layers.append(nn.ReLU())
+    return replace(program, module=nn.Sequential(*layers))
+
+
+def _batch_first(program: Program, value: Any) -> Program | None:
+    changed = False
+    for module in program.module.modules():
+        if isinstance(module, (nn.RNNBase, nn.MultiheadAttention)) and not module.batch_first:
+            module.batch_first = True
+            changed = True
+    return program if changed else None
+
+
+def _momentum(program: Program, value: Any) -> Program:
+    for module in program.module.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.momentum = value
+    return program
+
+
+MENDS: dict[tuple[str, str], Mend] = {
+    ("data", "standardize"): _inputs(_standardize),
+    ("data", "drop_rows"): _drop_rows,
+    ("target", "standardize"): _target_standardized,
+    ("target", "reshape"): _target(_reshaped),
+    ("target", "map"): _target(_mapped),
+    ("target", "add"): _target(lambda target, value: target + value),
+    ("loader", "shuffle"): lambda program, value: with_rows(program, rows_of(program), shuffle=True),
+    ("loader", "batch_size"): lambda program, value: with_rows(program, rows_of(program), size=value),
+    ("optimizer", "lr"): _optimizer("lr"),
+    ("optimizer", "weight_decay"): _optimizer("weight_decay"),
+    ("optimizer", "maximize"): _optimizer("maximize"),
+    ("optimizer", "params"): _params,
+    ("module", "requires_grad"): _unfrozen,
+    ("module", "remove"): _removed,
+    ("module", "reset_parameters"): _redrawn,
+    ("module", "activation"): _leaky,
+    ("module", "batch_first"): _batch_first,
+    ("module", "momentum"): _momentum,
+    ("loss", "kind"): _loss_kind,
+    ("loss", "reduction"): _mean_loss,
+    ("loss", "sign"): _sign,
+    ("loss", "class_weights"): _weighted_loss,
+    ("loop", "zero_grad"): _loop,
+    ("loop", "step"): _loop,
+    ("loop", "train"): _loop,
+    ("loop", "eval"): _loop,
+    ("loop", "epochs"): _epochs,
+    ("loop", "clip"): _clip,
+    ("scheduler", "every"): _loop,
+}

@@ -1,0 +1,85 @@
+"""What a watch costs: the same loop with and without one, in turn, as a ratio of the time of a step.
+
+    OMP_NUM_THREADS=1 python benchmarks/diagnosis/overhead.py
+"""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from netwright.checks import watch
+
+STEPS, ROUNDS = 2000, 7
+
+
+def dense() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
+    """64-128-64-10 on batches of 64 rows."""
+    net = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10))
+    return net, torch.randn(64, 64), torch.randint(0, 10, (64,))
+
+
+def images() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
+    """Two convolutions with batch normalisation on batches of 32 images of 16 x 16."""
+    net = nn.Sequential(
+        nn.Conv2d(1, 16, 3, padding=1),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(16, 32, 3, padding=1),
+        nn.BatchNorm2d(32),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(32 * 64, 10),
+    )
+    return net, torch.randn(32, 1, 16, 16), torch.randint(0, 10, (32,))
+
+
+def curves() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
+    """A GRU of 32 units over 30 steps, read at its last state, on batches of 32."""
+
+    class Reader(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gru, self.head = nn.GRU(4, 32, batch_first=True), nn.Linear(32, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(self.gru(x)[1][-1])  # type: ignore[no-any-return]
+
+    return Reader(), torch.randn(32, 30, 4), torch.randint(0, 3, (32,))
+
+
+def seconds(make: Callable[[], tuple[nn.Module, torch.Tensor, torch.Tensor]], watched: bool, steps: int) -> float:
+    """CPU time of a loop, with or without a watch; making the network and the watch's own copy are not counted."""
+    torch.manual_seed(0)
+    module, x, y = make()
+    loss, optimizer = nn.CrossEntropyLoss(), torch.optim.Adam(module.parameters(), 1e-4)
+    with watch(module, optimizer, loss) if watched else contextlib.nullcontext():
+        begin = time.process_time()
+        for _ in range(steps):
+            optimizer.zero_grad()
+            loss(module(x), y).backward()
+            optimizer.step()
+        return time.process_time() - begin
+
+
+def main() -> None:
+    """Print a line a network."""
+    torch.set_num_threads(1)
+    for make in (dense, images, curves):
+        steps = STEPS if make is dense else STEPS // 4
+        for watched in (False, True):
+            seconds(make, watched, 50)
+        pairs = [(seconds(make, False, steps), seconds(make, True, steps)) for _ in range(ROUNDS)]
+        ratio = statistics.median(b / a for a, b in pairs) - 1
+        plain = statistics.median(a for a, _ in pairs) / steps
+        print(f"{make.__name__:8s} {1e6 * plain:8.0f} us a step, {steps} steps, watched {ratio:+.1%}")
+
+
+if __name__ == "__main__":
+    main()

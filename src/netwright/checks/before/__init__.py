@@ -1,0 +1,1 @@
+"""Checks before training: data, graph, start, loss and first steps, on copies."""

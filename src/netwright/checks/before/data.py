@@ -1,0 +1,218 @@
+"""Questions to the inputs and targets themselves: finite, varying, scaled, with their axes in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from netwright.checks.before.images import better_axes
+from netwright.checks.context import Context
+from netwright.checks.facts import scaled
+from netwright.checks.finding import Finding, Remedy, Where, fault, note
+from netwright.checks.reading import Batch, Material, leaves
+
+SAME = 0.5  # share of rows that are one and the same
+APART = 50.0  # largest standard deviation of a column over the median one
+WIDE = 10.0  # standard deviation of a typical column
+OFF = 20.0  # |mean| over standard deviation of a typical column
+HELPS = 0.75  # a change helps that leaves this share of the loss or less
+NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.modules.instancenorm._InstanceNorm)
+
+
+def finite(context: Context) -> Iterable[Finding]:
+    """NaN or infinity in inputs or targets, of training and held-out rows."""
+    for name, material in (("X", context.data), ("validation X", context.validation)):
+        if material is not None:
+            yield from _not_finite(name, material.whole.inputs, material)
+            yield from _not_finite(name.replace("X", "y"), material.whole.target, material)
+
+
+def _not_finite(name: str, structure: object, material: Material) -> Iterator[Finding]:
+    for tensor in leaves(structure):
+        if not tensor.is_floating_point() or bool(torch.isfinite(tensor).all()):
+            continue
+        bad = ~torch.isfinite(tensor.reshape(len(tensor), -1))
+        rows = bad.any(1).nonzero()[:, 0]
+        row = int(rows[0])
+        column = int(bad[row].nonzero()[0, 0])
+        what = float(tensor.reshape(len(tensor), -1)[row, column])
+        label = material.names[column] if column < len(material.names) else column
+        yield fault(
+            "non-finite-data",
+            f"{name} holds {int(bad.sum())} values that are NaN or infinite in {len(rows)} of {len(tensor)} rows, "
+            f"the first ({what}) in row {row}, column {label}",
+            "finite numbers only",
+            "Drop these rows or impute the values, for instance with sklearn.impute.SimpleImputer.",
+            evidence={"values": int(bad.sum()), "rows": len(rows)},
+            remedy=Remedy("data", "drop_rows", rows[:1000].tolist()),
+            where=Where(row=row, column=label),
+        )
+        return
+
+
+def varying(context: Context) -> Iterable[Finding]:
+    """Inputs that are the same, or almost, for every row."""
+    floats = context.floats
+    if not floats or len(floats) != len(list(leaves(context.rows.inputs))) or len(context.rows) < 10:
+        return
+    matrix = torch.cat([tensor.reshape(len(tensor), -1) for tensor in floats], 1)
+    if not bool(torch.isfinite(matrix).all()):
+        return
+    deviation = matrix.double().std(0)
+    size = matrix.double().abs().amax(0)
+    alive = deviation > 1e-6 * size.clamp_min(1e-12)
+    share = context.signal("columns that do not vary", 1 - float(alive.double().mean()), 0.9, "constant-input")
+    same = context.signal("rows equal to the commonest", _commonest(matrix), SAME, "constant-input")
+    do = "Look at a few rows as they come out of the loader: the reading or a preprocessing step blanks them."
+    if not bool(alive.any()):
+        seen = f"no column of X varies: its standard deviation is at most {float(deviation.max()):.2g}"
+        yield fault("constant-input", seen, "columns that differ from row to row", do, evidence={"constant": share})
+    elif same > SAME and matrix.shape[1] >= 4:
+        seen = f"{same:.0%} of the rows of X are one and the same row"
+        yield fault("constant-input", seen, "rows that differ", do, evidence={"same_rows": same})
+    elif share >= 0.5:
+        seen = f"{share:.0%} of the columns of X do not vary"
+        yield note("constant-input", seen, "columns that differ from row to row", do, evidence={"constant": share})
+
+
+def _commonest(matrix: Tensor) -> float:
+    _, counts = torch.unique(matrix, dim=0, return_counts=True)
+    return float(counts.max()) / len(matrix)
+
+
+def scale_of_inputs(context: Context) -> Iterable[Finding]:
+    """Inputs on large or very different scales, where they reach weights unscaled and standardising them helps."""
+    entering = _entering(context)
+    if entering is None:
+        return
+    deviation, mean = entering.std(0), entering.mean(0).abs()
+    live = deviation > 1e-8 * (mean + 1e-12)
+    if int(live.sum()) < 1:
+        return
+    deviation, mean = deviation[live], mean[live]
+    middle = float(deviation.median())
+    apart = context.signal("largest over median column", float(deviation.max()) / middle, APART, "unscaled-input")
+    wide = context.signal("median standard deviation of a column", middle, WIDE, "unscaled-input")
+    off = context.signal("|mean| over standard deviation", float((mean / deviation).median()), OFF, "unscaled-input")
+    if apart <= APART and wide <= WIDE and off <= OFF:
+        return
+    column = int(torch.where(live)[0][deviation.argmax()])
+    name = context.data.names[column] if column < len(context.data.names) else column
+    if apart > APART:
+        seen = f"column {name} of X varies {apart:,.0f} times as much as the median column"
+    elif wide > WIDE:
+        seen = f"a typical column of X has a standard deviation of {wide:,.3g}"
+    else:
+        seen = f"a typical column of X lies {off:,.0f} standard deviations away from 0"
+    before, after = _standardised(context)
+    context.signal("loss left with inputs standardised, of that without", after / max(before, 1e-12), HELPS, "")
+    proof = f" (standardised, {context.steps} steps leave {after:.2g} of the loss, as it is {before:.2g})"
+    helps = after < HELPS * before and before - after > 0.05
+    stuck = before > 0.95 and after < 0.95 * before
+    yield (fault if helps or stuck else note)(
+        "unscaled-input",
+        seen + proof,
+        "columns with a standard deviation near 1 and a mean near 0",
+        "Standardise X with the mean and standard deviation of the training rows (sklearn's StandardScaler).",
+        evidence={"largest_over_median": apart, "median_deviation": wide, "left_as_is": before, "left_scaled": after},
+        remedy=Remedy("data", "standardize", True),
+        where=Where(column=name),
+    )
+
+
+def _entering(context: Context) -> Tensor | None:
+    """The inputs as a matrix, unless the first layer with weights that they meet normalises them."""
+    if not context.floats or any(not bool(torch.isfinite(tensor).all()) for tensor in context.floats):
+        return None
+    first_call = next((layer for _, layer, _ in context.seen[0].calls if list(layer.parameters(recurse=False))), None)
+    if isinstance(first_call, NORMS):
+        return None
+    tensor = context.floats[0]
+    if tensor.ndim <= 2:
+        return tensor.reshape(len(tensor), -1).double()
+    images = tensor.ndim > 3  # of images the channels are columns, of sequences the features
+    return (tensor.movedim(1, -1) if images else tensor).reshape(-1, tensor.shape[1 if images else -1]).double()
+
+
+def _standardised(context: Context) -> tuple[float, float]:
+    """What trials leave of the loss without and with inputs that have mean 0 and standard deviation 1."""
+    moments = {}
+    for tensor in leaves(context.rows.inputs):
+        if tensor.is_floating_point():
+            axes = [0] if tensor.ndim <= 2 else [0, *range(2, tensor.ndim)] if tensor.ndim > 3 else [0, 1]
+            deviation = tensor.std(axes, keepdim=True)
+            moments[tensor.shape[1:]] = (tensor.mean(axes, keepdim=True), torch.where(deviation > 0, deviation, 1.0))
+
+    def change(tensor: Tensor) -> Tensor:
+        mean, deviation = moments.get(tensor.shape[1:], (0.0, 1.0))
+        return (tensor - mean) / deviation
+
+    batches: list[Batch] = [scaled(batch, change) for batch in context.data.stream(context.steps)]
+    changed = context.trial(batches=batches)
+    before = context.left(context.as_is)
+    return min(before, 1e6), min(context.left(changed), 1e6)
+
+
+def scale_of_targets(context: Context) -> Iterable[Finding]:
+    """A target to be met that is far from the scale of the output, where standardising it helps."""
+    target = context.target
+    if target is None or not context.numeric or not bool(torch.isfinite(target).all()) or len(target) < 5:
+        return
+    rows = target.double().reshape(len(target), -1)
+    deviation, mean = float(rows.std(0).median()), float(rows.mean(0).abs().median())
+    if deviation < 1e-12:
+        return
+    wide = context.signal("standard deviation of the target", deviation, 10.0, "unscaled-target")
+    off = context.signal("|mean| of the target over its deviation", mean / deviation, 10.0, "unscaled-target")
+    if 0.01 <= wide <= 10 and off <= 10:
+        return
+    before, after = context.left(context.as_is), _target_scaled(context, rows)
+    context.signal("loss left with the target standardised", after, HELPS * before, "unscaled-target")
+    level = fault if after < HELPS * before and before - after > 0.05 else note
+    yield level(
+        "unscaled-target",
+        f"y has a mean of {float(rows.mean()):,.3g} and a standard deviation of {deviation:,.3g}, and the output "
+        f"starts near {_middle(context):.2g} (after {context.steps} steps {min(before, 1e6):.2g} of the loss is left, "
+        f"with y standardised {min(after, 1e6):.2g})",
+        "a target with mean 0 and standard deviation 1, or an output that starts at its mean",
+        "Standardise y by the training rows and turn predictions back (sklearn's TransformedTargetRegressor).",
+        evidence={"deviation": deviation, "mean": float(rows.mean()), "left_as_is": before, "left_scaled": after},
+        remedy=Remedy("target", "standardize", True),
+    )
+
+
+def _middle(context: Context) -> float:
+    return float(next(iter(leaves(context.output))).double().mean())
+
+
+def _target_scaled(context: Context, rows: Tensor) -> float:
+    """What a trial leaves of the loss when mean and deviation are taken out of the target."""
+    mean, deviation = rows.mean(0), rows.std(0).clamp_min(1e-12)
+    shape = context.rows.target.shape[1:]
+
+    def change(batch: Batch) -> Batch:
+        target = (batch.target.reshape(len(batch.target), -1) - mean) / deviation
+        return Batch(batch.inputs, target.reshape(len(target), *shape).to(batch.target.dtype))
+
+    changed = context.trial(batches=[change(batch) for batch in context.data.stream(context.steps)])
+    constant = context.value(torch.zeros_like(context.rows.target), change(context.rows).target)
+    return changed.end / max(constant, 1e-12)
+
+
+def axes(context: Context) -> Iterable[Finding]:
+    """Images or sequences whose axes were mixed up on their way: neighbours would be more alike after a permutation."""
+    found = better_axes(context)
+    if found is None:
+        return
+    where, now, then, how = found
+    yield fault(
+        "wrong-axes",
+        f"neighbours in the input of {where} correlate by {now:.2f}; read as {how} they would by {then:.2f}",
+        "neighbours that are alike, as in pictures and sequences",
+        "Use permute or transpose to change the order of axes; view and reshape only regroup the numbers.",
+        evidence={"correlation": now, "correlation_reordered": then},
+        remedy=Remedy("data", "permute", how),
+        where=Where(layer=where),
+    )

@@ -1,0 +1,339 @@
+"""Questions to the graph from the loss to the weights, and to what an answer depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from netwright.checks.anatomy import recorded
+from netwright.checks.context import Context
+from netwright.checks.copies import quiet, replica
+from netwright.checks.finding import Finding, Remedy, Where, fault, note
+from netwright.checks.reading import Batch, each, leaves
+from netwright.checks.trial import call
+
+CHANGED = 1e-5  # of the size of the outputs: below it two answers are the same
+NOISY = 0.35  # random part of an answer in eval mode, of what rows differ by
+
+
+def owned(context: Context) -> Iterable[Finding]:
+    """Weights in the graph that the module does not own: kept in a plain list, or drawn anew in every pass."""
+    module, optimizers = replica(context.user_module, context.user_optimizers)
+    known = {id(p) for p in module.parameters()} | {id(p) for p in _loss_parameters(context)}
+    held = {id(p) for o in optimizers for group in o.param_groups for p in group["params"]}
+    module.train()
+    with quiet(), torch.enable_grad():
+        reached, again = ([*_leaves_of(context, module)] for _ in range(2))
+    inputs = {id(tensor) for tensor in leaves(context.batch.inputs)}
+    strange = [t for t in reached if id(t) not in known | inputs | held]
+    if not strange:
+        return
+    repeated = {id(t) for t in again}
+    new = [t for t in strange if id(t) not in repeated]
+    shapes = ", ".join(str(tuple(t.shape)) for t in strange[:4])
+    weights = "a weight" if len(strange) == 1 else f"{len(strange)} weights"
+    if new:
+        seen = f"{weights} (shapes {shapes}) of the graph are made anew in every forward pass"
+        do = "Make layers in __init__ and only call them in forward."
+    else:
+        seen = f"{weights} (shapes {shapes}) are used in forward and are not among module.parameters()"
+        do = "Keep layers in nn.ModuleList or nn.ModuleDict, and tensors as nn.Parameter."
+    yield fault(
+        "unregistered",
+        seen,
+        "all weights among module.parameters()",
+        do,
+        evidence={"weights": len(strange), "anew": len(new)},
+        remedy=Remedy("module", "register", [list(t.shape) for t in strange[:20]]),
+    )
+
+
+def _loss_parameters(context: Context) -> Iterator[Tensor]:
+    if isinstance(context.loss, nn.Module):
+        yield from context.loss.parameters()
+
+
+def _leaves_of(context: Context, module: nn.Module) -> Iterator[Tensor]:
+    """The leaf tensors that the loss of a batch depends on."""
+    value = context.loss(call(module, context.batch), context.batch.target)
+    pending, visited = [getattr(value, "grad_fn", None)], set()
+    while pending:
+        node = pending.pop()
+        if node is None or node in visited:
+            continue
+        visited.add(node)
+        if hasattr(node, "variable"):
+            yield node.variable
+        pending.extend(following for following, _ in node.next_functions)
+
+
+def reached(context: Context) -> Iterable[Finding]:
+    """Trainable parameters of layers that were called, to which no gradient comes: the graph is cut after them."""
+    gradients = context.gradients
+    named = dict(context.user_module.named_parameters())
+    held = {id(p) for o in context.user_optimizers for group in o.param_groups for p in group["params"]}
+    missed = [
+        name
+        for name, gradient in gradients.items()
+        if gradient is None and named[name].requires_grad and not context.intent.freezes(name)
+    ]
+    if not missed or (len(missed) == len([p for p in named.values() if p.requires_grad]) and not _some(context)):
+        return
+    module = context.fresh().train()
+    with quiet(), torch.no_grad(), recorded(module) as record:
+        call(module, context.batch)
+    called = {path for path, _, _ in record.calls}
+    cut = [name for name in missed if name.rpartition(".")[0] in called or "." not in name]
+    steered = [name for name in cut if id(named[name]) in held or not held]
+    if steered:
+        yield fault(
+            "detached",
+            f"no gradient reaches {_listed(steered)}, though forward uses them",
+            "a path from the loss to every trainable parameter",
+            "Look after these layers for .detach(), .data, .item(), .numpy(), torch.tensor(...) or torch.no_grad(); "
+            "freeze them with requires_grad_(False) if it is meant.",
+            evidence={"parameters": steered[:50]},
+            remedy=Remedy("module", "attach", steered[0].rpartition(".")[0]),
+            where=Where(layer=steered[0].rpartition(".")[0] or steered[0]),
+        )
+    unused = [name for name in missed if name not in cut]
+    if unused and not steered:
+        yield note(
+            "detached",
+            f"forward does not use {_listed(unused)}",
+            "layers that are used",
+            "Remove the layer, or call it in forward.",
+            evidence={"parameters": unused[:50]},
+            where=Where(layer=unused[0].rpartition(".")[0]),
+        )
+
+
+def steps_have_slopes(context: Context) -> Iterable[Finding]:
+    """A rounding in forward, before which every gradient is exactly 0."""
+    steps = [each_one for each_one in context.seen[0].operations if each_one.kind == "step"]
+    found = {name: gradient for name, gradient in context.gradients.items() if gradient is not None}
+    zero = [name for name, gradient in found.items() if float(gradient.abs().max()) == 0.0]
+    if not steps or not zero or name_of_first(context) not in zero:
+        return
+    place = steps[-1].path or "forward"
+    yield fault(
+        "not-differentiable",
+        f"a rounding, sign or argmax at {place} has a slope of 0 everywhere: the gradient of {len(zero)} of "
+        f"{len(found)} parameters is exactly 0",
+        "a gradient for every trainable parameter",
+        "Take it out of the path from the weights to the loss, or give it a surrogate gradient (straight-through).",
+        evidence={"parameters": zero[:50]},
+        where=Where(layer=place),
+    )
+
+
+def name_of_first(context: Context) -> str | None:
+    """The name of the first weight matrix that is used and trainable."""
+    return next((name for name, weight in context.layers if weight.requires_grad), None)
+
+
+def _some(context: Context) -> bool:
+    """Whether the output has a graph at all, so that a loss without gradient is not to blame on the loss."""
+    module = context.fresh().train()
+    with quiet(), torch.enable_grad():
+        output = call(module, context.batch)
+    return not any(tensor.requires_grad for tensor in leaves(output))
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:4])
+    return shown if len(names) <= 4 else f"{shown} and {len(names) - 4} more"
+
+
+def rows_apart(context: Context) -> Iterable[Finding]:
+    """In eval mode, an answer that changes when another row of the batch does."""
+    batch = context.probe.rows(slice(0, 16))
+    n = len(batch)
+    if n < 3 or _answers_differ(context, batch):
+        return
+    before = context.answer(context.module, batch)
+    tensors = [tensor for tensor in leaves(before) if tensor.is_floating_point()]
+    if any(len(tensor) != n for tensor in tensors if tensor.ndim) and tensors:
+        yield from _other_length(context, n, tensors)
+        return
+    middle = n // 2
+    changed = Batch(each(batch.inputs, lambda tensor: _swapped(tensor, middle)), batch.target)
+    after = [t for t in leaves(context.answer(context.module, changed)) if t.is_floating_point()]
+    worst, row = 0.0, 0
+    for old, new in zip(tensors, after, strict=True):
+        if not bool(torch.isfinite(old).all()) or not old.ndim:
+            return
+        moved = (new - old).abs().reshape(n, -1).amax(1)
+        moved[middle] = 0
+        size = float((old - old.mean(0)).abs().max())
+        if size > 1e-9 and float(moved.max()) / size > worst:
+            worst, row = float(moved.max()) / size, int(moved.argmax())
+    context.signal("change of an answer when another row changes", worst, CHANGED, "batch-mixing")
+    if worst > 10 * CHANGED:
+        yield _mixed(context, worst, row, middle)
+
+
+def _mixed(context: Context, worst: float, row: int, middle: int) -> Finding:
+    do = (
+        "softmax runs over dim 0, which is the batch: use dim=1."
+        if _softmax_over_rows(context)
+        else "Look for batch_first=True missing in an RNN or attention layer, a reshape or transpose that moves "
+        "dim 0, or a mean, softmax or norm over dim 0."
+    )
+    return fault(
+        "batch-mixing",
+        f"in eval mode the output of row {row} changes by {worst:.2g} of the outputs' size when only row {middle} "
+        "of the batch changes",
+        "rows that do not influence each other",
+        do[0].upper() + do[1:],
+        evidence={"change": worst, "row": row, "changed_row": middle},
+        remedy=Remedy("module", "batch_first", True),
+        where=Where(layer=_suspect(context)),
+    )
+
+
+def _other_length(context: Context, n: int, tensors: list[Tensor]) -> Iterable[Finding]:
+    if isinstance(context.probe.target, Tensor) and len(tensors) == 1:
+        yield fault(
+            "batch-mixing",
+            f"{n} rows go in and an output of shape {tuple(tensors[0].shape)} comes out",
+            f"{n} along dim 0",
+            "Keep dim 0 for the rows: view(len(x), -1), permute and batch_first=True do.",
+            evidence={"rows": n, "shape": list(tensors[0].shape)},
+        )
+
+
+def _softmax_over_rows(context: Context) -> bool:
+    for operation in context.seen[0].operations:
+        if operation.kind in ("softmax", "log_softmax") and operation.output.ndim > 1:
+            values = operation.output.exp() if operation.kind == "log_softmax" else operation.output
+            if len(values) > 2 and bool(((values.sum(0) - 1).abs() < 1e-3).all()):
+                return True
+    return False
+
+
+def _suspect(context: Context) -> str | None:
+    """The first layer that takes time before rows."""
+    for path, layer, _ in context.seen[0].calls:
+        if isinstance(layer, (nn.RNNBase, nn.MultiheadAttention)) and not layer.batch_first:
+            return path
+    return None
+
+
+def _swapped(tensor: Tensor, row: int) -> Tensor:
+    """The tensor with one row replaced by another one's numbers in reverse order."""
+    other = tensor.clone()
+    other[row] = tensor[(row + len(tensor) // 3) % len(tensor)].reshape(-1).flip(0).reshape(tensor.shape[1:])
+    return other
+
+
+def _answers_differ(context: Context, batch: Batch) -> bool:
+    """Whether the same question gives another answer, even with the same random numbers."""
+    module = context.fresh()
+    first, second = (list(leaves(context.answer(module, batch))) for _ in range(2))
+    return any(not torch.equal(a, b) for a, b in zip(first, second, strict=True) if a.shape == b.shape)
+
+
+def repeatable(context: Context) -> Iterable[Finding]:
+    """In eval mode, another answer to the same input: something is remembered, or random."""
+    batch = context.probe
+    module = context.fresh()
+    first, second = (_numbers(context.answer(module, batch)) for _ in range(2))
+    if first.shape != second.shape or not bool(torch.isfinite(first).all()):
+        return
+    size = float(first.std(0).mean()) if len(first) > 1 else float(first.abs().mean())
+    kept = float((first - second).abs().max()) / max(size, 1e-12)
+    if kept > 1e-4:
+        yield fault(
+            "stateful-eval",
+            f"a second pass over the same batch in eval mode, with the same random numbers, differs by {kept:.2g} of "
+            "what rows differ by: the module keeps something from the first",
+            "the same answer",
+            "Begin every forward with a fresh state (h0 = None), and update nothing in eval mode.",
+            evidence={"difference": kept},
+            remedy=Remedy("module", "reset_state", True),
+        )
+        return
+    others = torch.stack([_numbers(context.answer(context.module, batch, seed)) for seed in range(1, 9)])
+    noise = float(others.std(0).mean()) / max(size, 1e-12)
+    context.signal("random part of an answer in eval mode", noise, NOISY, "stateful-eval")
+    if noise > 1e-4:
+        level = fault if noise > NOISY else note
+        yield level(
+            "stateful-eval",
+            f"in eval mode answers to the same input vary at random by {noise:.2g} of what rows differ by",
+            "the same answer",
+            "Give F.dropout training=self.training; if the noise is meant, average many passes and declare it with "
+            'ignore=["stateful-eval"].',
+            evidence={"noise": noise},
+            remedy=Remedy("module", "dropout_in_eval", False),
+        )
+
+
+def _numbers(output: Any) -> Tensor:
+    parts = [t.double().reshape(len(t), -1) for t in leaves(output) if t.is_floating_point() and t.ndim]
+    return torch.cat(parts, 1) if parts else torch.zeros(1, 1, dtype=torch.float64)
+
+
+def depends(context: Context) -> Iterable[Finding]:
+    """An output that no input can change, whatever the weights."""
+    batch = context.probe
+    if len(batch) < 2 or not any(float(t.double().std()) > 0 for t in leaves(batch.inputs) if t.numel() > 1):
+        return
+    numbers = _numbers(context.output)
+    if not _constant(numbers) or (numbers.shape[1] == 1 and float((numbers - 1).abs().max()) < 1e-6):
+        return  # an output of nothing but 1 is a softmax of one number, which is asked for elsewhere
+    module = context.fresh()
+    for seed in range(2):
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for parameter in module.parameters():
+                scale = 1 / max(1, parameter[0].numel() if parameter.ndim > 1 else 4) ** 0.5
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * scale)
+        if not _constant(_numbers(context.answer(module, batch))):
+            return
+    yield fault(
+        "input-ignored",
+        f"{len(batch)} different rows get the same output, and still do with other random weights",
+        "an output that depends on the input",
+        "Look in forward for an input that is overwritten, multiplied by 0, or replaced by a constant.",
+        remedy=Remedy("module", "use_input", True),
+    )
+
+
+def _constant(numbers: Tensor) -> bool:
+    return float((numbers - numbers[:1]).abs().max()) <= 1e-6 * max(float(numbers.abs().max()), 1e-6)
+
+
+def statistics_in_two_places(context: Context) -> Iterable[Finding]:
+    """A normalisation layer that is called more than once in a pass, on values of different scale."""
+    calls: dict[str, list[Tensor]] = {}
+    for path, layer, inputs in context.seen[0].calls:
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.track_running_stats:
+            calls.setdefault(path, []).append(inputs[0].detach())
+    for path, inputs in calls.items():
+        if len(inputs) < 2:
+            continue
+        axes = [axis for axis in range(inputs[0].ndim) if axis != 1]
+        if any(tensor.shape[1] != inputs[0].shape[1] for tensor in inputs):
+            continue
+        means = torch.stack([t.mean([a for a in range(t.ndim) if a != 1]) for t in inputs])
+        deviation = inputs[0].std(axes).clamp_min(1e-9)
+        apart = float(((means.amax(0) - means.amin(0)) / deviation).median())
+        context.signal("difference of the means in the places of one layer", apart, 0.5, "shared-stateful-layer")
+        ratio = torch.stack([t.std([a for a in range(t.ndim) if a != 1]) for t in inputs]).clamp_min(1e-9)
+        factor = float((ratio.amax(0) / ratio.amin(0)).median())
+        level = fault if apart > 0.5 or factor > 1.5 else note
+        yield level(
+            "shared-stateful-layer",
+            f"{path} is used in {len(inputs)} places of a pass, on values whose means are {apart:.2g} standard "
+            f"deviations apart and whose scales differ by a factor of {factor:.2g}",
+            "one normalisation layer for each place",
+            "Make a second layer.",
+            evidence={"places": len(inputs), "means_apart": apart, "factor": factor},
+            remedy=Remedy("module", "split_layer", path),
+            where=Where(layer=path),
+        )

@@ -1,0 +1,215 @@
+"""Questions to the output and its loss: activations that are applied twice, that hide or that do not reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from netwright.checks.anatomy import finite
+from netwright.checks.context import Context
+from netwright.checks.facts import scaled
+from netwright.checks.finding import Finding, Remedy, Where, fault, note
+from netwright.checks.loss_kind import LOGITS
+
+FAR = 50.0  # by which inputs are multiplied to see where an output ends
+BEYOND = 0.02  # share of targets that an output may fail to reach
+
+
+@dataclass
+class Ends:
+    """Where an output ends, seen on rows as they are and on rows that are 50 times larger.
+
+    Attributes
+    ----------
+    lowest, highest : of all outputs seen. sums : whether each row sums to 1 over the classes.
+    columns : whether each column sums to 1 over the batch. bounded : whether large inputs reach no further.
+    """
+
+    lowest: float
+    highest: float
+    sums: bool
+    columns: bool
+    bounded_below: bool
+    bounded_above: bool
+    constant: bool
+
+
+def ends(context: Context) -> Ends | None:
+    """Where the output ends, or None where it is no single tensor of finite numbers."""
+    plain = context.output
+    if not isinstance(plain, Tensor) or not plain.is_floating_point() or not finite(plain) or plain.ndim < 1:
+        return None
+    outputs = [plain]
+    for factor in (FAR, -FAR):
+        batch = scaled(context.probe, lambda tensor, factor=factor: tensor * factor)  # type: ignore[misc]
+        found = context.answer(context.module, batch)
+        if isinstance(found, Tensor) and finite(found):
+            outputs.append(found)
+    outputs.append(torch.cat([_loud(context, sign) for sign in (1.0, -1.0)]))
+    outputs = [each for each in outputs if each.numel()]
+    low, high = (float(pick(torch.stack([pick(each) for each in outputs]))) for pick in (torch.min, torch.max))
+    axis = context.class_axis
+    sums = plain.ndim > 1 and all(_ones(each.sum(axis)) for each in outputs)
+    columns = plain.ndim > 1 and len(plain) > 1 and plain.shape[axis] > 1 and all(_ones(e.sum(0)) for e in outputs)
+    far = outputs[1:]
+    wide = max((float(each.abs().max()) for each in far), default=0.0)
+    below = _ends(outputs, low, -1)
+    above = _ends(outputs, high, 1)
+    return Ends(low, high, sums, columns, below, above, float(plain.std()) < 1e-7 and wide <= 1.0)
+
+
+def _loud(context: Context, sign: float) -> Tensor:
+    """Outputs of a copy whose last layer is made 100 times louder, so that an activation after it shows its ends."""
+    module = context.fresh()
+    if not context.layers:
+        return torch.empty(0)
+    name = context.layers[-1][0]
+    with torch.no_grad():
+        weight = module.get_parameter(name)
+        weight.normal_(0.0, 10.0, generator=torch.Generator().manual_seed(0)).mul_(sign)
+        bias = dict(module.named_parameters()).get(name.replace("weight", "bias"))
+        if bias is not None and bias.ndim == 1:
+            bias.zero_()
+    found = context.answer(module, context.probe)
+    return found if isinstance(found, Tensor) and finite(found) else torch.empty(0)
+
+
+def _ones(sums: Tensor) -> bool:
+    return bool(((sums - 1).abs() < 1e-3).all())
+
+
+def _ends(outputs: list[Tensor], end: float, sign: int) -> bool:
+    """Whether a bound is met again and again, as by an activation that ends there, and not just once, as a maximum."""
+    loud = outputs[-1]
+    return loud.numel() > 0 and float((sign * (loud - end) > -1e-3).double().mean()) > 0.1
+
+
+def applied_twice(context: Context) -> Iterable[Finding]:
+    """Softmax or sigmoid before a loss that applies it, or another activation on what should be logits."""
+    found = ends(context)
+    if found is None:
+        return
+    output: Tensor = context.output
+    width = output.shape[context.class_axis] if output.ndim > 1 else 1
+    if found.constant and abs(found.highest - 1) < 1e-6 and width == 1:
+        yield _one_unit(context, "the output is 1 for every row: softmax of one number is always 1")
+    elif context.kind not in (*LOGITS, "nll"):
+        return
+    elif context.kind == "nll":
+        yield from _not_logarithms(context)
+    elif context.kind == "cross-entropy" and width == 1:
+        yield _one_unit(context, "CrossEntropyLoss of one output is always 0, whatever the label")
+    elif context.kind == "cross-entropy" and found.sums and found.lowest >= 0:
+        yield _twice(context, "softmax", found)
+    elif context.kind == "logits" and found.lowest >= -1e-6 and found.highest <= 1 + 1e-6 and _both(found):
+        yield _twice(context, "softmax" if found.sums and width > 1 else "sigmoid", found)
+    else:
+        yield from _activated(context, found)
+
+
+def _both(found: Ends) -> bool:
+    return found.bounded_below and found.bounded_above
+
+
+def _one_unit(context: Context, seen: str) -> Finding:
+    return fault(
+        "output-activation",
+        seen,
+        "a logit that can be any number",
+        "Take the softmax out and use one output with BCEWithLogitsLoss, or two outputs with CrossEntropyLoss.",
+        remedy=Remedy("loss", "kind", "logits"),
+    )
+
+
+def _last(context: Context, kind: str) -> str | None:
+    """The name of the layer that is the last activation and nothing else, if there is one."""
+    operations = [each for each in context.seen[0].operations if each.kind == kind]
+    return operations[-1].path if operations and operations[-1].own else None
+
+
+def _twice(context: Context, kind: str, found: Ends) -> Finding:
+    layer = _last(context, kind)
+    name = "CrossEntropyLoss" if context.kind == "cross-entropy" else "BCEWithLogitsLoss"
+    where = f"layer {layer}" if layer else "the network's forward"
+    return fault(
+        "double-softmax",
+        f"the output is a probability already (from {found.lowest:.3f} to {found.highest:.3f} even for inputs 50 "
+        f"times larger{', each row sums to 1' if found.sums else ''}), and the loss applies a {kind} to it",
+        "logits: numbers of any size",
+        f"Take the {kind} out of {where}; {name} applies it.",
+        evidence={"lowest": found.lowest, "highest": found.highest},
+        remedy=Remedy("module", "remove", layer or kind),
+        where=Where(layer=layer),
+    )
+
+
+def _not_logarithms(context: Context) -> Iterable[Finding]:
+    sums = context.output.exp().sum(context.class_axis)
+    if _ones(sums):
+        return
+    probabilities = _ones(context.output.sum(context.class_axis)) and float(context.output.min()) >= 0
+    what = "probabilities" if probabilities else "numbers whose exponentials sum to " + f"{float(sums.mean()):.3g}"
+    yield fault(
+        "output-activation",
+        f"the loss takes logarithms of probabilities and the output gives {what}",
+        "outputs whose exponentials sum to 1",
+        "End the network in LogSoftmax, or give logits to CrossEntropyLoss.",
+        evidence={"sum_of_exponentials": float(sums.mean())},
+        remedy=Remedy("loss", "kind", "cross-entropy" if not probabilities else "log"),
+    )
+
+
+def _activated(context: Context, found: Ends) -> Iterable[Finding]:
+    """ReLU, tanh or sigmoid on what should be logits."""
+    kinds = {"relu": (0.0, None), "tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0)}
+    for kind, (low, high) in kinds.items():
+        if abs(found.lowest - low) > 1e-3 or not found.bounded_below:
+            continue
+        if high is not None and (abs(found.highest - high) > 1e-2 or not found.bounded_above):
+            continue
+        if high is None and found.bounded_above:
+            continue
+        layer = _last(context, kind)
+        upper = "" if high is None else f" or above {high:g}"
+        yield fault(
+            "output-activation",
+            f"no output is below {low:g}{upper}, whatever the input: a {kind} stands before the loss",
+            "logits: numbers of any size and sign",
+            f"Take the {kind} out of {'layer ' + layer if layer else 'the end of forward'}.",
+            evidence={"lowest": found.lowest, "highest": found.highest},
+            remedy=Remedy("module", "remove", layer or kind),
+            where=Where(layer=layer),
+        )
+        return
+
+
+def reaches(context: Context) -> Iterable[Finding]:
+    """Targets that lie where the output cannot go."""
+    target = context.target
+    found = ends(context) if context.numeric else None
+    if found is None or target is None or not finite(target):
+        return
+    margin = 0.02 * max(float(target.max() - target.min()), 1e-12)
+    below = (target < found.lowest - margin) if found.bounded_below else torch.zeros_like(target, dtype=torch.bool)
+    above = (target > found.highest + margin) if found.bounded_above else torch.zeros_like(target, dtype=torch.bool)
+    share = context.signal("targets out of reach", float((below | above).double().mean()), BEYOND, "output-range")
+    if share <= BEYOND:
+        return
+    kinds = [each for each in context.seen[0].operations if each.kind in ("relu", "sigmoid", "tanh", "softmax")]
+    layer = kinds[-1].path if kinds and kinds[-1].own else None
+    low = f"{found.lowest:.3g}" if found.bounded_below else "-infinity"
+    high = f"{found.highest:.3g}" if found.bounded_above else "infinity"
+    level = fault if share > 0.05 or not context.learns else note
+    yield level(
+        "output-range",
+        f"outputs end at {low} and {high}, and {share:.0%} of the targets ({float(target.min()):.3g} to "
+        f"{float(target.max()):.3g}) lie beyond",
+        "outputs that reach all targets",
+        f"Take the last activation out ({layer or 'the end of forward'}), or scale the targets into its range.",
+        evidence={"lowest": found.lowest, "highest": found.highest, "share": share},
+        remedy=Remedy("module", "remove", layer or (kinds[-1].kind if kinds else None)),
+        where=Where(layer=layer),
+    )

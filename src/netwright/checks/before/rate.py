@@ -1,0 +1,166 @@
+"""Questions to the first steps: too long, too short, or pulled by the penalty, each proved by another trial."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+
+from netwright.checks.context import Context
+from netwright.checks.finding import Finding, Remedy, fault, note
+from netwright.checks.trial import Trial, no_decay, rate_times
+
+LONG = 1.0  # |first step| over |weights|
+SHORT = 3e-5  # |step| over |weights| of the median layer and step
+FELL = 0.8  # share of the first loss that a slow run still has
+HELPS = 0.75
+PULL = 0.5  # share of the weights' norm that is left when a penalty swamps the data
+
+
+def rate_of(context: Context) -> float:
+    """The learning rate of the first group of the first optimizer; NaN where there is none."""
+    for optimizer in context.user_optimizers:
+        for group in optimizer.param_groups:
+            if "lr" in group:
+                return float(group["lr"])
+    return math.nan
+
+
+def too_high(context: Context) -> Iterable[Finding]:
+    """First steps longer than the weights, or a loss that rises, which a tenth or a hundredth of the rate does not."""
+    rate = rate_of(context)
+    if not math.isfinite(rate) or rate <= 0 or not context.steps:
+        return
+    trial = context.as_is
+    longest = max(trial.first.values(), default=0.0)
+    context.signal("first step over the weights", longest, LONG, "lr-too-high")
+    rose = not trial.finite or trial.end > 1.5 * trial.start
+    stuck = context.left(trial) > 0.9
+    if longest <= LONG and not rose and not stuck:
+        return
+    if context.learns and not rose:
+        return
+    best, factor = trial, 1.0
+    for smaller in (0.1, 0.01, 0.001):
+        other = context.trial(rate_times(smaller))
+        if other.end < best.end:
+            best, factor = other, smaller
+        if other.finite and factor > smaller:
+            break
+    before, after = min(context.left(trial), 1e6), context.left(best)
+    context.signal("loss left at a smaller rate, of that as it is", after / max(before, 1e-12), HELPS, "lr-too-high")
+    better = after < HELPS * before and before - after > 0.05
+    if factor == 1.0 or not better:
+        return
+    if not rose and longest <= LONG and after > 0.6 * before:
+        return
+    at = f"the first step changed weights by {longest:.2g} of their size" if longest > 0.3 else "the loss does not fall"
+    grew = f"the loss went from {trial.start:.3g} to {trial.end:.3g}" if trial.finite else "the loss became infinite"
+    yield fault(
+        "lr-too-high",
+        f"at a rate of {rate:g} {at}, and in {len(trial.losses)} steps {grew}; at {rate * factor:g} "
+        f"{after:.2g} of the loss of ignorance is left, not {before:.2g}",
+        "a first step of a few per cent of the weights and a falling loss",
+        f"Try a rate of {rate * factor:g}, or nw.lr_finder.",
+        evidence={"rate": rate, "first_step": longest, "left_as_is": before, "left_smaller": after},
+        remedy=Remedy("optimizer", "lr", rate * factor),
+    )
+
+
+def too_low(context: Context) -> Iterable[Finding]:
+    """Steps so short that the loss hardly falls, where a hundred times the rate learns and stays calm."""
+    rate = rate_of(context)
+    if not math.isfinite(rate) or rate <= 0 or not context.steps or _warming_up(context):
+        return
+    trial = context.as_is
+    ratios = sorted(trial.ratios)
+    middle = ratios[len(ratios) // 2] if ratios else 1.0
+    context.signal("step over weights, median", middle, SHORT, "lr-too-low")
+    if middle >= 20 * SHORT or not trial.finite or trial.end < FELL * trial.start or context.left(trial) < 0.6:
+        return
+    best, factor = _faster(context, trial)
+    fell, falls = trial.start - trial.end, best.start - best.end
+    if factor < 10 or falls < 5 * max(fell, 1e-12) or falls < 0.1 * abs(trial.start):
+        return
+    steps = len(trial.losses)
+    total = (
+        context.epochs * max(1, math.ceil(len(context.data.whole) / context.data.batch_size))
+        if context.epochs
+        else None
+    )
+    if total is not None and fell > 0 and fell / steps * total > 0.8 * falls:
+        return
+    level = fault if middle < SHORT or factor >= 100 else note
+    yield level(
+        "lr-too-low",
+        f"at a rate of {rate:g} a step changes weights by {middle:.1e} of their size and {steps} steps lower the loss "
+        f"from {trial.start:.4g} to {trial.end:.4g}; at {rate * factor:g} they lower it to {best.end:.4g}",
+        "steps of about a thousandth of the weights",
+        f"Try a rate of {rate * factor:g}, or nw.lr_finder.",
+        evidence={"rate": rate, "ratio": middle, "end": trial.end, "end_larger": best.end},
+        remedy=Remedy("optimizer", "lr", rate * factor),
+    )
+
+
+def _faster(context: Context, trial: Trial) -> tuple[Trial, float]:
+    """The best trial at a larger rate that stays calm, and the factor."""
+    best, factor = trial, 1.0
+    for larger in (10.0, 100.0, 1000.0, 10000.0):
+        other = context.trial(rate_times(larger))
+        calm = other.finite and max(other.losses) < 3 * max(trial.losses)
+        if not calm:
+            break
+        if other.end < best.end:
+            best, factor = other, larger
+        if context.left(best) < 0.5:
+            break
+    return best, factor
+
+
+def _warming_up(context: Context) -> bool:
+    """Whether a schedule has set the rate below what the optimizer was made with."""
+    groups = [group for optimizer in context.user_optimizers for group in optimizer.param_groups]
+    return any(group.get("initial_lr", group.get("lr", 0)) > 1.5 * group.get("lr", 0) for group in groups)
+
+
+def penalty(context: Context) -> Iterable[Finding]:
+    """Weight decay that pulls weights to 0 faster than the data builds them."""
+    decays = [group.get("weight_decay", 0.0) for o in context.user_optimizers for group in o.param_groups]
+    strongest = max((float(each) for each in decays), default=0.0)
+    if strongest <= 0 or not context.steps:
+        return
+    trial = context.as_is
+    kept = trial.weights[-1] / trial.weights[0] if trial.weights and trial.weights[0] > 0 else 1.0
+    pull = _pull(context, strongest)
+    context.signal("pull of the penalty over that of the data", pull, 2.0, "over-regularised")
+    context.signal("norm of the weights left", kept, PULL, "over-regularised")
+    if pull <= 1.0 and kept >= 0.9:
+        return
+    free = context.trial(no_decay)
+    before, after = min(context.left(trial), 1e6), context.left(free)
+    if not (after < HELPS * before and before - after > 0.05):
+        return
+    yield fault(
+        "over-regularised",
+        f"a weight decay of {strongest:g} pulls {pull:.2g} times as hard as the data; after {len(trial.losses)} steps "
+        f"{kept:.0%} of the weights' norm is left, and {before:.2g} of the loss ({after:.2g} without decay)",
+        "a pull of a few per cent of the data's",
+        f"Try a weight decay of {_smaller(strongest):g}.",
+        evidence={"decay": strongest, "pull": pull, "norm_left": kept, "left_as_is": before, "left_without": after},
+        remedy=Remedy("optimizer", "weight_decay", _smaller(strongest)),
+    )
+
+
+def _smaller(decay: float) -> float:
+    return float(f"{min(1e-4, decay / 1000):.1g}")
+
+
+def _pull(context: Context, decay: float) -> float:
+    """|decay x weights| over |gradient of the data| for the weight matrices."""
+    squares = torch.zeros(2, dtype=torch.float64)
+    for name, weight in context.layers:
+        gradient = context.gradients.get(name)
+        if gradient is not None and not gradient.is_sparse:
+            squares += torch.stack([weight.detach().double().square().sum(), gradient.double().square().sum()])
+    return decay * float(squares[0].sqrt() / squares[1].sqrt().clamp_min(1e-12))

@@ -1,0 +1,196 @@
+"""Questions to the split: rows in both parts, features that hold the target, scales that differ, too few rows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from netwright.checks.context import Context
+from netwright.checks.finding import Finding, Remedy, Where, fault, note
+from netwright.checks.reading import Batch, leaves
+
+SHARED = 0.01  # share of held-out rows that are in training too
+LEAK = 0.99  # correlation or accuracy of one column by itself
+FEW = 30  # held-out rows
+
+
+def shared_rows(context: Context) -> Iterable[Finding]:
+    """Held-out rows that are, number for number, in training too, and more often than rows repeat within training."""
+    if context.validation is None:
+        return
+    own, held = _keys(context.data.whole), _keys(context.validation.whole)
+    counts = Counter(own)
+    if not own or not held or len(next(iter(counts))) == 0:
+        return
+    twice = [index for index, key in enumerate(held) if key in counts]
+    within = sum(count for count in counts.values() if count > 1) / len(own)
+    share = context.signal("held-out rows also in training", len(twice) / len(held), SHARED, "duplicate-rows")
+    by_chance = _by_chance(context) * len(own)
+    if share <= max(SHARED, 10 * by_chance) or len(twice) < 2 or (len(twice) < 5 and within > 0.5 * share):
+        return
+    yield fault(
+        "duplicate-rows",
+        f"{len(twice)} of {len(held)} held-out rows are also in the training data (first: held-out row {twice[0]}), "
+        f"{within:.1%} of the training rows repeat among themselves, and {by_chance:.1g} of a row would by chance",
+        "no row in both",
+        "Split before rows are repeated, oversampled or augmented, and drop duplicates first.",
+        evidence={"shared": len(twice), "share": share, "within": within},
+        remedy=Remedy("data", "drop_shared_rows", twice[:1000]),
+        where=Where(row=twice[0]),
+    )
+
+
+def _by_chance(context: Context) -> float:
+    """The probability that two rows with independent columns of these values are equal."""
+    parts = [
+        tensor.reshape(len(tensor), -1) for tensor in leaves(context.rows.inputs) if len(tensor) == len(context.rows)
+    ]
+    logarithm = 0.0
+    for column in torch.cat([part.double() for part in parts], 1).T[:200]:
+        counts = torch.unique(column, return_counts=True)[1].double()
+        logarithm += float((counts / counts.sum()).square().sum().log())
+    return float(np.exp(logarithm))
+
+
+def _keys(batch: Batch) -> list[bytes]:
+    """A digest of the inputs of each row."""
+    parts = [tensor.reshape(len(tensor), -1) for tensor in leaves(batch.inputs) if len(tensor) == len(batch)]
+    if not parts:
+        return []
+    arrays = [np.ascontiguousarray(part.detach().cpu().numpy()) for part in parts]
+    if sum(array.shape[1] for array in arrays) < 2:
+        return []  # one number a row: the same number says little
+    return [
+        hashlib.blake2b(b"".join(array[row].tobytes() for array in arrays), digest_size=12).digest()
+        for row in range(len(batch))
+    ]
+
+
+def leaking_column(context: Context) -> Iterable[Finding]:
+    """A column that by itself is (nearly) the target, while the next best is far from it."""
+    target = context.target
+    tables = [tensor for tensor in leaves(context.rows.inputs) if tensor.ndim == 2]
+    if target is None or not tables or len(context.rows) < 30 or target.numel() != len(target):
+        return
+    X = torch.cat([tensor.double() for tensor in tables], 1)
+    if X.shape[1] < 3 or X.shape[1] > 2000 or not bool(torch.isfinite(X).all()):
+        return
+    classes = context.classes
+    y = target.reshape(-1).double() if classes is None else classes.double()
+    if not bool(torch.isfinite(y).all()) or float(y.std()) == 0:
+        return
+    rated = _correlations(X, y) if classes is None else _accuracies(X, classes)
+    order = rated.argsort(descending=True)
+    best, second = float(rated[order[0]]), float(rated[order[1]])
+    context.signal("best single column", best, LEAK, "target-leak")
+    if best <= LEAK or (1 - second) < 5 * (1 - best):
+        return
+    column = int(order[0])
+    name = context.data.names[column] if column < len(context.data.names) else column
+    how = "correlates with y by" if classes is None else "alone gives the class with an accuracy of"
+    yield fault(
+        "target-leak",
+        f"column {name} {how} {best:.4f}; the next best column reaches {second:.2f}",
+        "columns that are known before the target is",
+        f"Leave column {name} out, unless it is really there when the network is used.",
+        evidence={"column": column, "best": best, "second": second},
+        remedy=Remedy("data", "drop_column", column),
+        where=Where(column=name),
+    )
+
+
+def _correlations(X: Tensor, y: Tensor) -> Tensor:
+    X, y = X - X.mean(0), y - y.mean()
+    scale = X.norm(dim=0) * y.norm()
+    return torch.where(scale > 1e-12, (X * y[:, None]).sum(0).abs() / scale.clamp_min(1e-12), 0.0)
+
+
+def _accuracies(X: Tensor, classes: Tensor) -> Tensor:
+    """The accuracy of the best rule of intervals, as many as there are classes, on each column by itself.
+
+    Rows are sorted by the column; neighbours in that order are taken as the guess, so that a column on which classes
+    lie in a few intervals has an accuracy near 1, however many intervals there are; columns of few values are counted
+    value by value.
+    """
+    found = torch.zeros(X.shape[1], dtype=torch.float64)
+    labels = torch.unique(classes, return_inverse=True)[1]
+    k = int(labels.max()) + 1
+    for column in range(X.shape[1]):
+        values, which = torch.unique(X[:, column], return_inverse=True)
+        if len(values) <= max(20, 2 * k):
+            table = torch.zeros(len(values), k, dtype=torch.float64)
+            table.index_put_((which, labels), torch.ones(len(labels), dtype=torch.float64), accumulate=True)
+            found[column] = table.amax(1).sum() / len(labels)
+        else:
+            ordered = labels[X[:, column].argsort()]
+            changes = int((ordered[1:] != ordered[:-1]).sum())
+            found[column] = 1 - max(0, changes - 4 * (k - 1)) / len(labels) / 2 if changes < len(labels) / 4 else 0.5
+    return found
+
+
+def scales_alike(context: Context) -> Iterable[Finding]:
+    """Held-out inputs on another scale than the training inputs."""
+    if context.held is None:
+        return
+    own, held = context.floats, [t for t in leaves(context.held.inputs) if t.is_floating_point()]
+    if not own or len(own) != len(held) or len(context.held) < 8 or len(context.rows) < 8:
+        return
+    a, b = (torch.cat([_columns(tensor) for tensor in part], 1) for part in (own, held))
+    if a.shape[1] != b.shape[1] or not bool(torch.isfinite(a).all()) or not bool(torch.isfinite(b).all()):
+        return
+    deviation, other = a.std(0), b.std(0)
+    live = deviation > 1e-8 * a.abs().amax(0).clamp_min(1e-12)
+    if not bool(live.any()):
+        return
+    ratio = (other[live] / deviation[live]).clamp_min(1e-6).log2().abs()
+    shift = (a.mean(0) - b.mean(0)).abs()[live] / deviation[live]
+    stretched = context.signal("median factor between scales", float(2 ** ratio.median()), 2.0, "scaler-mismatch")
+    moved = context.signal("median shift of columns", float(shift.median()), 3.0, "scaler-mismatch")
+    if stretched <= 2.0 and moved <= 1.0:
+        return
+    level = fault if stretched > 2.0 or moved > 3.0 else note
+    seen = (
+        f"a typical column has mean {float(a.mean(0)[live].median()):.3g} and standard deviation "
+        f"{float(deviation[live].median()):.3g} in training, {float(b.mean(0)[live].median()):.3g} and "
+        f"{float(other[live].median()):.3g} in the held-out rows"
+    )
+    yield level(
+        "scaler-mismatch",
+        seen,
+        "the same scale in both",
+        "Fit the scaler on the training rows and apply the same one to the held-out rows.",
+        evidence={"factor": stretched, "shift": moved},
+        remedy=Remedy("data", "scale_validation_like_training", True),
+    )
+
+
+def _columns(tensor: Tensor) -> Tensor:
+    """Columns of a table, channels of images, features of sequences."""
+    tensor = tensor.double()
+    if tensor.ndim <= 2:
+        return tensor.reshape(len(tensor), -1)
+    if tensor.ndim == 3:
+        return tensor.reshape(-1, tensor.shape[-1])
+    return tensor.movedim(1, -1).reshape(-1, tensor.shape[1])
+
+
+def enough_rows(context: Context) -> Iterable[Finding]:
+    """Held-out rows too few for a score with a useful error."""
+    if context.validation is None or not context.validation.complete:
+        return
+    n = len(context.validation.whole)
+    context.signal("held-out rows", n, FEW, "small-validation")
+    if n < FEW:
+        error = 0.5 / n**0.5
+        yield note(
+            "small-validation",
+            f"{n} held-out rows: an accuracy of them has a standard error of up to {100 * error:.0f} points",
+            f"at least {FEW}",
+            "Hold out more rows, or use cross-validation.",
+            evidence={"rows": n},
+        )

@@ -1,0 +1,279 @@
+"""Questions to the start: are units different, is the first loss that of ignorance, does the signal arrive."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from netwright.checks.anatomy import Operation
+from netwright.checks.context import Context
+from netwright.checks.copies import quiet
+from netwright.checks.finding import Finding, Remedy, Where, fault, note
+from netwright.checks.reading import leaves
+from netwright.checks.trial import Trial, default_start, run_trial
+
+FADED = 1e-3  # gradient of the first weights over that of the last
+CONFIDENT = 2.0  # first loss over that of ignorance
+DEAD = 0.9  # share of units of a layer
+FLAT = 0.5  # share of activations at a flat end
+HELPS = 0.75
+
+
+def units_differ(context: Context) -> Iterable[Finding]:
+    """Layers whose units are all the same at the start and still are after a few steps."""
+    same = [name for name, weight in _hidden(context) if _alike(weight)]
+    if not same:
+        return
+    module = context.fresh()
+    adam = torch.optim.Adam([p for p in module.parameters() if p.requires_grad], lr=1e-3)
+    trial = run_trial((module, [adam]), context.loss, context.data.stream(5))
+    after = dict(trial.module.named_parameters())
+    stuck = [name for name in same if _alike(after[name])]
+    if not stuck:
+        return
+    weight = dict(context.user_module.named_parameters())[stuck[0]]
+    layer = stuck[0].rpartition(".")[0]
+    value = float(weight.detach().flatten()[0])
+    yield fault(
+        "symmetric-init",
+        f"all {len(weight)} units of {layer or stuck[0]} have the same weights (the first is {value:.3g}), and still "
+        "have after 5 steps",
+        "units that differ",
+        "Draw the weights at random: leave the layer's own initialisation, or use nn.init.kaiming_uniform_.",
+        evidence={"layers": stuck, "value": value},
+        remedy=Remedy("module", "reset_parameters", True),
+        where=Where(layer=layer or stuck[0]),
+    )
+
+
+def _hidden(context: Context) -> list[tuple[str, nn.Parameter]]:
+    weights = [(name, weight) for name, weight in context.layers if weight.requires_grad and len(weight) > 1]
+    return weights if len(context.layers) > 1 else []
+
+
+def _alike(weight: Tensor) -> bool:
+    rows = weight.detach().double().reshape(len(weight), -1)
+    return float(rows.std(0).max()) <= 1e-7 * max(float(rows.abs().max()), 1e-12) or float(rows.abs().max()) == 0.0
+
+
+@dataclass
+class Fresh:
+    """The same program with every layer drawn anew by its own default.
+
+    Attributes
+    ----------
+    left : of the loss after as many steps. start : the loss before. ratio : of the gradients, first over last.
+    """
+
+    left: float
+    start: float
+    ratio: float
+
+
+def _redrawn(context: Context) -> Fresh:
+    trial: Trial = context.trial(default_start)
+    module = context.fresh()
+    with quiet():
+        default_start(module, [])
+    other = context.with_(user_module=module, user_optimizers=[])
+    return Fresh(context.left(trial), trial.start, gradient_ratio(other))
+
+
+def gradient_ratio(context: Context) -> float:
+    """Mean |gradient| of the first weight matrix over that of the last; 1 where there are fewer than three."""
+    if len(context.layers) < 3:
+        return 1.0
+    gradients = context.gradients
+    sizes = []
+    for name, weight in context.layers:
+        gradient = gradients.get(name)
+        if weight.requires_grad and gradient is not None and not gradient.is_sparse:
+            sizes.append(float(gradient.double().abs().mean()))
+    if len(sizes) < 3 or sizes[-1] <= 0:
+        return 1.0
+    return sizes[0] / sizes[-1]
+
+
+def scale_of_weights(context: Context) -> Iterable[Finding]:
+    """A first loss far above ignorance, or a signal that dies, which layers drawn by their default do not have."""
+    prior, start = context.prior, context.start
+    if not math.isfinite(prior) or prior <= 1e-9 or not context.user_optimizers:
+        return
+    high = context.signal("first loss over that of ignorance", start / prior, CONFIDENT, "init-scale")
+    ratio = context.signal("gradient of the first weights over the last", gradient_ratio(context), FADED, "")
+    still = _still(context)
+    if not (high > CONFIDENT and start - prior > 0.5) and ratio >= FADED and not still:
+        return
+    if context.learns and context.left(context.as_is) < 0.5:
+        return
+    fresh = _redrawn(context)
+    before = context.left(context.as_is)
+    calmer = fresh.start < 0.5 * start or fresh.ratio > 10 * max(ratio, 1e-12) or still
+    if fresh.left < HELPS * before and before - fresh.left > 0.1 and calmer:
+        large = high > CONFIDENT
+        size, usual = _sizes(context)
+        yield fault(
+            "init-scale",
+            (f"the first loss is {start:.3g}, and {prior:.3g} for the best constant answer" if large else "")
+            + ("" if large else f"outputs hardly differ from row to row ({_variation(context):.1e})")
+            + f"; weights have a standard deviation of {size:.2g} ({usual:.2g} by the layers' default, with which "
+            f"{context.steps} steps leave {fresh.left:.2g} of the loss, not {min(before, 1e6):.2g})",
+            "a first loss near that of ignorance, and a signal that arrives",
+            "Leave the layers' own initialisation, or use He's (kaiming) for ReLU and Glorot's (xavier) for tanh.",
+            evidence={"start": start, "prior": prior, "left_as_is": before, "left_default": fresh.left},
+            remedy=Remedy("module", "reset_parameters", True),
+        )
+
+
+def _sizes(context: Context) -> tuple[float, float]:
+    """The standard deviation of weights as they are, of the layer furthest from its default, and the default."""
+    own = dict(context.module.named_parameters())
+    module = context.fresh()
+    with quiet():
+        default_start(module, [])
+    fresh = dict(module.named_parameters())
+    pairs = [(float(own[n].detach().std()), float(fresh[n].detach().std())) for n, w in context.layers if w.numel() > 1]
+    return max(pairs, key=lambda p: abs(math.log(max(p[0], 1e-12) / max(p[1], 1e-12))), default=(0.0, 0.0))
+
+
+def _variation(context: Context) -> float:
+    output = next((t for t in leaves(context.output) if t.is_floating_point()), None)
+    return float(output.double().std(0).mean()) if output is not None and len(output) > 1 else 1.0
+
+
+def _still(context: Context) -> bool:
+    """Whether the output is almost the same for all rows though the last layer has weights."""
+    last = context.layers[-1][1] if context.layers else None
+    return last is not None and float(last.detach().abs().max()) > 0 and _variation(context) < 1e-4
+
+
+def gradients_arrive(context: Context) -> Iterable[Finding]:
+    """First layers that get next to no gradient, at the start and after some steps."""
+    ratio = gradient_ratio(context)
+    context.signal("gradient of the first weights over the last", ratio, FADED, "vanishing-gradient")
+    if ratio >= FADED or not context.user_optimizers:
+        return
+    later = context.with_(user_module=context.as_is.module, user_optimizers=[])
+    after = gradient_ratio(later)
+    if after >= FADED:
+        return
+    name = context.layers[0][0]
+    bad = context.left(context.as_is) > 0.5
+    level = fault if bad else note
+    yield level(
+        "vanishing-gradient",
+        f"{name} gets {ratio:.1e} of the gradient of {context.layers[-1][0]} at the start and {after:.1e} after "
+        f"{len(context.as_is.losses)} steps",
+        f"at least {FADED:.0e}",
+        "Use ReLU or a relative, batch or layer normalisation, residual connections, or fewer layers.",
+        evidence={"ratio": ratio, "ratio_later": after, "layers": len(context.layers)},
+        remedy=Remedy("module", "activation", "relu"),
+        where=Where(layer=name.rpartition(".")[0]),
+    )
+
+
+def units_alive(context: Context) -> Iterable[Finding]:
+    """ReLU layers in which nearly all units are off for every row, and stay so."""
+    n = len(context.many)
+    if n < 32:
+        return
+    worst = max(((_dead(each), each) for each in _of_kind(context, "relu")), key=lambda pair: pair[0], default=None)
+    if worst is None:
+        return
+    share = context.signal("units off for every row", worst[0], DEAD, "dead-units")
+    if share <= DEAD or not context.user_optimizers:
+        return
+    later = context.with_(user_module=context.as_is.module, user_optimizers=[])
+    after = max((_dead(each) for each in _of_kind(later, "relu")), default=0.0)
+    if after <= DEAD or context.left(context.as_is) < 0.5:
+        return
+    path = worst[1].path
+    yield fault(
+        "dead-units",
+        f"{share:.0%} of the units at {path or 'a relu'} are 0 for all {n} rows, and {after:.0%} after "
+        f"{len(context.as_is.losses)} steps",
+        f"at most {DEAD:.0%}",
+        "Look for a large negative bias; draw weights by He's rule with biases 0, or use LeakyReLU.",
+        evidence={"share": share, "share_later": after},
+        remedy=Remedy("module", "reset_parameters", True),
+        where=Where(layer=path),
+    )
+
+
+def _of_kind(context: Context, *kinds: str) -> list[Operation]:
+    return [each for each in context.seen[0].operations if each.kind in kinds and each.output.ndim > 1]
+
+
+def _dead(operation: Operation) -> float:
+    """The share of units (of channels, in images) that are 0 for all rows."""
+    output = operation.output
+    units = output.reshape(len(output), -1) if output.ndim == 2 else output.movedim(1, -1).reshape(-1, output.shape[1])
+    if output.ndim == 3:
+        units = output.reshape(-1, output.shape[-1])
+    return float((units.abs().amax(0) == 0).double().mean())
+
+
+def slopes(context: Context) -> Iterable[Finding]:
+    """Sigmoid or tanh layers most of whose values lie at their flat ends, before the output."""
+    found = []
+    for operation in _of_kind(context, "sigmoid", "tanh"):
+        values = operation.output.double()
+        end = 0.9933 if operation.kind == "sigmoid" else 0.9951  # at +-5 and +-3
+        flat = (values > end) | (values < (1 - end if operation.kind == "sigmoid" else -end))
+        found.append((float(flat.double().mean()), operation))
+    if not found:
+        return
+    share, operation = max(found, key=lambda pair: pair[0])
+    context.signal("activations at a flat end", share, FLAT, "saturation")
+    if share <= FLAT or not context.user_optimizers:
+        return
+    before = context.left(context.as_is)
+    yield (fault if before > 0.6 else note)(
+        "saturation",
+        f"{share:.0%} of the values at {operation.path or 'a ' + operation.kind} lie at the flat ends of "
+        f"{operation.kind}; {context.steps} steps leave {min(before, 1e6):.2g} of the loss",
+        f"at most {FLAT:.0%}",
+        "Scale the inputs and draw smaller weights (Glorot's rule), or use ReLU.",
+        evidence={"share": share, "left": before},
+        remedy=Remedy("module", "reset_parameters", True),
+        where=Where(layer=operation.path),
+    )
+
+
+def through_time(context: Context) -> Iterable[Finding]:
+    """A recurrent network whose gradient grows on its way back through the steps, and which learns once clipped."""
+    recurrent = [
+        name for name, each in context.user_module.named_modules() if isinstance(each, nn.RNNBase | nn.RNNCellBase)
+    ]
+    if not recurrent or not context.user_optimizers:
+        return
+    trial = context.as_is
+    norms = [norm for norm in trial.norms if math.isfinite(norm)]
+    if not norms:
+        return
+    middle = sorted(norms)[len(norms) // 2]
+    spikes = max(norms) / max(middle, 1e-12)
+    context.signal("largest gradient over the median one", spikes, 100.0, "exploding-gradient")
+    before = context.left(trial)
+    if trial.finite and before < 0.9 and spikes < 100:
+        return
+    if middle < 5 and spikes < 20 and trial.finite:
+        return
+    clipped = context.trial(clip=1.0)
+    after = context.left(clipped)
+    redrawn = _redrawn(context)
+    if after < HELPS * min(before, 1e6) or (redrawn.left < HELPS * min(before, 1e6) and max(norms[:3]) > 20):
+        yield fault(
+            "exploding-gradient",
+            f"the gradient's norm is {norms[0]:.3g} at the start and reaches {max(norms):.3g}; clipped at 1, "
+            f"{context.steps} steps leave {after:.2g} of the loss, not {min(before, 1e6):.2g}",
+            "a norm that stays within a factor of a hundred",
+            f"Clip the gradient (clip_grad_norm_(..., 1.0)) and draw the recurrent weights of {recurrent[0]} smaller.",
+            evidence={"first": norms[0], "largest": max(norms), "left_as_is": before, "left_clipped": after},
+            remedy=Remedy("loop", "clip", 1.0),
+            where=Where(layer=recurrent[0]),
+        )

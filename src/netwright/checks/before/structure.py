@@ -1,0 +1,246 @@
+"""Questions to the architecture: is it more than one linear layer, can it hold a few rows, is too much dropped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from netwright.checks.anatomy import finite
+from netwright.checks.context import Context
+from netwright.checks.copies import quiet
+from netwright.checks.finding import Finding, Remedy, Where, fault, note
+from netwright.checks.neighbours import matrix, nearest, ridge, thinned_like
+from netwright.checks.reading import Batch, Material, each, leaves
+from netwright.checks.trial import Trial, call, dropout_off
+
+AFFINE = 1e-4  # deviation from a straight line, of the size of the outputs
+FEW = 16  # rows that a network must be able to hold
+HELD = 0.3  # of the loss of ignorance that may be left of them
+RATES = (1e-2, 1e-3)
+LONG = 200  # steps of the attempt to hold them
+DROPPED = 0.7
+HELPS = 0.75
+
+
+def bends(context: Context) -> Iterable[Finding]:
+    """Two or more layers with weights and nothing between them that bends, where the task is not a straight one."""
+    if len(context.layers) < 2 or not context.floats or len(context.floats) != len(list(leaves(context.rows.inputs))):
+        return
+    a = context.probe
+    if len(a) < 4:
+        return
+    order = torch.arange(len(a)).roll(1)
+    pairs = a.rows(order)
+    middle = Batch(_mean(a.inputs, pairs.inputs), a.target)
+    module = _shaken(context)
+    answers = (_linear_part(context, context.answer(module, batch)) for batch in (a, pairs, middle))
+    outputs = [answer for answer in answers if answer is not None]
+    if len(outputs) < 3:
+        return
+    first, second, between = outputs
+    size = float(first.std(0).mean())
+    if size < 1e-9 or not all(map(finite, (first, second, between))):
+        return
+    deviation = float((between - (first + second) / 2).abs().max()) / size
+    context.signal("deviation from a straight line", deviation, AFFINE, "no-nonlinearity")
+    if deviation > AFFINE:
+        return
+    straight, curved, name = _straight_and_curved(context)
+    gain = curved - straight
+    error = 0.5 / math.sqrt(min(len(context.rows), 800))
+    level = fault if gain > max(0.03, 2 * error) else note
+    yield level(
+        "no-nonlinearity",
+        f"the output is a linear function of the input (deviation {deviation:.0e}) although {len(context.layers)} "
+        f"layers have weights; nearest neighbours reach {name} {curved:.2f} on these rows, a straight line "
+        f"{straight:.2f}",
+        "an activation between layers with weights",
+        "Put nn.ReLU() between the layers.",
+        evidence={"deviation": deviation, "layers": len(context.layers), "straight": straight, "curved": curved},
+        remedy=Remedy("module", "activation", "relu"),
+        where=Where(layer=context.layers[0][0].rpartition(".")[0]),
+    )
+
+
+def _shaken(context: Context) -> nn.Module:
+    """A copy whose weights are shaken, so that branches that begin at 0 take part."""
+    module = context.fresh()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            scale = 0.5 / max(1, parameter[0].numel() if parameter.ndim > 1 else 4) ** 0.5
+            parameter.add_(torch.randn(parameter.shape, generator=generator).to(parameter) * scale)
+    return module
+
+
+def _mean(a: object, b: object) -> tuple[object, ...]:
+    pairs = iter([(x + y) / 2 for x, y in zip(leaves(a), leaves(b), strict=True)])
+    result: tuple[object, ...] = each(a, lambda tensor: next(pairs))
+    return result
+
+
+def _linear_part(context: Context, output: object) -> Tensor | None:
+    """The output before a link that the loss expects: the logarithm of probabilities, up to a number a row."""
+    if not isinstance(output, Tensor) or not output.is_floating_point():
+        return None
+    output = output.double()
+    operations = [o.kind for o in context.seen[0].operations]
+    if operations.count("softmax") + operations.count("log_softmax") == 1 and operations[-1] != "dropout":
+        axis = context.class_axis
+        logs = output if operations[-1] == "log_softmax" else output.clamp_min(1e-30).log()
+        return logs - logs.mean(axis, keepdim=True)
+    if operations == ["sigmoid"] and float(output.min()) >= 0 and float(output.max()) <= 1:
+        return output.clamp(1e-12, 1 - 1e-12).logit()
+    return output
+
+
+def _straight_and_curved(context: Context) -> tuple[float, float, str]:
+    """Out-of-fold quality of a ridge regression and of nearest neighbours on the rows."""
+    read = matrix(context)
+    if read is None:
+        return 0.0, 0.0, ""
+    X, target = read
+    classes = context.classes
+    if classes is not None:
+        labels = torch.unique(thinned_like(context, classes), return_inverse=True)[1]
+        Y = torch.nn.functional.one_hot(labels).double()
+        straight, curved = ridge(X, Y).argmax(1), Y[nearest(X)].mean(1).argmax(1)
+        return float((straight == labels).double().mean()), float((curved == labels).double().mean()), "an accuracy of"
+    if not context.numeric:
+        return 0.0, 0.0, ""
+    Y = target.reshape(len(target), -1).double()
+    spread = (Y - Y.mean(0)).square().mean().clamp_min(1e-12)
+    answers = (ridge(X, Y), Y[nearest(X)].mean(1))
+    straight_r, curved_r = (1 - float((answer - Y).square().mean() / spread) for answer in answers)
+    return straight_r, curved_r, "an R^2 of"
+
+
+def holds_a_few(context: Context) -> Iterable[Finding]:
+    """A network that cannot hold 16 rows, dropout and decay off, because a layer is too narrow for the answer."""
+    width = _narrowest(context)
+    if width is None or not context.user_optimizers or not math.isfinite(context.prior):
+        return
+    narrow, layer, needed = width
+    if narrow >= needed or context.left(context.as_is) < 0.3:
+        return
+    few = _few(context)
+    best = min((_attempt(context, few, rate).end for rate in RATES), default=math.inf)
+    scale = max(_ignorance(context, few), 1e-12)
+    left = context.signal("loss left of 16 rows", best / scale, HELD, "capacity")
+    if left <= HELD:
+        return
+    yield fault(
+        "capacity",
+        f"{layer} hands on {narrow} number{'s' * (narrow > 1)}, and of the loss of {len(few)} rows {left:.2g} is left "
+        f"after {LONG} steps at the better of the rates {RATES[0]:g} and {RATES[1]:g}, dropout off",
+        f"at most {HELD:g}: a network must be able to hold {len(few)} rows",
+        f"Give {layer} more units; {max(16, 4 * needed)} are a start.",
+        evidence={"narrowest": narrow, "left": left, "rows": len(few)},
+        remedy=Remedy("module", "width", max(16, 4 * needed)),
+        where=Where(layer=layer),
+    )
+
+
+def _narrowest(context: Context) -> tuple[int, str, int] | None:
+    """The fewest numbers that a hidden layer hands on, its name, and how many the answer needs."""
+    output = context.output
+    if not isinstance(output, Tensor) or context.target is None or len(context.layers) < 2:
+        return None
+    target = context.target
+    if target.is_floating_point() and any(t.shape == target.shape for t in context.floats):
+        same = next(t for t in context.floats if t.shape == target.shape)
+        if float((same - target).abs().max()) < 1e-6 * float(same.abs().max() + 1):
+            return None  # an autoencoder is narrow on purpose
+    classes = context.classes
+    outputs = int(torch.unique(classes).numel()) if classes is not None else output[0].numel()
+    needed = min(4, outputs) if classes is not None else min(3, outputs + 1)
+    widths = []
+    for path, each_layer, _ in context.seen[0].calls:
+        if isinstance(each_layer, nn.Linear):
+            widths.append((each_layer.out_features, path))
+        elif isinstance(each_layer, nn.RNNBase):
+            widths.append((each_layer.hidden_size, path))
+    widths = widths[:-1]
+    if not widths:
+        return None
+    narrow, layer = min(widths)
+    return narrow, layer, needed
+
+
+def _few(context: Context) -> Batch:
+    """A handful of rows, of all classes where there are classes."""
+    rows = context.many
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[:FEW]
+    return rows.rows(order)
+
+
+def _ignorance(context: Context, few: Batch) -> float:
+    smaller = context.with_(data=_material(context, few))
+    return smaller.prior if math.isfinite(smaller.prior) else context.prior
+
+
+def _material(context: Context, rows: Batch) -> Material:
+    return replace(context.data, whole=rows, batches=[rows], batch_size=len(rows), arrays=True)
+
+
+def _attempt(context: Context, few: Batch, rate: float) -> Trial:
+    """Adam on a copy, all rows in every step, dropout off."""
+    module = context.fresh().train()
+    dropout_off(module, [])
+    trial = Trial(module)
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    if not parameters:
+        return trial
+    optimizer = torch.optim.Adam(parameters, lr=rate)
+    with quiet(), torch.enable_grad():
+        for _ in range(LONG if context.steps >= 60 else 60):
+            optimizer.zero_grad()
+            value = context.loss(call(module, few), few.target)
+            if not value.requires_grad:
+                break
+            torch.autograd.backward(value.sum(), inputs=parameters)
+            optimizer.step()
+            trial.losses.append(float(value.detach().sum()))
+            if not math.isfinite(trial.losses[-1]):
+                break
+    return trial
+
+
+def dropped(context: Context) -> Iterable[Finding]:
+    """Dropout so strong that the network learns at once without it."""
+    layers = [
+        (name, float(each_module.p))
+        for name, each_module in context.user_module.named_modules()
+        if isinstance(each_module, nn.modules.dropout._DropoutNd)
+    ]
+    worst = max(layers, key=lambda pair: pair[1], default=None)
+    if worst is None or not context.user_optimizers:
+        return
+    name, p = worst
+    context.signal("largest share of units dropped", p, DROPPED, "dropout-too-strong")
+    if p < DROPPED:
+        return
+    before = _evaluated(context, context.as_is)
+    after = _evaluated(context, context.trial(dropout_off))
+    level = fault if after < HELPS * before and before - after > 0.1 else note
+    yield level(
+        "dropout-too-strong",
+        f"{name} drops {p:.0%} of its units; without dropout {context.steps} steps leave {after:.2g} of the loss, "
+        f"with it {before:.2g}",
+        "20 to 50 % of hidden units",
+        f"Set p of {name} to 0.5 or less.",
+        evidence={"p": p, "left_as_is": before, "left_without": after},
+        remedy=Remedy("module", f"{name}.p", 0.2),
+        where=Where(layer=name),
+    )
+
+
+def _evaluated(context: Context, trial: Trial) -> float:
+    """What a trial left of the loss of many rows, in eval mode."""
+    value = context.value(context.answer(trial.module, context.many), context.many.target)
+    scale = context.prior if math.isfinite(context.prior) and context.prior > 1e-12 else max(abs(context.start), 1e-12)
+    return value / scale if math.isfinite(value) else 1e6

@@ -1,0 +1,1 @@
+"""Checks during training: what the hooks of a watch write down, and what is read from it."""

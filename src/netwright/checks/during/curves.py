@@ -1,0 +1,265 @@
+"""Questions to the curves of a run: does it carry over, did it stop too early, does the score make sense."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from netwright.checks.context import Context
+from netwright.checks.finding import Finding, Remedy, fault, note
+from netwright.checks.reading import each
+
+TURNED = 1.25  # held-out loss over its minimum
+LAST = 3  # epochs for which it has been so
+AGO = 4  # epochs since the minimum
+STILL = 0.1  # fall of the held-out loss over the last quarter
+
+
+def failed(watched: Any) -> bool:
+    """Whether the run went so badly that the program as it began is worth questions."""
+    values = watched.tape.values()
+    if not values:
+        return watched.tape.backwards > 0
+    if not all(map(math.isfinite, values)):
+        return True
+    if len(values) < 10:
+        return False
+    tenth = max(5, len(values) // 10)
+    last = sum(values[-tenth:]) / tenth
+    scores = [checked.score for checked in watched.tape.checked if math.isfinite(checked.score)]
+    poor = bool(scores) and max(scores) < 0.75
+    if last > 0.6 * abs(values[0]) or (poor and last > 0.2 * abs(values[0])):
+        return True
+    context = watched.context()
+    return context is not None and math.isfinite(context.prior) and last > 0.8 * context.prior
+
+
+def _held(watched: Any) -> list[float]:
+    return [checked.loss for checked in watched.tape.checked if math.isfinite(checked.loss)]
+
+
+def overfits(watched: Any) -> Iterable[Finding]:
+    """A held-out loss that turned up long ago while the training loss went on falling."""
+    epochs = watched.tape.epochs()
+    held = _held(watched)
+    if len(held) < AGO + 3 or len(held) != len(epochs):
+        return
+    best = min(range(len(held)), key=held.__getitem__)
+    recent = min(held[-LAST:])
+    wobble = _wobble(held)
+    ratio = watched.signal("held-out loss over its minimum", recent / max(held[best], 1e-12), TURNED, "overfitting")
+    train = epochs[-1][1]
+    if ratio <= TURNED or len(held) - 1 - best < AGO or not train < 0.5 * recent or recent - held[best] < 2 * wobble:
+        return
+    scores = [checked.score for checked, _ in epochs]
+    known = all(map(math.isfinite, scores))
+    lost = max(scores) - sum(scores[-LAST:]) / LAST if known else math.inf
+    level = fault if lost > 0.02 * max(1.0, abs(max(scores)) if known else 1.0) else note
+    yield level(
+        "overfitting",
+        f"the held-out loss was {held[best]:.3g} after epoch {best + 1} and is {recent:.3g} or more in the last "
+        f"{LAST}, while the training loss fell to {train:.3g}" + (f"; the score lost {lost:.3f}" if known else ""),
+        "a held-out loss that stays near its minimum",
+        f"Stop at epoch {best + 1} (early stopping), or add data, augmentation, weight decay or dropout.",
+        evidence={"best_epoch": best + 1, "best": held[best], "last": recent, "train": train},
+        remedy=Remedy("loop", "epochs", best + 1),
+    )
+
+
+def _wobble(values: list[float]) -> float:
+    """The standard deviation of an epoch's figure about the mean of its neighbours."""
+    steps = [values[k] - (values[k - 1] + values[k + 1]) / 2 for k in range(1, len(values) - 1)]
+    return math.sqrt(sum(step * step for step in steps) / max(1, len(steps)) / 1.5)
+
+
+def unfinished(watched: Any) -> Iterable[Finding]:
+    """A run that stopped while both losses were falling fast."""
+    tape = watched.tape
+    values = [value for value in tape.values() if math.isfinite(value)]
+    if len(values) < 8 or len(values) != len(tape.losses):
+        return
+    quarter = max(2, len(values) // 4)
+    last, before = _mean(values[-quarter:]), _mean(values[-2 * quarter : -quarter])
+    first = _mean(values[: max(1, min(3, quarter))])
+    fall = (before - last) / max(abs(first), 1e-12)
+    watched.signal("fall of the loss in the last quarter, of the first loss", fall, 0.05, "too-few-epochs")
+    held = _held(watched)
+    scores = [checked.score for checked in tape.checked if math.isfinite(checked.score)]
+    falling = len(held) < 4 or held[-1] <= 1.02 * min(held)
+    if fall < 0.05 or last < 0.5 * abs(first) or not falling:
+        return
+    more = _continued(watched)
+    if more is None or more > 0.6 * last:
+        return
+    epochs = max(1, len(tape.checked))
+    yield fault(
+        "too-few-epochs",
+        f"the loss fell from {first:.3g} to {last:.3g} in {tape.steps} steps and was still falling at the end; "
+        f"as many steps again on a copy bring it to {more:.3g}" + (f" (last score {scores[-1]:.3f})" if scores else ""),
+        "a loss that has levelled off",
+        f"Train longer: try {5 * epochs} epochs with early stopping.",
+        evidence={"first": first, "last": last, "continued": more},
+        remedy=Remedy("loop", "epochs", 5 * epochs),
+    )
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else math.nan
+
+
+def _continued(watched: Any) -> float | None:
+    """The loss after as many steps again, at most 200, on a copy of the network as it is."""
+    context = watched.context(beginning=False)
+    if context is None:
+        return None
+    end: float = context.trial(steps=min(200, max(20, watched.tape.steps))).end
+    return end
+
+
+def carries_over(watched: Any) -> Iterable[Finding]:
+    """A training loss that falls far below ignorance while the held-out loss never does."""
+    epochs = watched.tape.epochs()
+    held = _held(watched)
+    if len(held) < 5 or len(held) != len(epochs):
+        return
+    context = watched.context()
+    prior = context.prior if context is not None else math.nan
+    train = epochs[-1][1]
+    if not math.isfinite(prior) or prior <= 0:
+        return
+    best = watched.signal("best held-out loss over ignorance", min(held) / prior, 0.98, "labels-unrelated")
+    if best < 0.98 or not train < 0.85 * prior:
+        return
+    yield fault(
+        "labels-unrelated",
+        f"the training loss fell to {train:.3g} ({prior:.3g} is ignorance) and the held-out loss was never below "
+        f"{min(held):.3g}: what is memorised does not carry over",
+        "a held-out loss below that of the best constant answer",
+        "Look at some rows with their labels: were inputs and labels shuffled, sorted or filtered apart?",
+        evidence={"train": train, "held": min(held), "ignorance": prior},
+    )
+
+
+def one_answer(watched: Any) -> Iterable[Finding]:
+    """A network that ends by giving one class for almost every row."""
+    context = _ended(watched)
+    if context is None or context.classes is None:
+        return
+    output, target = context.answer(context.module, context.many), context.many.target
+    if not isinstance(output, Tensor) or not output.is_floating_point():
+        return
+    answers = _answers(output, target, context)
+    if answers is None:
+        return
+    truth = target.reshape(-1).long()
+    commonest = int(torch.mode(answers).values)
+    share = float((answers == commonest).double().mean())
+    true = float((truth == commonest).double().mean())
+    classes = torch.unique(truth, return_counts=True)[1]
+    watched.signal("share of the commonest answer", share, 0.95, "collapse")
+    if share <= 0.97 or true > 0.9 or len(classes) < 2:
+        ratio = float(classes.max() / classes.min()) if len(classes) > 1 else 1.0
+        if share > 0.99 and true > 0.9 and ratio > 10 and not watched.intent.imbalanced:
+            yield fault(
+                "class-imbalance",
+                f"the answer is class {commonest} for {share:.0%} of the rows, of which {true:.0%} are",
+                "some answers of every class",
+                "Weight the loss by class and judge by balanced accuracy.",
+                evidence={"share": share, "truth": true},
+                remedy=Remedy("loss", "class_weights", None),
+            )
+        return
+    yield fault(
+        "collapse",
+        f"the answer is class {commonest} for {share:.0%} of the training rows, of which {true:.0%} are",
+        "answers of every class",
+        "Look at the findings above it; where there are none, at the labels and the learning rate.",
+        evidence={"share": share, "truth": true},
+    )
+
+
+def _answers(output: Tensor, target: Tensor, context: Context) -> Tensor | None:
+    if output.ndim == 2 and output.shape[1] > 1:
+        return output.argmax(1)
+    if output.numel() == len(output):
+        middle = 0.5 if context.kind == "probabilities" else 0.0
+        return (output.reshape(-1) > middle).long()
+    return None
+
+
+def _ended(watched: Any) -> Context | None:
+    """The program as it is after the run, when it ran long enough to be judged."""
+    return watched.context(beginning=False) if watched.tape.steps >= 50 else None
+
+
+def metric_agrees(watched: Any) -> Iterable[Finding]:
+    """A score of the user's that is not what the outputs for the same rows give."""
+    tape = watched.tape
+    if not tape.held_batches or not tape.checked or not math.isfinite(tape.checked[0].score):
+        return
+    context = watched.context()
+    if context is None or context.classes is None:
+        return
+    pairs = list(zip(tape.held_batches, tape.held_outputs, strict=True))
+    if len(tape.checked) == 1 or len(pairs) < 2 or len(pairs[0][0]) < 20:
+        return
+    compared = []
+    for checked, (batch, output) in zip(tape.checked, pairs, strict=False):
+        if isinstance(output, Tensor) and isinstance(batch.target, Tensor) and math.isfinite(checked.score):
+            answers = _answers(output, batch.target, context)
+            if answers is not None and answers.shape == batch.target.reshape(-1).shape:
+                own = float((answers == batch.target.reshape(-1).long()).double().mean())
+                compared.append((checked.score, own))
+    if len(compared) < 2:
+        return
+    apart = [abs(told - own) for told, own in compared]
+    told = [score for score, _ in compared]
+    own_scores = [own for _, own in compared]
+    stuck = max(told) - min(told) < 1e-9 and max(own_scores) - min(own_scores) > 0.05
+    watched.signal("score as told less accuracy of the outputs", max(apart), 0.1, "wrong-metric")
+    if min(apart) <= 0.1 and not stuck:
+        return
+    yield fault(
+        "wrong-metric",
+        f"the score told is {told[-1]:.3f} where the outputs for the same rows have an accuracy of "
+        f"{own_scores[-1]:.3f}",
+        "the same figure, if an accuracy is meant",
+        "Take argmax over the axis of classes (argmax of one column is always 0), compare equal shapes and types.",
+        evidence={"told": told, "accuracy": own_scores},
+        remedy=Remedy("loop", "metric", "accuracy"),
+    )
+
+
+def statistics_fit(watched: Any) -> Iterable[Finding]:
+    """Running statistics that do not fit: a loss in eval mode far above that in train mode on the same rows."""
+    layers = [m for m in watched.module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    context = _ended(watched) if any(m.track_running_stats for m in layers) else None
+    if context is None:
+        return
+    quiet = context.value(context.answer(context.module, context.many), context.many.target)
+    module = context.fresh()
+    module.eval()
+    for part in module.modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm):
+            part.train()
+    with torch.no_grad():
+        loud = context.value(each(module(*context.many.inputs), lambda t: t), context.many.target)
+    ratio = quiet / max(loud, 1e-12)
+    prior = context.prior if math.isfinite(context.prior) else 1.0
+    watched.signal("loss in eval mode over that with batch statistics", ratio, 2.0, "stale-batch-norm")
+    if ratio <= 2.0 or quiet - loud < 0.2 * prior:
+        return
+    momentum = next((m.momentum for m in layers if m.momentum is not None), None)
+    yield fault(
+        "stale-batch-norm",
+        f"on the same training rows the loss is {quiet:.3g} with running statistics and {loud:.3g} with those of the "
+        f"batch (momentum {momentum})",
+        "nearly the same loss",
+        "Leave momentum at 0.1, or pass over the training data once more in train mode without updates.",
+        evidence={"eval": quiet, "train": loud, "momentum": momentum},
+        remedy=Remedy("module", "momentum", 0.1),
+    )

@@ -1,0 +1,115 @@
+"""What is known of a program's data: the rows that statistics are made of, and what kind of target they have."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from netwright.checks.diagnosis import Signal
+from netwright.checks.reading import Batch, Material, each, leaves
+
+MOST_ROWS = 4096  # of the data that statistics are made of
+PROBE = 64  # rows of a probe of the network
+MANY = 512  # rows on which units must be dead to be called so
+
+
+class Facts(ABC):
+    """The data of a program; the kind of its loss tells what the target is.
+
+    Attributes
+    ----------
+    data, validation : for training, and held out or None.
+    signals : the figures that were looked at.
+    """
+
+    data: Material
+    validation: Material | None
+    signals: dict[str, Signal]
+
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """What the loss is by its behaviour, see `netwright.checks.loss_kind`."""
+
+    def signal(self, name: str, value: float, limit: float, code: str) -> float:
+        """Note a figure that a check looks at, and give it back."""
+        self.signals[name] = Signal(float(value), float(limit), code)
+        return float(value)
+
+    @cached_property
+    def batch(self) -> Batch:
+        """The first batch as training has it."""
+        return next(self.data.stream(1))
+
+    @cached_property
+    def rows(self) -> Batch:
+        """The training rows that statistics are made of, at most 4,096, evenly spaced."""
+        return thinned(self.data.whole, MOST_ROWS)
+
+    @cached_property
+    def held(self) -> Batch | None:
+        """The held-out rows that statistics are made of."""
+        return None if self.validation is None else thinned(self.validation.whole, MOST_ROWS)
+
+    @cached_property
+    def probe(self) -> Batch:
+        """A batch of at most 64 rows for questions to the network."""
+        return self.data.batches[0].rows(slice(0, PROBE)) if not self.data.arrays else thinned(self.data.whole, PROBE)
+
+    @cached_property
+    def many(self) -> Batch:
+        """At most 512 rows."""
+        return thinned(self.data.whole, MANY)
+
+    @property
+    def target(self) -> Tensor | None:
+        """The target of the rows where it is one tensor."""
+        return self.rows.target if isinstance(self.rows.target, Tensor) else None
+
+    @cached_property
+    def classes(self) -> Tensor | None:
+        """Class numbers of the rows, where there is one class a row: integers, or 0 and 1 for one output."""
+        target = self.target
+        if target is None or target.numel() != len(target):
+            return None
+        flat = target.reshape(-1)
+        if not flat.is_floating_point():
+            return flat.long() if self.kind not in ("squares", "absolute") else None
+        if self.kind in ("logits", "probabilities") and bool(((flat == 0) | (flat == 1)).all()):
+            return flat.long()
+        return None
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the target is a number (or several) to be met, and no class."""
+        target = self.target
+        return target is not None and target.is_floating_point() and self.kind in ("squares", "absolute")
+
+    @cached_property
+    def floats(self) -> list[Tensor]:
+        """The inputs that are real numbers, of the rows."""
+        return [tensor for tensor in leaves(self.rows.inputs) if tensor.is_floating_point()]
+
+
+def thinned(batch: Batch, most: int) -> Batch:
+    """At most so many rows of a batch, evenly spaced.
+
+    Parameters
+    ----------
+    batch : of rows. most : how many to keep.
+    """
+    n = len(batch)
+    return batch if n <= most else batch.rows(torch.linspace(0, n - 1, most).round().long())
+
+
+def scaled(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
+    """A batch whose real inputs are changed."""
+
+    def real(tensor: Tensor) -> Tensor:
+        return change(tensor) if tensor.is_floating_point() else tensor
+
+    return Batch(each(batch.inputs, real), batch.target)

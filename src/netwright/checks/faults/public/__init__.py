@@ -1,0 +1,1 @@
+"""Programs of the benchmark of diagnosis: the public ones."""

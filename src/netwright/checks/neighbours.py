@@ -1,0 +1,188 @@
+"""What the rows alone say about the target: simple learners without the user's network, out of fold.
+
+The question is whether there is any relation at all, so the best of several learners counts: nearest neighbours, a
+ridge regression on the columns and their squares, on the spectrum of a sequence, on counts of tokens, and random trees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+from sklearn.model_selection import cross_val_predict
+from torch import Tensor
+
+from netwright.checks.context import Context
+from netwright.checks.facts import thinned
+from netwright.checks.reading import leaves
+
+ROWS = 800
+NEIGHBOURS = 10
+FOLDS = 4
+
+
+@dataclass
+class Guess:
+    """Out-of-fold guesses of one learner.
+
+    Attributes
+    ----------
+    learner : its name. scores : (n, k) one number a class, or (n, m) predictions of numbers. quality : accuracy or R^2.
+    """
+
+    learner: str
+    scores: Tensor
+    quality: float
+
+
+@dataclass
+class Relation:
+    """What simple learners find between inputs and target.
+
+    Attributes
+    ----------
+    quality : the best accuracy or R^2. chance : what no relation gives. error : the standard error of quality.
+    """
+
+    quality: float
+    chance: float
+    error: float
+    best: Guess | None
+
+    @property
+    def exists(self) -> bool:
+        """Whether the best learner is better than chance by more than three standard errors."""
+        return self.quality > self.chance + 3 * self.error
+
+
+def matrix(context: Context, most: int = ROWS) -> tuple[Tensor, Tensor] | None:
+    """Rows of all inputs as one standardised matrix, and the target's rows; None where there is no single target."""
+    rows = thinned(context.rows, most)
+    if not isinstance(rows.target, Tensor):
+        return None
+    parts = [tensor.reshape(len(tensor), -1).double() for tensor in leaves(rows.inputs) if len(tensor) == len(rows)]
+    if not parts:
+        return None
+    X = torch.cat(parts, 1)
+    if not bool(torch.isfinite(X).all()) or X.shape[1] > 20_000:
+        return None
+    deviation = X.std(0)
+    return (X - X.mean(0)) / torch.where(deviation > 1e-9, deviation, 1.0), rows.target
+
+
+def nearest(X: Tensor, k: int = NEIGHBOURS) -> Tensor:
+    """The indices (n, k) of the k nearest other rows."""
+    distance = torch.cdist(X, X)
+    distance.fill_diagonal_(float("inf"))
+    return distance.topk(min(k, len(X) - 1), largest=False).indices
+
+
+def relation(context: Context, classes: Tensor | None) -> Relation | None:
+    """What simple learners find; they are asked one after the other until one finds a relation.
+
+    Parameters
+    ----------
+    context : the program. classes : class numbers of ``context.rows``, or None for a target of numbers.
+    """
+    read = matrix(context)
+    if read is None:
+        return None
+    X, target = read
+    if classes is not None:
+        _, labels = torch.unique(thinned_like(context, classes), return_inverse=True)
+        Y = torch.nn.functional.one_hot(labels).double()
+        chance = float(Y.mean(0).max())
+        error = float(np.sqrt(chance * (1 - chance) / len(Y)))
+    else:
+        Y, chance, error = target.reshape(len(target), -1).double(), 0.0, 1 / np.sqrt(len(target))
+        if not bool(torch.isfinite(Y).all()):
+            return None
+    best: Guess | None = None
+    for guess in _guesses(context, X, Y, classes is not None):
+        best = guess if best is None or guess.quality > best.quality else best
+        if best.quality > chance + 3 * error:
+            break
+    return Relation(best.quality if best else chance, chance, error, best)
+
+
+def thinned_like(context: Context, values: Tensor, most: int = ROWS) -> Tensor:
+    """Values that belong to ``context.rows``, for the rows that `matrix` keeps."""
+    n = len(values)
+    return values if n <= most else values[torch.linspace(0, n - 1, most).round().long()]
+
+
+def _guesses(context: Context, X: Tensor, Y: Tensor, classes: bool) -> Iterator[Guess]:
+    def rated(name: str, scores: Tensor) -> Guess:
+        if classes:
+            return Guess(name, scores, float((scores.argmax(1) == Y.argmax(1)).double().mean()))
+        spread = (Y - Y.mean(0)).square().mean()
+        return Guess(name, scores, 1 - float((scores - Y).square().mean() / spread.clamp_min(1e-12)))
+
+    yield rated("nearest neighbours", Y[nearest(X)].mean(1))
+    yield rated("ridge regression", ridge(X, Y))
+    yield rated("ridge regression with squares", ridge(torch.cat([X, X * X], 1), Y))
+    floats = [tensor for tensor in leaves(thinned(context.rows, ROWS).inputs) if tensor.ndim == 3]
+    if floats and floats[0].is_floating_point():
+        spectrum = torch.fft.rfft(floats[0].double(), dim=1).abs().reshape(len(X), -1)
+        yield rated("ridge regression of the spectrum", ridge(standard(spectrum), Y))
+        yield rated("nearest neighbours in the spectrum", Y[nearest(standard(spectrum))].mean(1))
+    tokens = [tensor for tensor in leaves(thinned(context.rows, ROWS).inputs) if not tensor.is_floating_point()]
+    if tokens and tokens[0].ndim == 2 and int(tokens[0].min()) >= 0 and int(tokens[0].max()) < 20_000:
+        yield rated("ridge regression of tokens", ridge(standard(_bags(tokens[0])), Y))
+    yield rated("random trees", _trees(X, Y, classes))
+
+
+def standard(X: Tensor) -> Tensor:
+    """Columns with mean 0 and standard deviation 1; constant ones 0."""
+    deviation = X.std(0)
+    return (X - X.mean(0)) / torch.where(deviation > 1e-9, deviation, 1.0)
+
+
+def _bags(tokens: Tensor) -> Tensor:
+    """How often each token is there, and where it is first; the 200 commonest."""
+    values, counts = torch.unique(tokens, return_counts=True)
+    values = values[counts.argsort(descending=True)[:200]]
+    here = tokens[:, :, None] == values
+    steps = torch.arange(tokens.shape[1])[None, :, None].double()
+    places = torch.where(here, steps, float(tokens.shape[1])).amin(1)
+    return torch.cat([here.double().sum(1), places], 1)
+
+
+def ridge(X: Tensor, Y: Tensor, strength: float = 1.0) -> Tensor:
+    """Out-of-fold answers of a ridge regression.
+
+    Shapes
+    ------
+    X (n, d), Y (n, m) -> (n, m)
+    """
+    n = len(X)
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(0))
+    answers = torch.zeros_like(Y)
+    for held in order.chunk(FOLDS):
+        kept = torch.ones(n, dtype=torch.bool)
+        kept[held] = False
+        A, B = X[kept], Y[kept]
+        mean = B.mean(0)
+        if A.shape[1] <= A.shape[0]:
+            gram = A.T @ A + strength * max(1.0, n / 100) * torch.eye(A.shape[1], dtype=A.dtype)
+            weights = torch.linalg.solve(gram, A.T @ (B - mean))
+        else:
+            gram = A @ A.T + strength * max(1.0, n / 100) * torch.eye(A.shape[0], dtype=A.dtype)
+            weights = A.T @ torch.linalg.solve(gram, B - mean)
+        answers[held] = X[held] @ weights + mean
+    return answers
+
+
+def _trees(X: Tensor, Y: Tensor, classes: bool) -> Tensor:
+    if classes:
+        labels = Y.argmax(1).numpy()
+        common = int(np.bincount(labels).min()) >= FOLDS
+        model = ExtraTreesClassifier(40, random_state=0) if common else ExtraTreesRegressor(40, random_state=0)
+        method, goal = ("predict_proba", labels) if common else ("predict", Y.numpy())
+    else:
+        model, method, goal = ExtraTreesRegressor(40, random_state=0), "predict", Y.numpy()
+    found = cross_val_predict(model, X.numpy(), goal.squeeze(), cv=FOLDS, method=method)
+    return torch.from_numpy(np.asarray(found, dtype=float)).reshape(len(X), -1)

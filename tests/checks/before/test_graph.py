@@ -1,0 +1,355 @@
+"""Questions to the graph from the loss to the weights, and to what an answer depends on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from netwright.checks.before.graph import (
+    depends,
+    owned,
+    reached,
+    repeatable,
+    rows_apart,
+    statistics_in_two_places,
+    steps_have_slopes,
+)
+
+CROSS, SQUARES = nn.CrossEntropyLoss(), nn.MSELoss()
+
+
+@pytest.fixture
+def data(draw: Any) -> Any:
+    return draw(40, 4), torch.arange(40) % 3
+
+
+class Listed(nn.Module):
+    """A layer in a plain list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = [nn.Linear(4, 6), nn.Linear(6, 5)]
+        self.last = nn.Linear(5, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x).relu()
+        return self.last(x)  # type: ignore[no-any-return]
+
+
+# weights that the module owns
+
+
+def test_layers_in_a_plain_list(one: Any, data: Any) -> None:
+    found = one(owned, Listed(), CROSS, data)
+    assert (found.code, found.level) == ("unregistered", "fault")
+    assert found.evidence == {"weights": 4, "anew": 0}
+    assert (found.remedy.object, found.remedy.argument) == ("module", "register")
+    assert sorted(found.remedy.value) == [[5], [5, 6], [6], [6, 4]]
+    assert "nn.ModuleList" in found.do
+
+
+def test_a_layer_that_forward_makes(one: Any, formula: Any, data: Any) -> None:
+    module = formula(lambda m, x: m.last(nn.Linear(4, 5)(x)), last=nn.Linear(5, 3))
+    found = one(owned, module, CROSS, data)
+    assert (found.code, found.level) == ("unregistered", "fault")
+    assert found.evidence == {"weights": 2, "anew": 2}
+    assert "__init__" in found.do
+
+
+def test_registered_layers_are_right(ask: Any, net: Any, formula: Any, data: Any) -> None:
+    assert not ask(owned, net(4, 6, 3), CROSS, data)
+    listed = formula(lambda m, x: m.parts[1](m.parts[0](x)), parts=nn.ModuleList([nn.Linear(4, 6), nn.Linear(6, 3)]))
+    assert not ask(owned, listed, CROSS, data)
+    fixed = torch.randn(4, 4)  # a matrix without a gradient is no weight
+    assert not ask(owned, formula(lambda m, x: m.last(x @ fixed), last=nn.Linear(4, 3)), CROSS, data)
+    normed = nn.utils.parametrizations.weight_norm(nn.Linear(4, 3))
+    assert not ask(owned, normed, CROSS, data)
+
+
+class Centres(nn.Module):
+    """The distance to a centre of each class, which is learned."""
+
+    def __init__(self, k: int, d: int) -> None:
+        super().__init__()
+        self.centres = nn.Parameter(torch.randn(k, d))
+
+    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+        return (output - self.centres[target]).square().mean()
+
+
+def test_weights_of_the_loss_are_right(ask: Any, net: Any, data: Any) -> None:
+    module, loss = net(4, 8), Centres(3, 8)
+    assert not ask(owned, module, loss, data, torch.optim.Adam([*module.parameters(), *loss.parameters()]))
+
+
+@pytest.mark.xfail(strict=True, reason="the optimizer holds the user's tensor, which is compared with the copies alone")
+def test_a_weight_that_the_optimizer_holds_is_right(ask: Any, net: Any, formula: Any, data: Any) -> None:
+    module, loss = net(4, 8), Centres(3, 8)
+    both = torch.optim.Adam([*module.parameters(), *loss.parameters()])
+    assert not ask(owned, module, lambda z, t: loss(z, t), data, both)
+
+
+@pytest.mark.xfail(strict=True, reason="the loss holds the user's module and the graph is that of the copy")
+def test_a_penalty_in_the_loss_is_right(ask: Any, net: Any, data: Any) -> None:
+    module = net(4, 6, 3)
+    loss = lambda z, t: CROSS(z, t) + 1e-4 * sum(p.square().sum() for p in module.parameters())  # noqa: E731
+    assert not ask(owned, module, loss, data)
+
+
+@pytest.mark.xfail(strict=True, reason="rows drawn from the inputs are other tensors than the inputs")
+def test_inputs_with_a_gradient_are_no_weights(ask: Any, net: Any, data: Any) -> None:
+    assert not ask(owned, net(4, 6, 3), CROSS, (data[0].requires_grad_(), data[1]))
+
+
+# weights that the gradient reaches
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        Tensor.detach,
+        lambda x: x.data,
+        lambda x: torch.tensor(x.tolist()),
+        lambda x: torch.from_numpy(x.numpy(force=True)),
+    ],
+    ids=["detach", "data", "tensor", "numpy"],
+)
+def test_a_graph_that_is_cut(cut: Any, one: Any, formula: Any, adam: Any, data: Any) -> None:
+    module = formula(lambda m, x: m.last(cut(m.first(x)).relu()), first=nn.Linear(4, 6), last=nn.Linear(6, 3))
+    found = one(reached, module, CROSS, data, adam(module))
+    assert (found.code, found.level) == ("detached", "fault")
+    assert found.evidence == {"parameters": ["first.weight", "first.bias"]}
+    assert found.where.layer == "first"
+    assert (found.remedy.object, found.remedy.argument, found.remedy.value) == ("module", "attach", "first")
+
+
+def test_no_grad_around_a_part(one: Any, formula: Any, adam: Any, data: Any) -> None:
+    def run(m: Any, x: Tensor) -> Any:
+        with torch.no_grad():
+            x = m.first(x)
+        return m.last(x)
+
+    module = formula(run, first=nn.Linear(4, 6), last=nn.Linear(6, 3))
+    assert one(reached, module, CROSS, data, adam(module)).where.layer == "first"
+
+
+def test_a_layer_that_is_not_called_is_a_note(one: Any, formula: Any, adam: Any, data: Any) -> None:
+    module = formula(lambda m, x: m.used(x), used=nn.Linear(4, 3), idle=nn.Linear(4, 3))
+    found = one(reached, module, CROSS, data, adam(module))
+    assert (found.code, found.level) == ("detached", "note")
+    assert found.evidence == {"parameters": ["idle.weight", "idle.bias"]}
+
+
+def test_frozen_features_are_right(ask: Any, formula: Any, adam: Any, data: Any) -> None:
+    module = formula(lambda m, x: m.last(m.first(x).detach()), first=nn.Linear(4, 6), last=nn.Linear(6, 3))
+    assert not ask(reached, module, CROSS, data, adam(module.last))  # cut and not held: on purpose
+    assert not ask(reached, module, CROSS, data, adam(module), frozen=("first",))
+    module.first.requires_grad_(False)
+    assert not ask(reached, module, CROSS, data, adam(module))
+
+
+def test_whole_graphs_are_right(ask: Any, net: Any, formula: Any, adam: Any, data: Any) -> None:
+    module = net(4, 6, 3)
+    assert not ask(reached, module, CROSS, data, adam(module))
+    stop = formula(  # a detach beside a path that is whole
+        lambda m, x: m.last(m.first(x) + m.first(x).detach()), first=nn.Linear(4, 6), last=nn.Linear(6, 3)
+    )
+    assert not ask(reached, stop, CROSS, data, adam(stop))
+    two = formula(lambda m, x: (m.a(x), m.b(x)), a=nn.Linear(4, 3), b=nn.Linear(4, 1))
+    loss = lambda z, t: CROSS(z[0], t) + z[1].square().mean()  # noqa: E731
+    assert not ask(reached, two, loss, data, adam(two))
+
+
+# rounding in forward
+
+
+@pytest.mark.parametrize("step", [torch.round, torch.sign, torch.floor])
+def test_a_step_in_forward(step: Any, one: Any, formula: Any, data: Any) -> None:
+    module = formula(lambda m, x: m.last(step(3 * m.first(x))), first=nn.Linear(4, 6), last=nn.Linear(6, 3))
+    found = one(steps_have_slopes, module, CROSS, data)
+    assert (found.code, found.level) == ("not-differentiable", "fault")
+    assert found.evidence == {"parameters": ["first.weight", "first.bias"]}
+
+
+def test_steps_beside_the_path_are_right(ask: Any, net: Any, formula: Any, data: Any) -> None:
+    layers = {"first": nn.Linear(4, 6), "last": nn.Linear(6, 3)}
+    straight = formula(lambda m, x: m.last((z := m.first(x)) + (z.sign() - z).detach()), **layers)
+    assert not ask(steps_have_slopes, straight, CROSS, data)
+    rounded = formula(lambda m, x: m.last(m.first(x.round())), **layers)
+    assert not ask(steps_have_slopes, rounded, CROSS, data)
+    assert not ask(steps_have_slopes, net(4, 6, 3), CROSS, data)
+
+
+# rows that do not influence each other
+
+
+def test_a_recurrent_layer_that_takes_steps_for_rows(one: Any, formula: Any, draw: Any) -> None:
+    module = formula(lambda m, x: m.last(m.cell(x)[0][:, -1]), cell=nn.GRU(3, 6), last=nn.Linear(6, 2))
+    found = one(rows_apart, module, CROSS, (draw(40, 7, 3), torch.arange(40) % 2))
+    assert (found.code, found.level) == ("batch-mixing", "fault")
+    assert found.evidence["changed_row"] == 8
+    assert found.evidence["row"] > 8  # a row after the changed one, as along time
+    assert found.where.layer == "cell"
+    assert (found.remedy.object, found.remedy.argument, found.remedy.value) == ("module", "batch_first", True)
+
+
+def test_a_softmax_over_rows(one: Any, net: Any, data: Any) -> None:
+    found = one(rows_apart, net(4, 3, last=nn.Softmax(0)), CROSS, data)
+    assert found.code == "batch-mixing"
+    assert "dim=1" in found.do
+
+
+def test_a_mean_over_rows_and_a_reshape(one: Any, formula: Any, data: Any) -> None:
+    centred = formula(lambda m, x: m.last(x - x.mean(0)), last=nn.Linear(4, 3))
+    assert one(rows_apart, centred, CROSS, data).code == "batch-mixing"
+    mixed = formula(lambda m, x: m.last(x.T.reshape(len(x), 4)), last=nn.Linear(4, 3))
+    assert one(rows_apart, mixed, CROSS, data).code == "batch-mixing"
+
+
+def test_another_number_of_rows_comes_out(one: Any, formula: Any, draw: Any) -> None:
+    module = formula(lambda m, x: m.last(x.reshape(-1, 2)), last=nn.Linear(2, 3))
+    found = one(rows_apart, module, CROSS, (draw(40, 4), torch.arange(40) % 3))
+    assert (found.code, found.evidence) == ("batch-mixing", {"rows": 16, "shape": [32, 3]})
+
+
+@pytest.mark.parametrize(
+    "norm", [nn.BatchNorm1d(6), nn.LayerNorm(6), nn.GroupNorm(2, 6)], ids=["batch", "layer", "group"]
+)
+def test_rows_that_stand_by_themselves_are_right(norm: Any, ask: Any, data: Any) -> None:
+    module = nn.Sequential(nn.Linear(4, 6), norm, nn.ReLU(), nn.Linear(6, 3))
+    assert not ask(rows_apart, module, CROSS, data)
+
+
+def test_sequences_with_rows_first_or_turned_are_right(ask: Any, formula: Any, draw: Any) -> None:
+    data = draw(40, 7, 3), torch.arange(40) % 2
+    first = formula(lambda m, x: m.o(m.c(x)[0][:, -1]), c=nn.GRU(3, 6, batch_first=True), o=nn.Linear(6, 2))
+    turned = formula(lambda m, x: m.o(m.c(x.transpose(0, 1))[0][-1]), c=nn.GRU(3, 6), o=nn.Linear(6, 2))
+    words = nn.Sequential(nn.Embedding(9, 3), nn.Flatten(), nn.Linear(12, 2))
+    assert not ask(rows_apart, first, CROSS, data)
+    assert not ask(rows_apart, turned, CROSS, data)
+    assert not ask(rows_apart, words, CROSS, (torch.arange(160).reshape(40, 4) % 9, data[1]))
+
+
+# the same answer twice
+
+
+def test_a_state_that_is_carried_over(one: Any, formula: Any, data: Any) -> None:
+    def run(m: Any, x: Tensor) -> Any:
+        m.kept = m.first(x).detach() + getattr(m, "kept", 0.0)
+        return m.last(m.kept)
+
+    module = formula(run, first=nn.Linear(4, 6), last=nn.Linear(6, 3))
+    found = one(repeatable, module, CROSS, data)
+    assert (found.code, found.level) == ("stateful-eval", "fault")
+    assert found.evidence["difference"] > 0.1
+    assert (found.remedy.object, found.remedy.argument) == ("module", "reset_state")
+    assert not hasattr(module, "kept")
+
+
+def test_dropout_that_does_not_end(one: Any, formula: Any, data: Any) -> None:
+    module = formula(lambda m, x: m.o(functional.dropout(m.i(x), 0.7)), i=nn.Linear(4, 32), o=nn.Linear(32, 3))
+    found = one(repeatable, module, CROSS, data)
+    assert (found.code, found.level) == ("stateful-eval", "fault")
+    assert (found.remedy.object, found.remedy.argument) == ("module", "dropout_in_eval")
+
+
+def test_a_little_noise_in_eval_mode_is_a_note(one: Any, formula: Any, data: Any) -> None:
+    module = formula(lambda m, x: m.o(x) + 0.02 * torch.randn(len(x), 3), o=nn.Linear(4, 3))
+    found = one(repeatable, module, CROSS, data)
+    assert (found.code, found.level) == ("stateful-eval", "note")
+    rows = module.o(data[0]).detach().double()
+    assert found.evidence["noise"] == pytest.approx(0.02 / float(rows.std(0).mean()), rel=0.2)
+
+
+def test_what_ends_in_eval_mode_is_right(ask: Any, net: Any, formula: Any, data: Any) -> None:
+    assert not ask(repeatable, net(4, 6, 3), CROSS, data)
+    assert not ask(
+        repeatable, nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Dropout(0.5), nn.Linear(6, 3)), CROSS, data
+    )
+    own = formula(lambda m, x: m.o(functional.dropout(m.i(x), 0.5, m.training)), i=nn.Linear(4, 6), o=nn.Linear(6, 3))
+    assert not ask(repeatable, own, CROSS, data)
+    counted = formula(lambda m, x: (setattr(m, "calls", getattr(m, "calls", 0) + 1), m.o(x))[1], o=nn.Linear(4, 3))
+    assert not ask(repeatable, counted, CROSS, data)  # what is remembered is not in the answer
+
+
+# an output that depends on the input
+
+
+@pytest.mark.parametrize(
+    "lost", [lambda x: 0 * x, torch.ones_like, lambda x: x[:1].expand_as(x)], ids=["0", "1", "first"]
+)
+def test_an_input_that_is_lost(lost: Any, one: Any, formula: Any, data: Any) -> None:
+    module = formula(lambda m, x: m.o(m.i(lost(x)).relu()), i=nn.Linear(4, 6), o=nn.Linear(6, 3))
+    found = one(depends, module, CROSS, data)
+    assert (found.code, found.level) == ("input-ignored", "fault")
+    assert (found.remedy.object, found.remedy.argument) == ("module", "use_input")
+
+
+def test_tokens_that_are_lost(one: Any, formula: Any) -> None:
+    module = formula(lambda m, x: m.o(m.e(0 * x).mean(1)), e=nn.Embedding(9, 4), o=nn.Linear(4, 3))
+    assert (
+        one(depends, module, CROSS, (torch.arange(160).reshape(40, 4) % 9, torch.arange(40) % 3)).code
+        == "input-ignored"
+    )
+
+
+def test_outputs_that_start_equal_and_can_differ_are_right(ask: Any, net: Any, data: Any) -> None:
+    module = net(4, 6, 3)
+    assert not ask(depends, module, CROSS, data)
+    nn.init.zeros_(module[2].weight)  # a head that begins at 0
+    assert not ask(depends, module, CROSS, data)
+    dead = net(4, 6, 3)
+    nn.init.constant_(dead[0].bias, -1e3)
+    assert not ask(depends, dead, CROSS, data)
+    assert not ask(depends, net(4, 6, 3), CROSS, (torch.ones(40, 4), data[1]))  # nothing to depend on
+
+
+# statistics in two places
+
+
+def test_one_norm_for_values_of_two_scales(one: Any, formula: Any, data: Any) -> None:
+    module = formula(
+        lambda m, x: m.o(m.norm(m.i(x)) + m.norm(5 + 9 * m.i(x))),
+        i=nn.Linear(4, 6),
+        norm=nn.BatchNorm1d(6),
+        o=nn.Linear(6, 3),
+    )
+    found = one(statistics_in_two_places, module, CROSS, data)
+    assert (found.code, found.level) == ("shared-stateful-layer", "fault")
+    assert found.evidence["places"] == 2
+    assert found.evidence["factor"] == pytest.approx(9, rel=1e-4)
+    z = module.i(data[0]).detach()
+    apart = ((5 + 8 * z.mean(0)).abs() / z.std(0)).sort().values[2]  # of six the lower of the middle two
+    assert found.evidence["means_apart"] == pytest.approx(float(apart), rel=1e-4)
+    assert (found.where.layer, found.remedy.argument, found.remedy.value) == ("norm", "split_layer", "norm")
+
+
+def test_one_norm_for_two_branches_alike_is_a_note(one: Any, formula: Any, draw: Any) -> None:
+    module = formula(
+        lambda m, a, b: m.o(m.norm(m.i(a)) - m.norm(m.i(b))),
+        i=nn.Linear(4, 6),
+        norm=nn.BatchNorm1d(6),
+        o=nn.Linear(6, 3),
+    )
+    X = draw(200, 4)
+    found = one(statistics_in_two_places, module, CROSS, (X, X.flip(0), torch.arange(200) % 3))
+    assert (found.code, found.level) == ("shared-stateful-layer", "note")
+    assert found.evidence["means_apart"] == pytest.approx(0, abs=1e-4)
+
+
+def test_layers_without_statistics_may_be_shared(ask: Any, net: Any, formula: Any, data: Any) -> None:
+    parts = {"i": nn.Linear(4, 6), "o": nn.Linear(6, 3)}
+    shared = formula(lambda m, x: m.o(m.norm(m.i(x)) + m.norm(5 + 9 * m.i(x))), norm=nn.LayerNorm(6), **parts)
+    assert not ask(statistics_in_two_places, shared, CROSS, data)
+    once = nn.Sequential(
+        nn.Linear(4, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 6), nn.BatchNorm1d(6), nn.Linear(6, 3)
+    )
+    assert not ask(statistics_in_two_places, once, CROSS, data)
+    free = nn.BatchNorm1d(6, track_running_stats=False)
+    untracked = formula(lambda m, x: m.o(m.norm(m.i(x)) + m.norm(5 + 9 * m.i(x))), norm=free, **parts)
+    assert not ask(statistics_in_two_places, untracked, CROSS, data)

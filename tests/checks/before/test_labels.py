@@ -1,0 +1,251 @@
+"""Questions to labels: within range, related to the inputs, agreeing with their neighbours, of even number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler
+
+from netwright.checks.before.labels import agreeing, even, in_range, related
+
+CROSS, LOGITS, SQUARES = nn.CrossEntropyLoss(), nn.BCEWithLogitsLoss(), nn.MSELoss()
+
+
+# within range
+
+
+@pytest.mark.parametrize(
+    ("shift", "argument", "value"), [(1, "add", -1), (3, "add", -3), (-1, "add", 1)], ids=["one", "three", "below"]
+)
+def test_labels_that_do_not_begin_at_0(
+    shift: int, argument: str, value: int, one: Any, net: Any, draw: Any, classes: Any
+) -> None:
+    X = draw(60, 4)
+    found = one(in_range, net(4, 3), CROSS, (X, classes(X) + shift))
+    assert (found.code, found.level) == ("label-range", "fault")
+    assert found.evidence == {"lowest": shift, "highest": 2 + shift, "outputs": 3}
+    assert (found.remedy.object, found.remedy.argument, found.remedy.value) == ("target", argument, value)
+    assert f"from {shift} to {2 + shift}" in found.seen
+
+
+def test_more_classes_than_outputs(one: Any, net: Any, draw: Any) -> None:
+    found = one(in_range, net(4, 3), CROSS, (draw(60, 4), torch.arange(60) % 5))
+    assert (found.code, found.level) == ("label-range", "fault")
+    assert (found.remedy.object, found.remedy.argument, found.remedy.value) == ("module", "outputs", 5)
+
+
+def test_more_outputs_than_classes(ask: Any, one: Any, net: Any, draw: Any) -> None:
+    y = torch.arange(60) % 3
+    far = one(in_range, net(4, 30), CROSS, (draw(60, 4), y))
+    assert (far.code, far.level) == ("output-width", "fault")
+    assert far.evidence == {"outputs": 30, "classes": 3}
+    assert (far.remedy.object, far.remedy.argument, far.remedy.value) == ("module", "outputs", 3)
+    near = one(in_range, net(4, 4), CROSS, (draw(60, 4), y))
+    assert (near.code, near.level) == ("output-width", "note")
+
+
+def test_labels_from_1_with_an_output_more_are_noticed(one: Any, net: Any, draw: Any) -> None:
+    found = one(in_range, net(4, 4), CROSS, (draw(60, 4), torch.arange(60) % 3 + 1))
+    assert (found.code, found.level) == ("output-width", "note")
+    assert "begin at 1" in found.do
+
+
+def test_labels_that_the_loss_means_are_right(ask: Any, net: Any, draw: Any) -> None:
+    X, y = draw(60, 4), torch.arange(60) % 3
+    assert not ask(in_range, net(4, 3), CROSS, (X, y))
+    assert not ask(in_range, net(4, 3), CROSS, (X, torch.where(torch.arange(60) % 7 == 0, -100, y)))
+    assert not ask(in_range, net(4, 3), CROSS, (X, functional.one_hot(y, 3).float()))
+    assert not ask(in_range, net(4, 3), LOGITS, (X, functional.one_hot(y, 3).float()))
+    assert not ask(in_range, net(4, 1), LOGITS, (X, torch.rand(60, 1)))
+    assert not ask(in_range, net(4, 1), SQUARES, (X, y[:, None].float() + 7))
+
+
+def test_steps_and_pixels_have_their_classes_on_another_axis(ask: Any, one: Any, draw: Any) -> None:
+    pixels, labels = draw(8, 1, 5, 5), torch.arange(8 * 25).reshape(8, 5, 5) % 3
+    assert not ask(in_range, nn.Conv2d(1, 3, 1), CROSS, (pixels, labels))
+    found = one(in_range, nn.Conv2d(1, 3, 1), CROSS, (pixels, labels + 1))
+    assert (found.code, found.evidence["outputs"]) == ("label-range", 3)
+    last = lambda output, target: CROSS(output.flatten(0, 1), target.flatten())  # noqa: E731
+    steps, marks = draw(8, 6, 4), torch.arange(48).reshape(8, 6) % 3
+    assert not ask(in_range, nn.Linear(4, 3), last, (steps, marks))
+    assert one(in_range, nn.Linear(4, 3), last, (steps, marks + 1)).code == "label-range"
+
+
+@pytest.mark.parametrize(
+    ("values", "argument"),
+    [([1.0, 2.0], "map"), ([-1.0, 1.0], "map"), ([0.0, 1.0, 2.0], "kind")],
+    ids=["1 and 2", "-1 and 1", "three"],
+)
+def test_labels_that_are_no_probabilities(values: list[float], argument: str, one: Any, net: Any, draw: Any) -> None:
+    y = torch.tensor(values).repeat(30)[:60, None]
+    found = one(in_range, net(4, 1), LOGITS, (draw(60, 4), y))
+    assert (found.code, found.level) == ("label-range", "fault")
+    assert found.evidence == {"lowest": values[0], "highest": values[-1], "values": len(values)}
+    assert found.remedy.argument == argument
+
+
+def test_labels_that_were_scaled_like_inputs(one: Any, net: Any, draw: Any) -> None:
+    y = (torch.arange(60) % 2)[:, None] / 255
+    found = one(in_range, net(4, 1), LOGITS, (draw(60, 4), y))
+    assert (found.code, found.level) == ("label-range", "fault")
+    assert found.evidence["highest"] == pytest.approx(1 / 255)
+    assert "255" in found.do or "0.0039" in found.do
+
+
+@pytest.mark.xfail(strict=True, reason="class numbers of an element-wise loss are read as columns of the output")
+@pytest.mark.parametrize("loss", [functional.binary_cross_entropy_with_logits, functional.mse_loss])
+def test_whole_labels_that_the_loss_makes_real_are_right(loss: Any, ask: Any, net: Any, draw: Any) -> None:
+    y = torch.arange(60) % 2
+    assert not ask(in_range, net(4, 1), lambda z, t: loss(z.squeeze(1), t.float()), (draw(60, 4), y))
+
+
+@pytest.mark.xfail(strict=True, reason="the number that a loss leaves out is taken to be -100")
+def test_a_class_number_that_the_loss_leaves_out_is_right(ask: Any, net: Any, draw: Any) -> None:
+    y = torch.where(torch.arange(60) % 7 == 0, 255, torch.arange(60) % 3)
+    assert not ask(in_range, net(4, 3), nn.CrossEntropyLoss(ignore_index=255), (draw(60, 4), y))
+
+
+# related to the inputs
+
+
+def test_labels_shuffled_apart_from_their_rows(one: Any, net: Any, adam: Any, draw: Any, classes: Any) -> None:
+    X = draw(240, 4)
+    y = classes(X)[torch.randperm(240, generator=torch.Generator().manual_seed(1))]
+    module = net(4, 64, 64, 3)
+    found = one(related, module, CROSS, (X, y), adam(module))
+    assert (found.code, found.level) == ("labels-unrelated", "fault")
+    chance = float(y.bincount().max()) / 240
+    assert found.evidence["chance"] == pytest.approx(chance)
+    assert found.evidence["quality"] < chance + 3 * (chance * (1 - chance) / 240) ** 0.5
+    assert found.evidence["held_left"] > 0.97
+    assert found.evidence["train_left"] < 0.9
+    assert found.remedy is None  # only their author can know
+
+
+def test_numbers_shuffled_apart_from_their_rows(ask: Any, net: Any, adam: Any, draw: Any) -> None:
+    X, y = draw(240, 4), draw(240, 1)
+    module = net(4, 64, 64, 1)
+    found = ask(related, module, SQUARES, (X, y), adam(module))
+    assert [each.code for each in found] == ["labels-unrelated"]
+
+
+def test_related_labels_are_right(ask: Any, net: Any, adam: Any, draw: Any, classes: Any) -> None:
+    X = draw(240, 4)
+    noisy = (X[:, 0] + 2 * draw(240) > 0).long()  # the best possible accuracy is near 65 %
+    parity = (X[:, 0] * X[:, 1] > 0).long()
+    for y, width in ((classes(X), 3), (noisy, 2), (parity, 2)):
+        module = net(4, 16, width)
+        assert not ask(related, module, CROSS, (X, y), adam(module))
+    module = net(4, 16, 1)
+    assert not ask(related, module, SQUARES, (X, X[:, :1] + draw(240, 1)), adam(module))
+
+
+def test_few_rows_and_several_targets_are_not_judged(ask: Any, net: Any, adam: Any, draw: Any) -> None:
+    module = net(4, 16, 3)
+    y = torch.randint(0, 3, (40,))
+    assert not ask(related, module, CROSS, (draw(40, 4), y), adam(module))
+    loss = lambda z, t: CROSS(z, t[0]) + SQUARES(z, t[1])  # noqa: E731
+    assert not ask(related, module, loss, (draw(100, 4), (torch.arange(100) % 3, draw(100, 3))), adam(module))
+
+
+# agreeing with their neighbours
+
+
+def blobs(n: int, k: int) -> tuple[Any, Any]:
+    """Rows in k heaps that are far apart, and the number of the heap."""
+    generator = torch.Generator().manual_seed(5)
+    y = torch.arange(n) % k
+    return 8 * functional.one_hot(y, k).float() + torch.randn(n, k, generator=generator), y
+
+
+def test_an_eighth_of_the_labels_is_wrong(one: Any, net: Any) -> None:
+    X, right = blobs(300, 4)
+    generator = torch.Generator().manual_seed(9)
+    drawn = torch.randint(1, 4, (300,), generator=generator)
+    y = torch.where(torch.rand(300, generator=generator) < 0.12, (right + drawn) % 4, right)
+    share = float((y != right).double().mean())
+    found = one(agreeing, net(4, 4), CROSS, (X, y))
+    assert (found.code, found.level) == ("noisy-labels", "fault")
+    assert found.evidence["share"] == pytest.approx(share, abs=0.04)
+    assert found.evidence["agreement"] == pytest.approx(1 - share, abs=0.02)
+    wrong = set(torch.where(y != right)[0].tolist())
+    assert set(found.evidence["rows"]) <= wrong
+    assert found.where.row in wrong
+
+
+def test_clean_labels_agree(ask: Any, net: Any, draw: Any, classes: Any) -> None:
+    X, y = blobs(300, 4)
+    assert not ask(agreeing, net(4, 4), CROSS, (X, y))
+    near = torch.arange(300) % 50 == 0  # one in fifty is what data have
+    assert not ask(agreeing, net(4, 4), CROSS, (X, torch.where(near, (y + 1) % 4, y)))
+    X = draw(300, 4)
+    assert not ask(agreeing, net(4, 3), CROSS, (X, classes(X)))
+
+
+def test_labels_by_chance_are_not_called_wrong(ask: Any, net: Any, draw: Any) -> None:
+    y = torch.randint(0, 2, (300,), generator=torch.Generator().manual_seed(2))
+    assert not ask(agreeing, net(4, 2), CROSS, (draw(300, 4), y))
+    assert not ask(agreeing, net(4, 1), SQUARES, (draw(300, 4), y[:, None].float()))
+
+
+# of even number
+
+
+def uneven(n: int, few: int) -> Any:
+    """Labels of which so few are 1."""
+    return (torch.arange(n) < few).long()
+
+
+def test_a_class_that_is_hardly_there(one: Any, net: Any, draw: Any) -> None:
+    y = uneven(400, 5)
+    found = one(even, net(4, 2), CROSS, (draw(400, 4), y))
+    assert (found.code, found.level) == ("class-imbalance", "fault")
+    assert found.evidence == {"ratio": pytest.approx(395 / 5), "smallest_class": 1}
+    assert (found.remedy.object, found.remedy.argument) == ("loss", "class_weights")
+    weights = [400 / (2 * int(count)) for count in y.bincount()]
+    assert found.remedy.value == pytest.approx(weights, abs=1e-3)
+
+
+def test_one_output_of_logits(one: Any, net: Any, draw: Any) -> None:
+    found = one(even, net(4, 1), LOGITS, (draw(400, 4), uneven(400, 5)[:, None].float()))
+    assert (found.code, found.level, found.evidence["ratio"]) == ("class-imbalance", "fault", pytest.approx(79))
+
+
+@pytest.mark.xfail(strict=True, reason="the weight of classes is asked at a probability of 0, where no loss is even")
+def test_one_output_of_probabilities(one: Any, net: Any, draw: Any) -> None:
+    module = net(4, 1, last=nn.Sigmoid())
+    assert one(even, module, nn.BCELoss(), (draw(400, 4), uneven(400, 5)[:, None].float())).level == "fault"
+
+
+def test_a_moderate_difference_is_a_note(one: Any, net: Any, draw: Any) -> None:
+    found = one(even, net(4, 2), CROSS, (draw(400, 4), uneven(400, 25)))
+    assert (found.code, found.level) == ("class-imbalance", "note")
+    assert found.evidence["ratio"] == pytest.approx(15)
+
+
+def test_one_class_alone(one: Any, net: Any, draw: Any) -> None:
+    found = one(even, net(4, 2), CROSS, (draw(40, 4), torch.ones(40, dtype=torch.long)))
+    assert (found.code, found.level) == ("class-imbalance", "fault")
+    assert found.evidence == {"classes": 1}
+    assert "are 1" in found.seen
+
+
+def test_what_evens_classes_out_is_right(ask: Any, net: Any, draw: Any) -> None:
+    X, y = draw(400, 4), uneven(400, 5)
+    weighted = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 79.0]))
+    assert not ask(even, net(4, 2), weighted, (X, y))
+    assert not ask(even, net(4, 2), lambda z, t: functional.cross_entropy(z, t, weighted.weight), (X, y))
+    positive = nn.BCEWithLogitsLoss(pos_weight=torch.tensor([79.0]))
+    assert not ask(even, net(4, 1), positive, (X, y[:, None].float()))
+    sampler = WeightedRandomSampler(torch.where(y == 1, 79.0, 1.0).tolist(), 400)
+    assert not ask(even, net(4, 2), CROSS, DataLoader(TensorDataset(X, y), batch_size=40, sampler=sampler))
+    assert not ask(even, net(4, 2), CROSS, (X, y), imbalanced=True)
+
+
+def test_classes_of_like_size_are_right(ask: Any, net: Any, draw: Any) -> None:
+    assert not ask(even, net(4, 2), CROSS, (draw(400, 4), uneven(400, 100)))
+    assert not ask(even, net(4, 1), SQUARES, (draw(400, 4), uneven(400, 5)[:, None].float()))

@@ -1,0 +1,81 @@
+"""Questions to the loader: the order of classes, and rows enough for the statistics of a batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
+
+from netwright.checks.before.order import rows_for_statistics, shuffled
+
+CROSS, SQUARES = nn.CrossEntropyLoss(), nn.MSELoss()
+
+
+def loader(X: Any, y: Any, **options: Any) -> Any:
+    return DataLoader(TensorDataset(X, y), **{"batch_size": 20, **options})
+
+
+def test_rows_sorted_by_class(one: Any, net: Any, draw: Any) -> None:
+    y = torch.arange(120) // 40
+    found = one(shuffled, net(4, 3), CROSS, loader(draw(120, 4), y))
+    assert (found.code, found.level) == ("unshuffled", "fault")
+    assert found.evidence == {"same": pytest.approx(117 / 119), "chance": pytest.approx(1 / 3)}
+    assert (found.remedy.object, found.remedy.argument, found.remedy.value) == ("loader", "shuffle", True)
+
+
+def test_two_classes_of_one_output(one: Any, net: Any, draw: Any) -> None:
+    y = (torch.arange(120) < 60).float()[:, None]
+    found = one(shuffled, net(4, 1), nn.BCEWithLogitsLoss(), loader(draw(120, 4), y))
+    assert found.evidence == {"same": pytest.approx(118 / 119), "chance": pytest.approx(0.5)}
+
+
+def test_a_loader_that_shuffles_is_right(ask: Any, net: Any, draw: Any) -> None:
+    X, y = draw(120, 4), torch.arange(120) // 40
+    rows = TensorDataset(X, y)
+    assert not ask(shuffled, net(4, 3), CROSS, loader(X, y, shuffle=True))
+    mixed = DataLoader(rows, batch_sampler=BatchSampler(RandomSampler(rows), 20, False))
+    assert not ask(shuffled, net(4, 3), CROSS, mixed)
+
+
+def test_an_order_that_is_mixed_or_unknown_is_right(ask: Any, net: Any, draw: Any) -> None:
+    X, y = draw(120, 4), torch.arange(120) // 40
+    assert not ask(shuffled, net(4, 3), CROSS, loader(X, torch.arange(120) % 3))
+    assert not ask(shuffled, net(4, 3), CROSS, (X, y))  # arrays say nothing of the order of training
+    assert not ask(shuffled, net(4, 3), CROSS, TensorDataset(X, y))
+    assert not ask(shuffled, net(4, 3), CROSS, loader(X, y, batch_size=120))
+
+
+def test_a_series_of_numbers_may_stand_in_order(ask: Any, net: Any, draw: Any) -> None:
+    X = draw(120, 4)
+    assert not ask(shuffled, net(4, 1), SQUARES, loader(X, torch.linspace(0, 3, 120).round()[:, None]))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_statistics_of_next_to_nothing(size: int, one: Any, draw: Any) -> None:
+    module = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
+    found = one(rows_for_statistics, module, CROSS, (draw(24, 4), torch.arange(24) % 3), batch_size=size)
+    assert (found.code, found.level) == ("tiny-batch-norm", "fault")
+    assert found.evidence == {"batch_size": size, "smallest": size, "layer": "1"}
+    assert (found.remedy.object, found.remedy.argument) == ("loader", "batch_size")
+
+
+def test_a_last_batch_of_one_row_is_a_note(one: Any, draw: Any) -> None:
+    module = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 3))
+    X, y = draw(33, 4), torch.arange(33) % 3
+    found = one(rows_for_statistics, module, CROSS, loader(X, y, batch_size=16))
+    assert (found.code, found.level) == ("tiny-batch-norm", "note")
+    assert found.evidence["smallest"] == 1
+    assert (found.remedy.argument, found.remedy.value) == ("drop_last", True)
+
+
+def test_batches_of_some_rows_or_other_norms_are_right(ask: Any, net: Any, draw: Any) -> None:
+    X, y = draw(40, 4), torch.arange(40) % 3
+    batch = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 3))
+    rows = nn.Sequential(nn.Linear(4, 8), nn.LayerNorm(8), nn.Linear(8, 3))
+    assert not ask(rows_for_statistics, batch, CROSS, (X, y), batch_size=10)
+    assert not ask(rows_for_statistics, batch, CROSS, loader(X[:33], y[:33], batch_size=16, drop_last=True))
+    assert not ask(rows_for_statistics, rows, CROSS, (X, y), batch_size=1)
+    assert not ask(rows_for_statistics, net(4, 3), CROSS, (X, y), batch_size=1)

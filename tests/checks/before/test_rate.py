@@ -1,0 +1,156 @@
+"""Questions to the first steps: too long, too short, or pulled by the penalty."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from netwright.checks.before.rate import penalty, rate_of, too_high, too_low
+
+CROSS, SQUARES = nn.CrossEntropyLoss(), nn.MSELoss()
+SGD, Adam = torch.optim.SGD, torch.optim.Adam
+
+
+@pytest.fixture
+def data(draw: Any, classes: Any) -> Any:
+    X = draw(160, 4)
+    return X, classes(X)
+
+
+def test_the_rate_of_an_optimizer(context: Any, net: Any, data: Any) -> None:
+    module = net(4, 3)
+    assert rate_of(context(module, CROSS, data, SGD(module.parameters(), lr=0.25))) == 0.25
+    assert rate_of(context(module, CROSS, data, SGD(module.parameters(), lr=torch.tensor(0.5)))) == 0.5
+    assert not rate_of(context(module, CROSS, data)) > 0
+
+
+# too high
+
+
+@pytest.mark.parametrize(("rule", "rate"), [(SGD, 300.0), (Adam, 3.0)], ids=["sgd", "adam"])
+def test_steps_longer_than_the_weights(rule: Any, rate: float, one: Any, context: Any, net: Any, data: Any) -> None:
+    module = net(4, 16, 16, 3)
+    optimizer = rule(module.parameters(), lr=rate)
+    found = one(too_high, module, CROSS, data, optimizer)
+    assert (found.code, found.level) == ("lr-too-high", "fault")
+    assert found.evidence["rate"] == rate
+    assert found.evidence["left_smaller"] < 0.75 * found.evidence["left_as_is"]
+    assert (found.remedy.object, found.remedy.argument) == ("optimizer", "lr")
+    assert found.remedy.value in (pytest.approx(rate * factor) for factor in (0.1, 0.01, 0.001))
+    assert f"{rate:g}" in found.seen
+
+
+def test_the_first_step_is_measured(one: Any, context: Any, net: Any, data: Any) -> None:
+    module = net(4, 16, 16, 3)
+    optimizer = SGD(module.parameters(), lr=300.0)
+    found = one(too_high, module, CROSS, data, optimizer)
+    batch = context(module, CROSS, data, optimizer).batch
+    matrices = [p for p in module.parameters() if p.ndim == 2]
+    slopes = torch.autograd.grad(CROSS(module(*batch.inputs), batch.target), matrices)
+    ratios = [300 * float(g.norm() / p.detach().norm()) for g, p in zip(slopes, matrices, strict=True)]
+    assert found.evidence["first_step"] == pytest.approx(max(ratios), rel=1e-4)
+
+
+def test_a_loss_that_becomes_infinite(one: Any, net: Any, draw: Any) -> None:
+    X = draw(160, 4)
+    module = net(4, 32, 1)
+    found = one(too_high, module, SQUARES, (X, X[:, :1] * X[:, 1:2]), SGD(module.parameters(), lr=30.0))
+    assert (found.code, found.level) == ("lr-too-high", "fault")
+
+
+@pytest.mark.parametrize(
+    ("rule", "rate"), [(SGD, 0.1), (SGD, 0.5), (Adam, 1e-2), (Adam, 1e-3)], ids=["0.1", "0.5", "0.01", "0.001"]
+)
+def test_usual_rates_are_right(rule: Any, rate: float, ask: Any, net: Any, data: Any) -> None:
+    module = net(4, 16, 3)
+    assert not ask(too_high, module, CROSS, data, rule(module.parameters(), lr=rate))
+    assert not ask(too_low, module, CROSS, data, rule(module.parameters(), lr=rate))
+
+
+def test_without_an_optimizer_there_is_no_rate(ask: Any, net: Any, data: Any) -> None:
+    for question in (too_high, too_low, penalty):
+        assert not ask(question, net(4, 16, 3), CROSS, data)
+
+
+# too low
+
+
+FAR = pytest.mark.xfail(strict=True, reason="rates are tried up to ten thousand times as large, which is not enough")
+
+
+@pytest.mark.parametrize(
+    ("rule", "rate"),
+    [(SGD, 1e-5), (Adam, 1e-6), pytest.param(SGD, 1e-7, marks=FAR), pytest.param(Adam, 1e-8, marks=FAR)],
+    ids=["sgd", "adam", "sgd, far", "adam, far"],
+)
+def test_steps_that_do_nothing(rule: Any, rate: float, one: Any, net: Any, data: Any) -> None:
+    module = net(4, 16, 3)
+    found = one(too_low, module, CROSS, data, rule(module.parameters(), lr=rate))
+    assert (found.code, found.level) == ("lr-too-low", "fault")
+    assert found.evidence["rate"] == rate
+    assert found.evidence["ratio"] < 3e-5
+    assert found.evidence["end_larger"] < found.evidence["end"]
+    assert found.remedy.value > 10 * rate
+
+
+def test_a_rate_that_warms_up_is_right(ask: Any, net: Any, data: Any) -> None:
+    module = net(4, 16, 3)
+    optimizer = Adam(module.parameters(), lr=1e-2)
+    torch.optim.lr_scheduler.LinearLR(optimizer, 1e-6, total_iters=100)
+    assert not ask(too_low, module, CROSS, data, optimizer)
+
+
+def test_a_small_rate_of_a_trained_network_is_right(ask: Any, net: Any, adam: Any, data: Any) -> None:
+    module = net(4, 16, 3)
+    optimizer = adam(module, 2e-2)
+    for _ in range(300):
+        optimizer.zero_grad()
+        CROSS(module(data[0]), data[1]).backward()
+        optimizer.step()
+    module.zero_grad()
+    assert not ask(too_low, module, CROSS, data, adam(module, 1e-6))
+
+
+def test_a_run_that_is_long_enough_is_right(ask: Any, net: Any, data: Any) -> None:
+    module = net(4, 16, 3)
+    optimizer = SGD(module.parameters(), lr=2e-3)
+    assert not ask(too_low, module, CROSS, data, optimizer, epochs=100_000)
+
+
+# the penalty
+
+
+@pytest.mark.parametrize(
+    ("rule", "decay"), [(SGD, 5.0), (Adam, 2.0), (torch.optim.AdamW, 60.0)], ids=["sgd", "adam", "adamw"]
+)
+def test_a_penalty_that_outweighs_the_data(rule: Any, decay: float, one: Any, net: Any, data: Any) -> None:
+    module = net(4, 16, 3)
+    rate = 0.1 if rule is SGD else 1e-2
+    found = one(penalty, module, CROSS, data, rule(module.parameters(), lr=rate, weight_decay=decay))
+    assert (found.code, found.level) == ("over-regularised", "fault")
+    assert found.evidence["decay"] == decay
+    assert found.evidence["left_without"] < 0.75 * found.evidence["left_as_is"]
+    assert found.evidence["norm_left"] < 0.9
+    assert (found.remedy.object, found.remedy.argument) == ("optimizer", "weight_decay")
+    assert 0 < found.remedy.value <= 1e-4
+
+
+def test_the_pull_is_measured_on_the_matrices(one: Any, context: Any, net: Any, data: Any) -> None:
+    module = net(4, 16, 3)
+    optimizer = SGD(module.parameters(), lr=0.1, weight_decay=5.0)
+    found = one(penalty, module, CROSS, data, optimizer)
+    batch = context(module, CROSS, data, optimizer).batch
+    matrices = [p for p in module.parameters() if p.ndim == 2]
+    slopes = torch.autograd.grad(CROSS(module(*batch.inputs), batch.target), matrices)
+    of = lambda parts: sum(float(p.double().square().sum()) for p in parts) ** 0.5  # noqa: E731
+    assert found.evidence["pull"] == pytest.approx(5 * of([p.detach() for p in matrices]) / of(slopes), rel=1e-4)
+
+
+@pytest.mark.parametrize("decay", [0.0, 1e-4, 1e-2])
+def test_usual_penalties_are_right(decay: float, ask: Any, net: Any, data: Any) -> None:
+    for rule in (SGD, Adam, torch.optim.AdamW):
+        module = net(4, 16, 3)
+        assert not ask(penalty, module, CROSS, data, rule(module.parameters(), lr=1e-2, weight_decay=decay))

@@ -1,0 +1,156 @@
+"""Questions to the split: rows in both parts, columns that hold the target, scales that differ, too few rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from netwright.checks.before.split import enough_rows, leaking_column, scales_alike, shared_rows
+
+CROSS, SQUARES = nn.CrossEntropyLoss(), nn.MSELoss()
+
+
+# rows in both parts
+
+
+def test_held_out_rows_that_are_in_training(one: Any, net: Any, draw: Any, classes: Any) -> None:
+    X = draw(200, 4)
+    y = classes(X)
+    Xv = torch.cat([draw(30, 4), X[50:70]])
+    found = one(shared_rows, net(4, 3), CROSS, (X, y), validation=(Xv, classes(Xv)))
+    assert (found.code, found.level) == ("duplicate-rows", "fault")
+    assert found.evidence == {"shared": 20, "share": pytest.approx(20 / 50), "within": 0.0}
+    assert found.where.row == 30
+    assert (found.remedy.object, found.remedy.argument) == ("data", "drop_shared_rows")
+    assert found.remedy.value == list(range(30, 50))
+
+
+def test_token_rows_and_several_inputs_are_compared_whole(one: Any, ask: Any, formula: Any, draw: Any) -> None:
+    T = torch.randint(0, 500, (200, 8), generator=torch.Generator().manual_seed(1))
+    words = nn.Sequential(nn.Embedding(500, 2), nn.Flatten(), nn.Linear(16, 2))
+    y = torch.arange(200) % 2
+    found = one(shared_rows, words, CROSS, (T[:150], y[:150]), validation=(T[140:], y[140:]))
+    assert found.evidence["shared"] == 10
+    both = formula(lambda m, x, t: m.words(t) + m.line(x), words=words, line=nn.Linear(3, 2))
+    X = draw(200, 3)  # the tokens are shared, the numbers beside them are not
+    assert not ask(shared_rows, both, CROSS, (X[:150], T[:150], y[:150]), validation=(X[150:], T[:50], y[150:]))
+
+
+def test_disjoint_rows_are_right(ask: Any, net: Any, draw: Any) -> None:
+    X, y = draw(200, 4), torch.arange(200) % 3
+    assert not ask(shared_rows, net(4, 3), CROSS, (X[:150], y[:150]), validation=(X[150:], y[150:]))
+    assert not ask(shared_rows, net(4, 3), CROSS, (X, y))
+
+
+def test_rows_of_few_values_are_equal_by_chance(ask: Any, net: Any) -> None:
+    generator = torch.Generator().manual_seed(2)
+    X = torch.randint(0, 2, (300, 4), generator=generator).float()
+    y = torch.arange(300) % 2
+    assert not ask(shared_rows, net(4, 2), CROSS, (X[:200], y[:200]), validation=(X[200:], y[200:]))
+    assert not ask(shared_rows, net(1, 2), CROSS, (X[:200, :1], y[:200]), validation=(X[200:, :1], y[200:]))
+
+
+# columns that hold the target
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_a_column_that_is_the_target(noise: float, one: Any, net: Any, draw: Any) -> None:
+    X, y = draw(200, 5), draw(200, 1)
+    X[:, 3] = y[:, 0] * 4 - 2 + noise * draw(200)
+    found = one(leaking_column, net(5, 1), SQUARES, (X, y))
+    assert (found.code, found.level) == ("target-leak", "fault")
+    both = torch.corrcoef(torch.stack([X[:, 3], y[:, 0]]).double())
+    assert found.evidence["best"] == pytest.approx(abs(float(both[0, 1])), rel=1e-6)
+    assert (found.evidence["column"], found.where.column) == (3, 3)
+    assert (found.remedy.object, found.remedy.argument, found.remedy.value) == ("data", "drop_column", 3)
+
+
+def test_a_column_that_is_the_class(one: Any, net: Any, draw: Any) -> None:
+    X, y = draw(300, 5), torch.arange(300) % 3
+    X[:, 1] = y.float()
+    found = one(leaking_column, net(5, 3), CROSS, (X, y))
+    assert (found.code, found.evidence["column"], found.evidence["best"]) == ("target-leak", 1, 1.0)
+    X[:, 1] = 10 * (y.float() + 1) ** 2 + 0.1 * draw(300)
+    found = one(leaking_column, net(5, 3), CROSS, (X, y))
+    assert (found.code, found.evidence["column"]) == ("target-leak", 1)
+
+
+def test_a_frame_names_the_column(one: Any, net: Any, draw: Any) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(draw(200, 3).numpy(), columns=["a", "b", "c"])
+    frame["c"] = 2 * frame["c"]
+    found = one(leaking_column, net(3, 1), SQUARES, (frame, frame["c"].to_numpy()[:, None] / 2))
+    assert found.where.column == "c"
+    assert "column c" in found.seen
+
+
+def test_columns_that_tell_much_are_right(ask: Any, net: Any, draw: Any, classes: Any) -> None:
+    X = draw(200, 5)
+    y = X[:, :1] + 0.3 * draw(200, 1)
+    assert not ask(leaking_column, net(5, 1), SQUARES, (X, y))
+    assert not ask(leaking_column, net(5, 3), CROSS, (X, classes(X)))
+    twice = torch.cat([y, -y, X], 1)  # several columns that give the target: a task that is simply easy
+    assert not ask(leaking_column, net(7, 1), SQUARES, (twice, y))
+    assert not ask(leaking_column, net(2, 1), SQUARES, (X[:, :2], X[:, :1]))
+    assert not ask(leaking_column, net(5, 1), SQUARES, (X[:20], X[:20, :1]))
+
+
+# scales that differ
+
+
+def test_held_out_rows_on_another_scale(one: Any, net: Any, draw: Any) -> None:
+    X, Xv, y = draw(200, 4), 40 + 25 * draw(60, 4), torch.arange(200) % 3
+    found = one(scales_alike, net(4, 3), CROSS, (X, y), validation=(Xv, y[:60]))
+    assert (found.code, found.level) == ("scaler-mismatch", "fault")
+    own, held = X.double().numpy(), Xv.double().numpy()
+    factors = sorted(held.std(0, ddof=1) / own.std(0, ddof=1))
+    shifts = sorted(abs(own.mean(0) - held.mean(0)) / own.std(0, ddof=1))
+    assert found.evidence["factor"] == pytest.approx(factors[1], rel=1e-6)
+    assert found.evidence["shift"] == pytest.approx(shifts[1], rel=1e-6)
+    assert (found.remedy.object, found.remedy.argument) == ("data", "scale_validation_like_training")
+
+
+def test_a_shrunk_scale_and_a_shift_alone(ask: Any, net: Any, draw: Any) -> None:
+    X, y = draw(200, 4), torch.arange(200) % 3
+    for held in (X[:60] / 50, X[:60] + 9):
+        found = ask(scales_alike, net(4, 3), CROSS, (X, y), validation=(held, y[:60]))
+        assert [(each.code, each.level) for each in found] == [("scaler-mismatch", "fault")]
+
+
+def test_one_scale_in_both_parts_is_right(ask: Any, net: Any, draw: Any) -> None:
+    X, y = 3 + 2 * draw(260, 4), torch.arange(260) % 3
+    assert not ask(scales_alike, net(4, 3), CROSS, (X[:200], y[:200]), validation=(X[200:], y[200:]))
+    assert not ask(scales_alike, net(4, 3), CROSS, (X[:200], y[:200]), validation=(1.3 * X[200:], y[200:]))
+    blank = X.clone()
+    blank[:, :2] = 0.0  # columns that never vary have no scale
+    assert not ask(scales_alike, net(4, 3), CROSS, (blank[:200], y[:200]), validation=(blank[200:], y[200:]))
+    assert not ask(scales_alike, net(4, 3), CROSS, (X[:200], y[:200]))
+
+
+def test_channels_of_pictures_are_compared(one: Any, ask: Any, draw: Any) -> None:
+    X, y = draw(40, 3, 6, 6), torch.zeros(40, 2, 6, 6)
+    module = nn.Conv2d(3, 2, 1)
+    assert not ask(scales_alike, module, SQUARES, (X[:25], y[:25]), validation=(X[25:], y[25:]))
+    found = one(scales_alike, module, SQUARES, (X[:25], y[:25]), validation=(255 * X[25:], y[25:]))
+    assert found.evidence["factor"] == pytest.approx(255, rel=0.1)
+
+
+# too few rows
+
+
+@pytest.mark.parametrize("n", [4, 25])
+def test_a_score_of_few_rows(n: int, one: Any, net: Any, draw: Any) -> None:
+    X, y = draw(90, 4), torch.arange(90) % 3
+    found = one(enough_rows, net(4, 3), CROSS, (X, y), validation=(X[:n], y[:n]))
+    assert (found.code, found.level) == ("small-validation", "note")
+    assert found.evidence == {"rows": n}
+    assert f"{50 / n**0.5:.0f} points" in found.seen  # sqrt(0.25 / n)
+
+
+def test_enough_rows_or_none_held_out(ask: Any, net: Any, draw: Any) -> None:
+    X, y = draw(90, 4), torch.arange(90) % 3
+    assert not ask(enough_rows, net(4, 3), CROSS, (X, y), validation=(X[:40], y[:40]))
+    assert not ask(enough_rows, net(4, 3), CROSS, (X[:5], y[:5]))

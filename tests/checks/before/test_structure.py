@@ -1,0 +1,159 @@
+"""Questions to the architecture: more than one line, room for a few rows, not too much dropped."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from netwright.checks.before.structure import bends, dropped, holds_a_few
+
+CROSS, LOGITS, SQUARES = nn.CrossEntropyLoss(), nn.BCEWithLogitsLoss(), nn.MSELoss()
+
+
+def rings(n: int = 200) -> tuple[Any, Any]:
+    """Two classes, one around the other: no straight line parts them."""
+    generator = torch.Generator().manual_seed(4)
+    y = torch.arange(n) % 2
+    angle = 2 * torch.pi * torch.rand(n, generator=generator)
+    X = (1 + 2 * y)[:, None] * torch.stack([angle.cos(), angle.sin()], 1)
+    return X + 0.2 * torch.randn(n, 2, generator=generator), y
+
+
+def straight(*widths: int) -> nn.Sequential:
+    """Linear layers with nothing between them."""
+    return nn.Sequential(*(nn.Linear(i, o) for i, o in pairwise(widths)))
+
+
+# more than one line
+
+
+def test_layers_without_an_activation(one: Any) -> None:
+    found = one(bends, straight(2, 16, 16, 2), CROSS, rings())
+    assert (found.code, found.level) == ("no-nonlinearity", "fault")
+    assert found.evidence["layers"] == 3
+    assert found.evidence["deviation"] < 1e-4
+    assert found.evidence["curved"] > 0.95
+    assert found.evidence["straight"] < 0.65
+    assert (found.remedy.object, found.remedy.argument, found.remedy.value) == ("module", "activation", "relu")
+
+
+@pytest.mark.parametrize(
+    ("last", "loss", "width"),
+    [(nn.Softmax(1), CROSS, 2), (nn.LogSoftmax(1), nn.NLLLoss(), 2), (nn.Sigmoid(), nn.BCELoss(), 1)],
+    ids=["softmax", "log-softmax", "sigmoid"],
+)
+def test_a_link_at_the_end_is_no_activation_between(last: Any, loss: Any, width: int, one: Any) -> None:
+    X, y = rings()
+    module = nn.Sequential(*straight(2, 16, width), last)
+    found = one(bends, module, loss, (X, y if width > 1 else y[:, None].float()))
+    assert (found.code, found.level) == ("no-nonlinearity", "fault")
+
+
+def test_numbers_too(one: Any, draw: Any) -> None:
+    X = draw(200, 2)
+    found = one(bends, straight(2, 16, 1), SQUARES, (X, X[:, :1] * X[:, 1:] + X[:, :1].abs()))
+    assert (found.code, found.level) == ("no-nonlinearity", "fault")
+    assert "R^2" in found.seen
+
+
+def test_a_straight_task_makes_it_a_note(one: Any, draw: Any) -> None:
+    X = draw(200, 2)
+    found = one(bends, straight(2, 16, 1), SQUARES, (X, X[:, :1] - X[:, 1:]))
+    assert (found.code, found.level) == ("no-nonlinearity", "note")
+    assert found.evidence["straight"] > 0.99
+
+
+@pytest.mark.parametrize(
+    "activation", [nn.ReLU(), nn.Tanh(), nn.GELU(), nn.PReLU(), nn.SELU()], ids=lambda m: str(m)[:4]
+)
+def test_layers_with_an_activation_are_right(activation: Any, ask: Any) -> None:
+    assert not ask(bends, nn.Sequential(nn.Linear(2, 16), activation, nn.Linear(16, 2)), CROSS, rings())
+
+
+def test_other_bends_are_right(ask: Any, formula: Any) -> None:
+    parts = {"i": nn.Linear(2, 16), "o": nn.Linear(16, 2)}
+    for bend in (
+        torch.square,
+        torch.sin,
+        lambda z: z * z.sigmoid(),
+        lambda z: functional.layer_norm(z, (16,)),
+        torch.abs,
+    ):
+        assert not ask(bends, formula(lambda m, x, bend=bend: m.o(bend(m.i(x))), **parts), CROSS, rings())
+
+
+def test_one_layer_is_a_line_on_purpose(ask: Any, formula: Any) -> None:
+    assert not ask(bends, nn.Linear(2, 2), CROSS, rings())
+    words = nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(12, 2))
+    assert not ask(bends, words, CROSS, (torch.arange(120).reshape(40, 3) % 9, torch.arange(40) % 2))
+
+
+# room for a few rows
+
+
+def ten(n: int = 200) -> tuple[Any, Any]:
+    """Ten classes of rows in eight columns, in heaps that are apart."""
+    generator = torch.Generator().manual_seed(3)
+    y = torch.arange(n) % 10
+    return 3 * torch.randn(10, 8, generator=generator)[y] + torch.randn(n, 8, generator=generator), y
+
+
+def test_one_unit_for_ten_classes(one: Any, net: Any, adam: Any) -> None:
+    module = net(8, 32, 1, 10)
+    found = one(holds_a_few, module, CROSS, ten(), adam(module))
+    assert (found.code, found.level) == ("capacity", "fault")
+    assert found.evidence["narrowest"] == 1
+    assert found.evidence["rows"] == 16
+    assert found.evidence["left"] > 0.3
+    assert found.where.layer == "2"
+    assert (found.remedy.object, found.remedy.argument) == ("module", "width")
+    assert found.remedy.value >= 10
+
+
+def test_wide_layers_are_right(ask: Any, net: Any, adam: Any) -> None:
+    for module in (net(8, 32, 10), net(8, 12, 12, 10), nn.Linear(8, 10)):
+        assert not ask(holds_a_few, module, CROSS, ten(), adam(module))
+
+
+def test_a_narrow_layer_that_is_enough_is_right(ask: Any, net: Any, adam: Any, draw: Any) -> None:
+    X = draw(160, 8)
+    binary = net(8, 16, 2, 1)
+    assert not ask(holds_a_few, binary, LOGITS, (X, (X[:, :1] > 0).float()), adam(binary))
+    auto = net(8, 2, 8)  # an autoencoder is narrow on purpose
+    assert not ask(holds_a_few, auto, SQUARES, (X, X), adam(auto))
+
+
+# not too much dropped
+
+
+def test_nearly_all_units_dropped(one: Any, net: Any, adam: Any) -> None:
+    module = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Dropout(0.97), nn.Linear(32, 10))
+    found = one(dropped, module, CROSS, ten(), adam(module))
+    assert (found.code, found.level) == ("dropout-too-strong", "fault")
+    assert found.evidence["p"] == 0.97
+    assert found.evidence["left_without"] < 0.75 * found.evidence["left_as_is"]
+    assert found.where.layer == "2"
+    assert (found.remedy.object, found.remedy.argument, found.remedy.value) == ("module", "2.p", 0.2)
+
+
+def test_the_strongest_of_several_is_named(one: Any, adam: Any) -> None:
+    module = nn.Sequential(nn.Dropout(0.1), nn.Linear(8, 32), nn.ReLU(), nn.Dropout(0.97), nn.Linear(32, 10))
+    assert one(dropped, module, CROSS, ten(), adam(module)).where.layer == "3"
+
+
+def test_usual_dropout_is_right(ask: Any, net: Any, adam: Any) -> None:
+    for p in (0.0, 0.2, 0.5):
+        module = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Dropout(p), nn.Linear(32, 10))
+        assert not ask(dropped, module, CROSS, ten(), adam(module))
+    assert not ask(dropped, net(8, 32, 10), CROSS, ten(), adam(net(8, 32, 10)))
+
+
+def test_strong_dropout_that_learns_is_at_most_a_note(ask: Any, adam: Any) -> None:
+    module = nn.Sequential(nn.Linear(8, 256), nn.ReLU(), nn.Dropout(0.75), nn.Linear(256, 10))
+    found = ask(dropped, module, CROSS, ten(), adam(module))
+    assert all(each.level == "note" for each in found)

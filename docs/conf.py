@@ -35,6 +35,7 @@ extensions = [
     "executed",
     "drawings",
     "architectures",
+    "codes",
     "mathml",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import torch
+from rebuilding import (
+    fresh,
+    redrawn,
+    registered,
+    removed,
+    rows_first,
+    unfrozen,
+    wider,
+    with_all_parameters,
+    with_momentum,
+    with_relu,
+)
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from netwright.checks import Program, Remedy
-from netwright.checks.faults.program import standard_loop
+from netwright.checks.faults.program import accuracy, standard_loop
 
 Mend = Callable[[Program, Any], Program | None]
 
 
-def mend(program: Program, remedy: Remedy | None) -> Program | None:
+def mend(program: Program, remedy: Remedy | None, where: str | None = None) -> Program | None:
     """The program with the remedy applied, or None where only its author can do it.
 
     Parameters
     ----------
-    program : fresh, not run. remedy : of the first finding.
+    program : fresh, not run. remedy : of the first finding. where : its layer, if it names one.
     """
     if remedy is None:
         return None
@@ -31,6 +42,8 @@ def mend(program: Program, remedy: Remedy | None) -> Program | None:
     if remedy.object == "module" and remedy.argument.endswith(".p"):
         program.module.get_submodule(remedy.argument[:-2]).p = remedy.value
         return program
+    if key == ("module", "width") and where is not None:
+        return wider(program, where, remedy.value)
     how = MENDS.get(key)
     return None if how is None else how(program, remedy.value)
 
@@ -62,9 +75,9 @@ def _inputs(change: Callable[[list[Tensor]], Callable[[Tensor], Tensor]]) -> Men
     def apply(program: Program, value: Any) -> Program:
         *inputs, target = rows_of(program)
         moved = change(inputs)
-        fresh = with_rows(program, [*(moved(each) for each in inputs), target])
+        changed = with_rows(program, [*(moved(each) for each in inputs), target])
         held = None if program.validation is None else _pair(program.validation, moved)
-        return replace(fresh, validation=held, test=_pair(program.test, moved))
+        return replace(changed, validation=held, test=_pair(program.test, moved))
 
     return apply
 
@@ -89,8 +102,8 @@ def _target_standardized(program: Program, value: Any) -> Program:
     def change(pair: Any) -> Any:
         return None if pair is None else (*pair[:-1], (pair[-1] - mean) / deviation)
 
-    fresh = with_rows(program, [*inputs, (target - mean) / deviation])
-    return replace(fresh, validation=change(program.validation), test=change(program.test))
+    changed = with_rows(program, [*inputs, (target - mean) / deviation])
+    return replace(changed, validation=change(program.validation), test=change(program.test))
 
 
 def _drop_rows(program: Program, value: Any) -> Program:
@@ -135,40 +148,6 @@ def _optimizer(argument: str) -> Mend:
     return apply
 
 
-def _params(program: Program, value: Any) -> Program:
-    """The same rule on all parameters of the module."""
-    old = program.optimizer
-    known = inspect.signature(type(old)).parameters
-    options = {name: item for name, item in old.param_groups[0].items() if name in known and name != "params"}
-    new = type(old)([p for p in program.module.parameters() if p.requires_grad], **options)
-    return replace(program, optimizer=new)
-
-
-def _unfrozen(program: Program, value: Any) -> Program:
-    for parameter in program.module.parameters():
-        parameter.requires_grad_(True)
-    return _params(program, value)
-
-
-def _removed(program: Program, name: Any) -> Program | None:
-    try:
-        program.module.get_submodule(name)
-    except AttributeError:
-        return None
-    owner, _, last = name.rpartition(".")
-    setattr(program.module.get_submodule(owner), last, nn.Identity())
-    return program
-
-
-def _redrawn(program: Program, value: Any) -> Program:
-    torch.manual_seed(0)
-    with torch.no_grad():
-        for module in program.module.modules():
-            if hasattr(module, "reset_parameters"):
-                module.reset_parameters()
-    return program
-
-
 def _loop(program: Program, value: Any) -> Program:
     """The textbook's loop: it clears, steps, and toggles the modes."""
     return replace(program, loop=standard_loop, scheduler=None)
@@ -189,9 +168,38 @@ def _clip(program: Program, value: Any) -> Program:
 
 
 def _loss_kind(program: Program, value: Any) -> Program | None:
+    """Another loss, with the output that it wants: logits, one a class where there are classes."""
     losses = {"cross-entropy": nn.CrossEntropyLoss(), "logits": nn.BCEWithLogitsLoss(), "squares": nn.MSELoss()}
     loss = losses.get(value)
-    return None if loss is None else replace(program, loss=loss)
+    if loss is None:
+        return None
+    program = replace(program, loss=loss)
+    if value in ("cross-entropy", "logits"):
+        for name, child in list(program.module.named_children())[-1:]:
+            if isinstance(child, (nn.Softmax, nn.Sigmoid, nn.LogSoftmax, nn.ReLU)):
+                setattr(program.module, name, nn.Identity())
+    if value == "cross-entropy":
+        target = rows_of(program)[-1]
+        classes = int(target.max()) + 1 if target.ndim == 1 or target.shape[1] == 1 else target.shape[1]
+        last = [name for name, child in program.module.named_modules() if isinstance(child, nn.Linear)][-1]
+        if program.module.get_submodule(last).out_features != classes:  # type: ignore[operator]
+            program = wider(program, last, classes)
+        change = _target(lambda y, _: y.argmax(1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y)).long())
+        program = replace(change(program, None), metric=accuracy)
+    return program
+
+
+def _reordered(program: Program, how: Any) -> Program | None:
+    def change(inputs: list[Tensor]) -> Callable[[Tensor], Tensor]:
+        if how == "(rows, height, width, channels)":
+            return lambda x: x.reshape(x.shape[0], x.shape[2], x.shape[3], x.shape[1]).permute(0, 3, 1, 2)
+        if how == "channels last":
+            return lambda x: x.permute(0, 3, 1, 2)
+        if how == "its last two axes exchanged":
+            return lambda x: x.transpose(1, 2)
+        return lambda x: x.reshape(x.shape[0], x.shape[2], x.shape[1]).transpose(1, 2)
+
+    return _inputs(change)(program, how)
 
 
 def _mean_loss(program: Program, value: Any) -> Program:
@@ -218,46 +226,6 @@ def _weighted_loss(program: Program, value: Any) -> Program | None:
     return replace(program, loss=nn.CrossEntropyLoss(weight=torch.tensor(value)))
 
 
-def _leaky(program: Program, value: Any) -> Program | None:
-    """ReLU in the place of sigmoid and tanh."""
-    changed = False
-    for module in program.module.modules():
-        for name, child in module.named_children():
-            if isinstance(child, (nn.Sigmoid, nn.Tanh, nn.Identity)):
-                setattr(module, name, nn.ReLU())
-                changed = True
-    return program if changed else _between(program)
-
-
-def _between(program: Program) -> Program | None:
-    """ReLU between the layers of a plain stack."""
-    if not isinstance(program.module, nn.Sequential):
-        return None
-    layers: list[nn.Module] = []
-    weighted = [k for k, each in enumerate(program.module) if list(each.parameters(recurse=False))]
-    for k, each in enumerate(program.module):
-        layers.append(each)
-        if k in weighted[:-1]:
-            layers.append(nn.ReLU())
-    return replace(program, module=nn.Sequential(*layers))
-
-
-def _batch_first(program: Program, value: Any) -> Program | None:
-    changed = False
-    for module in program.module.modules():
-        if isinstance(module, (nn.RNNBase, nn.MultiheadAttention)) and not module.batch_first:
-            module.batch_first = True
-            changed = True
-    return program if changed else None
-
-
-def _momentum(program: Program, value: Any) -> Program:
-    for module in program.module.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.momentum = value
-    return program
-
-
 MENDS: dict[tuple[str, str], Mend] = {
     ("data", "standardize"): _inputs(_standardize),
     ("data", "drop_rows"): _drop_rows,
@@ -270,13 +238,20 @@ MENDS: dict[tuple[str, str], Mend] = {
     ("optimizer", "lr"): _optimizer("lr"),
     ("optimizer", "weight_decay"): _optimizer("weight_decay"),
     ("optimizer", "maximize"): _optimizer("maximize"),
-    ("optimizer", "params"): _params,
-    ("module", "requires_grad"): _unfrozen,
-    ("module", "remove"): _removed,
-    ("module", "reset_parameters"): _redrawn,
-    ("module", "activation"): _leaky,
-    ("module", "batch_first"): _batch_first,
-    ("module", "momentum"): _momentum,
+    ("optimizer", "params"): with_all_parameters,
+    ("module", "requires_grad"): unfrozen,
+    ("module", "remove"): removed,
+    ("module", "reset_parameters"): redrawn,
+    ("module", "activation"): with_relu,
+    ("module", "batch_first"): rows_first,
+    ("module", "momentum"): with_momentum,
+    ("module", "register"): registered,
+    ("module", "reset_state"): fresh,
+    ("module", "dropout_in_eval"): fresh,
+    ("data", "permute"): _reordered,
+    ("optimizer", "eps"): _optimizer("eps"),
+    ("loop", "penalty"): _loop,
+    ("loop", "metric"): lambda program, value: replace(program, metric=accuracy),
     ("loss", "kind"): _loss_kind,
     ("loss", "reduction"): _mean_loss,
     ("loss", "sign"): _sign,

@@ -87,7 +87,7 @@ def examined(fault: Fault, healthy: bool, seed: int, mending: bool = True) -> di
         _write(outcome, found, seen)
         first = next(iter([*found.faults, *seen.faults]), None)
         if mending and first is not None and not healthy:
-            outcome.mended = _mended(fault, seed, first.remedy)
+            outcome.mended = _mended(fault, seed, first.remedy, first.where.layer)
     return asdict(outcome)
 
 
@@ -102,10 +102,10 @@ def _write(outcome: Outcome, found: Diagnosis, seen: Diagnosis) -> None:
                     outcome.unexamined.append(one.seen)
 
 
-def _mended(fault: Fault, seed: int, remedy: Any) -> float:
+def _mended(fault: Fault, seed: int, remedy: Any, where: str | None) -> float:
     program = fault.make(seed, False)
     try:
-        changed = mend(program, remedy)
+        changed = mend(program, remedy, where)
         if changed is None:
             return math.nan
         changed.run()

@@ -1,6 +1,6 @@
 """What a watch costs: the same loop with and without one, in turn, as a ratio of the time of a step.
 
-    OMP_NUM_THREADS=1 python benchmarks/diagnosis/overhead.py
+OMP_NUM_THREADS=1 python benchmarks/diagnosis/overhead.py
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import netwright.plots as plots
+from netwright.checks import Diagnosis, Signal
 from netwright.classical import (
     ART1,
     GMLVQ,
@@ -43,6 +44,7 @@ ROWS = np.random.default_rng(1).normal(size=(60, 2))
 CLOUD = np.random.default_rng(1).normal(size=(60, 3))
 BITS = np.repeat([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]], 20, axis=0)
 RATES = np.geomspace(1e-6, 10, 60)
+STEPS = {"a rate of 3": 14.0, "a rate of 0.03": 0.14, "none": 0.0, "too much": float("inf")}
 RECORDS = [
     {
         "epoch": i,
@@ -115,6 +117,10 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
         "y": CLOUD[:, 0] * CLOUD[:, 1],
     },
     "samples": lambda: {"X": IMAGES, "y_true": LABELS, "y_pred": LABELS[::-1]},
+    "signal": lambda: {
+        "diagnoses": {word: Diagnosis((), {"step": Signal(step, 1.0, "lr-too-high")}) for word, step in STEPS.items()},
+        "name": "step",
+    },
     "templates": lambda: {"network": ART1(0.5).fit(np.tri(6)), "shape": (2, 3)},
     "training_curves": lambda: {"history": copy.deepcopy(RECORDS)},
     "update_ratios": lambda: {"history": copy.deepcopy(RECORDS)},

@@ -5,7 +5,7 @@ A dispatch mode sees the operations below autograd, so ``nn.ReLU()``, ``F.relu(x
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -52,10 +52,16 @@ class Operation:
 
 
 class Pass(TorchDispatchMode):
-    """Records the activations of a forward pass; enter it with `recorded`."""
+    """Records the activations of a forward pass; enter it with `recorded`.
 
-    def __init__(self, module: nn.Module) -> None:
+    Parameters
+    ----------
+    module : that is called. summary : of the kind and the values of an activation, kept in the place of the values.
+    """
+
+    def __init__(self, module: nn.Module, summary: Callable[[str, Tensor], Tensor] | None = None) -> None:
         super().__init__()
+        self.summary = summary
         self.operations: list[Operation] = []
         self.calls: list[tuple[str, nn.Module, Any]] = []  # every call of a module that has no children, with its input
         self._places: list[tuple[str, nn.Module]] = []
@@ -65,14 +71,17 @@ class Pass(TorchDispatchMode):
         inside = args[0] if args and isinstance(args[0], Tensor) else None
         name = func.overloadpacket.__name__
         kind = _KINDS.get(name, "other" if name in SMOOTH else "")
-        if kind and name.endswith("_") and inside is not None and kind != "dropout":
+        if kind and name.endswith("_") and inside is not None and kind != "dropout" and self.summary is None:
             inside = inside.detach().clone()
         result = func(*args, **(kwargs or {}))
         if kind:
             output = result[0] if isinstance(result, tuple) else result
             path, place = self._places[-1] if self._places else ("", None)
             own = place is not None and not list(place.children()) and not list(place.parameters())
-            self.operations.append(Operation(kind, path, output.detach().clone(), inside, own))
+            if self.summary is None:
+                self.operations.append(Operation(kind, path, output.detach().clone(), inside, own))
+            else:
+                self.operations.append(Operation(kind, path, self.summary(kind, output.detach()), None, own))
         return result
 
     def _enter(self, module: nn.Module, inputs: Any) -> None:

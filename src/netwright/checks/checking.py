@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -25,6 +26,7 @@ from netwright.checks.before import (
     structure,
 )
 from netwright.checks.context import Context, Intent
+from netwright.checks.copies import quiet
 from netwright.checks.diagnosis import Diagnosis, diagnose, known_codes
 from netwright.checks.finding import FAULT, Finding, note
 from netwright.checks.reading import read
@@ -46,7 +48,7 @@ STAGES: tuple[tuple[str, tuple[Check, ...]], ...] = (
     ("start", (start.units_differ,)),
     ("steps", (data.scale_of_inputs, data.scale_of_targets, start.scale_of_weights, structure.bends)),
     ("steps", (start.units_alive, start.slopes, start.gradients_arrive, start.through_time, structure.dropped)),
-    ("steps", (rate.penalty, loss.summed, rate.too_high, rate.too_low, structure.holds_a_few)),
+    ("steps", (rate.epsilon, rate.penalty, loss.summed, rate.too_high, rate.too_low, structure.holds_a_few)),
     ("steps", (labels.related,)),
 )
 ENDS = {"non-finite-data", "label-range"}  # with these nothing else can be asked
@@ -135,7 +137,9 @@ def ask(question: Check, context: Context) -> list[Finding]:
     question : the check. context : the program.
     """
     try:
-        return list(question(context))
+        with quiet(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return list(question(context))
     except Exception as error:  # a check of anybody's program must never be what stops it
         text = shown(str(error) or type(error).__name__, 200)
         name = f"{question.__module__.rpartition('.')[2]}.{question.__name__}"

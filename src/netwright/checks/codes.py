@@ -245,7 +245,7 @@ PyTorch documentation of zero_grad
 hides steps run
 
 missing-step: gradients without steps
-backward() runs, but no weight changes
+the backward pass runs, but no weight changes
 PyTorch documentation of torch.optim
 hides steps run
 
@@ -365,7 +365,7 @@ def _codes(table: str) -> dict[str, Code]:
     for rank, block in enumerate(table.strip().split("\n\n")):
         head, why, reference, *rest = block.splitlines()
         name, title = head.split(": ", 1)
-        follows = " ".join(rest).removeprefix("hides ").split()
+        follows = " ".join(rest).replace("- ", "-").removeprefix("hides ").split()
         hides = {word for part in follows for word in _GROUPS.get(part, part).split()}
         codes[name] = Code(name, title, why, "" if reference == "-" else reference, frozenset(hides - {name}), rank)
     return codes

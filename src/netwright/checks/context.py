@@ -22,7 +22,7 @@ from netwright.checks.diagnosis import Signal
 from netwright.checks.facts import Facts
 from netwright.checks.loss_kind import class_axis, kind_of
 from netwright.checks.prior import best_constant
-from netwright.checks.reading import Batch, Material
+from netwright.checks.reading import Batch, Material, each
 from netwright.checks.trial import STEPS, Change, Trial, call, run_trial
 
 TRIAL_SECONDS = 0.5  # that one trial may take
@@ -82,7 +82,7 @@ class Context(Facts):
 
     def fresh(self) -> nn.Module:
         """A copy of the module that a check may change."""
-        module: nn.Module = replica(self.module)[0]
+        module: nn.Module = replica(self.user_module)[0]
         return module
 
     # the network at its start
@@ -90,17 +90,17 @@ class Context(Facts):
     @cached_property
     def seen(self) -> tuple[Pass, Any]:
         """The inside of one pass in eval mode over many rows, and its output."""
-        module = self.fresh().eval()
+        module, rows = self.fresh().eval(), self.many
         with quiet(), torch.no_grad(), recorded(module) as record:
-            output = call(module, self.many)
+            output = call(module, rows)
         return record, output
 
     @cached_property
     def layers(self) -> list[tuple[str, nn.Parameter]]:
         """Names and weight matrices in the order of their use."""
-        module = self.fresh().eval()
+        module, rows = self.fresh().eval(), self.probe
         with quiet(), torch.no_grad(), recorded(module) as record:
-            call(module, self.probe)
+            call(module, rows)
         return weight_layers(module, record)
 
     @cached_property
@@ -110,14 +110,14 @@ class Context(Facts):
 
     def answer(self, module: nn.Module, batch: Batch, seed: int = 0) -> Any:
         """The output of a module for a batch in eval mode, without gradients; the module's modes are put back."""
-        modes = [(each, each.training) for each in module.modules()]
+        modes = [(part, part.training) for part in module.modules()]
         module.eval()
         try:
             with quiet(seed), torch.no_grad():
                 return call(module, batch)
         finally:
-            for each_module, mode in modes:
-                each_module.training = mode
+            for part, mode in modes:
+                part.training = mode
 
     @cached_property
     def kind(self) -> str:  # type: ignore[override]
@@ -134,6 +134,7 @@ class Context(Facts):
         """The loss as a number, NaN where it refuses."""
         try:
             with quiet(), torch.no_grad():
+                target = each(target, torch.clone)
                 return float(torch.as_tensor(self.loss(output, target)).double().sum())
         except Exception:  # the loss of a user may refuse any probe
             return math.nan

@@ -34,9 +34,23 @@ def replica(module: nn.Module, *others: Any) -> tuple[Any, ...]:
                     memo[id(tensor)] = tensor.detach().clone().requires_grad_(tensor.requires_grad)
                     kept.append(tensor)
     copies: tuple[Any, ...] = copy.deepcopy((module, *others), memo)
+    for old, new in zip(_optimizers(others), _optimizers(copies[1:]), strict=True):
+        _complete(old, new, memo)
     for tensor in [*copies[0].parameters(), *copies[0].buffers()]:
         tensor.grad = None
     return copies
+
+
+def _optimizers(items: Any) -> list[torch.optim.Optimizer]:
+    flat = [part for item in items for part in (item if isinstance(item, (list, tuple)) else [item])]
+    return [item for item in flat if isinstance(item, torch.optim.Optimizer)]
+
+
+def _complete(old: torch.optim.Optimizer, new: torch.optim.Optimizer, memo: dict[int, Any]) -> None:
+    """Give a copied optimizer what its ``__getstate__`` leaves out; hooks and methods stay with the user's."""
+    for name, item in vars(old).items():
+        if name not in vars(new) and not callable(item) and "hook" not in name:
+            setattr(new, name, copy.deepcopy(item, memo))
 
 
 def _tensors(item: Any) -> Iterable[Tensor]:

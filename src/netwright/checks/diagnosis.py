@@ -161,10 +161,13 @@ def _follows(later: Finding, cause: Finding) -> bool:
     """Whether one finding is told as a consequence of another: a note never hides a fault, nor the late the early."""
     if cause.level == NOTE and later.level == FAULT:
         return False
-    if later.code == cause.code:
+    if later.code == cause.code or (later.code == "not-examined" and cause.level == FAULT):
         return True
     follows = later.code in CODES[cause.code].hides and STAGES.index(cause.stage) <= STAGES.index(later.stage)
-    return follows and cause.code not in CODES[later.code].hides
+    if not follows:
+        return False
+    mutual = cause.code in CODES[later.code].hides
+    return not mutual or CODES[cause.code].rank < CODES[later.code].rank
 
 
 def _folded(ordered: list[Finding]) -> tuple[Finding, ...]:

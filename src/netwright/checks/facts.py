@@ -58,7 +58,7 @@ class Facts(ABC):
     @cached_property
     def probe(self) -> Batch:
         """A batch of at most 64 rows for questions to the network."""
-        return self.data.batches[0].rows(slice(0, PROBE)) if not self.data.arrays else thinned(self.data.whole, PROBE)
+        return thinned(self.data.whole, PROBE)
 
     @cached_property
     def many(self) -> Batch:

@@ -16,7 +16,7 @@ from sklearn.model_selection import cross_val_predict
 from torch import Tensor
 
 from netwright.checks.context import Context
-from netwright.checks.facts import thinned
+from netwright.checks.facts import MOST_ROWS, thinned
 from netwright.checks.reading import leaves
 
 ROWS = 800
@@ -106,6 +106,15 @@ def relation(context: Context, classes: Tensor | None) -> Relation | None:
         if best.quality > chance + 3 * error:
             break
     return Relation(best.quality if best else chance, chance, error, best)
+
+
+def kept_rows(context: Context, most: int = ROWS) -> Tensor:
+    """The numbers, in the data as they are, of the rows that `matrix` keeps."""
+    n = len(context.data.whole)
+    rows = torch.arange(n)
+    if n > MOST_ROWS:
+        rows = torch.linspace(0, n - 1, MOST_ROWS).round().long()
+    return thinned_like(context, rows, most)
 
 
 def thinned_like(context: Context, values: Tensor, most: int = ROWS) -> Tensor:

@@ -52,7 +52,7 @@ def _descend(loss: Loss, link: Callable[[Tensor], Tensor], z: Tensor, rows: Batc
         with torch.enable_grad():
             value = torch.as_tensor(loss(link(z).expand(len(rows), *z.shape[1:]), rows.target)).sum()
         if value.requires_grad:
-            value.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(value, inputs=[z])  # into nothing of the user's
         reached = float(value.detach())
         best = min(best, reached) if math.isfinite(reached) else best
         return value

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, RandomSampler, SequentialSampler
+from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler
 
 from netwright.checks.copies import quiet, same_generators
 from netwright.core.errors import InvalidData, problem
@@ -136,7 +136,7 @@ def read(data: Any, batch_size: int | None, like: torch.dtype, where: str = "dat
     inputs = parts[0] if len(parts) == 1 and isinstance(parts[0], (tuple, list)) else parts
     names = tuple(map(str, getattr(inputs[0], "columns", ())))
     tensors = tuple(to_tensors(part, like) for part in inputs)
-    batch = Batch(tensors, to_tensors(target, like))
+    batch = Batch(tensors, each(to_tensors(target, like), torch.clone))  # a loss may write into its target
     lengths = sorted({len(tensor) for tensor in (*leaves(batch.inputs), *leaves(batch.target))})
     if len(lengths) != 1 or not lengths[0]:
         expected = "inputs and targets with one length, at least 1"
@@ -164,6 +164,8 @@ def to_tensors(item: Any, like: torch.dtype) -> Any:
 
 def _from_loader(loader: DataLoader[Any], where: str) -> Material:
     sampler = getattr(loader, "sampler", None)
+    if type(getattr(loader, "batch_sampler", None)) not in (BatchSampler, type(None)):
+        sampler = None  # torch leaves an idle one beside a batch sampler of the user's
     inner = getattr(getattr(loader, "batch_sampler", None), "sampler", None)
     found: list[Batch] = []
     numbers = 0

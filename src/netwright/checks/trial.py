@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from netwright.checks.copies import quiet, replica
-from netwright.checks.reading import Batch
+from netwright.checks.reading import Batch, each
 
 STEPS = 60
 Change = Callable[[nn.Module, list[torch.optim.Optimizer]], object]
@@ -60,8 +60,8 @@ class Trial:
 
 
 def call(module: nn.Module, batch: Batch) -> Any:
-    """The output of a module for a batch."""
-    return module(*batch.inputs)
+    """The output of a module for a batch, whose numbers no operation in place can change."""
+    return module(*each(batch.inputs, lambda tensor: tensor.detach().clone()))
 
 
 def run_trial(
@@ -116,7 +116,7 @@ def _step(
     def closure() -> Tensor:
         for parameter in held:
             parameter.grad = None
-        value = torch.as_tensor(loss(call(module, batch), batch.target)).sum()
+        value = torch.as_tensor(loss(call(module, batch), each(batch.target, torch.clone))).sum()
         if value.requires_grad and held:
             # only into the copy's own parameters: a tensor of the user's that the module still refers to gets nothing
             torch.autograd.backward(value, inputs=held)  # type: ignore[no-untyped-call]
@@ -174,17 +174,17 @@ def rate_times(factor: float) -> Change:
 
 def default_start(module: nn.Module, optimizers: list[torch.optim.Optimizer]) -> None:
     """A change: every layer that can draws its weights anew by its own default."""
-    for each in module.modules():
-        reset = getattr(each, "reset_parameters", None)
+    for part in module.modules():
+        reset = getattr(part, "reset_parameters", None)
         if callable(reset):
             reset()
 
 
 def dropout_off(module: nn.Module, optimizers: list[torch.optim.Optimizer]) -> None:
     """A change: no unit is dropped."""
-    for each in module.modules():
-        if isinstance(each, nn.modules.dropout._DropoutNd):
-            each.p = 0.0
+    for part in module.modules():
+        if isinstance(part, nn.modules.dropout._DropoutNd):
+            part.p = 0.0
 
 
 def no_decay(module: nn.Module, optimizers: list[torch.optim.Optimizer]) -> None:

@@ -11,6 +11,9 @@ from netwright.plots.ratios import update_ratios
 from netwright.plots.dead import dead_units
 from netwright.plots.learning_rates import lr_finder
 
+# what checks looked at
+from netwright.plots.signals import signal
+
 # predictions
 from netwright.plots.confusion import confusion_matrix
 from netwright.plots.regression import residuals
@@ -62,6 +65,7 @@ __all__ = [
     "response_surface",
     "ridge_functions",
     "samples",
+    "signal",
     "templates",
     "training_curves",
     "update_ratios",

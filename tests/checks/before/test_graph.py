@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -87,21 +88,18 @@ def test_weights_of_the_loss_are_right(ask: Any, net: Any, data: Any) -> None:
     assert not ask(owned, module, loss, data, torch.optim.Adam([*module.parameters(), *loss.parameters()]))
 
 
-@pytest.mark.xfail(strict=True, reason="the optimizer holds the user's tensor, which is compared with the copies alone")
 def test_a_weight_that_the_optimizer_holds_is_right(ask: Any, net: Any, formula: Any, data: Any) -> None:
     module, loss = net(4, 8), Centres(3, 8)
     both = torch.optim.Adam([*module.parameters(), *loss.parameters()])
     assert not ask(owned, module, lambda z, t: loss(z, t), data, both)
 
 
-@pytest.mark.xfail(strict=True, reason="the loss holds the user's module and the graph is that of the copy")
 def test_a_penalty_in_the_loss_is_right(ask: Any, net: Any, data: Any) -> None:
     module = net(4, 6, 3)
     loss = lambda z, t: CROSS(z, t) + 1e-4 * sum(p.square().sum() for p in module.parameters())  # noqa: E731
     assert not ask(owned, module, loss, data)
 
 
-@pytest.mark.xfail(strict=True, reason="rows drawn from the inputs are other tensors than the inputs")
 def test_inputs_with_a_gradient_are_no_weights(ask: Any, net: Any, data: Any) -> None:
     assert not ask(owned, net(4, 6, 3), CROSS, (data[0].requires_grad_(), data[1]))
 
@@ -307,6 +305,13 @@ def test_outputs_that_start_equal_and_can_differ_are_right(ask: Any, net: Any, d
     nn.init.constant_(dead[0].bias, -1e3)
     assert not ask(depends, dead, CROSS, data)
     assert not ask(depends, net(4, 6, 3), CROSS, (torch.ones(40, 4), data[1]))  # nothing to depend on
+
+
+def test_outputs_that_are_no_tensors_of_rows_are_right(ask: Any, formula: Any, data: Any) -> None:
+    named = formula(lambda m, x: SimpleNamespace(logits=m.o(x)), o=nn.Linear(4, 3))
+    assert not ask(depends, named, lambda z, t: CROSS(z.logits, t), data)
+    whole = formula(lambda m, x, t: CROSS(m.o(x), t), o=nn.Linear(4, 3))
+    assert not ask(depends, whole, lambda z, t: z, (*data, data[1]))
 
 
 # statistics in two places

@@ -96,14 +96,12 @@ def test_labels_that_were_scaled_like_inputs(one: Any, net: Any, draw: Any) -> N
     assert "255" in found.do or "0.0039" in found.do
 
 
-@pytest.mark.xfail(strict=True, reason="class numbers of an element-wise loss are read as columns of the output")
 @pytest.mark.parametrize("loss", [functional.binary_cross_entropy_with_logits, functional.mse_loss])
 def test_whole_labels_that_the_loss_makes_real_are_right(loss: Any, ask: Any, net: Any, draw: Any) -> None:
     y = torch.arange(60) % 2
     assert not ask(in_range, net(4, 1), lambda z, t: loss(z.squeeze(1), t.float()), (draw(60, 4), y))
 
 
-@pytest.mark.xfail(strict=True, reason="the number that a loss leaves out is taken to be -100")
 def test_a_class_number_that_the_loss_leaves_out_is_right(ask: Any, net: Any, draw: Any) -> None:
     y = torch.where(torch.arange(60) % 7 == 0, 255, torch.arange(60) % 3)
     assert not ask(in_range, net(4, 3), nn.CrossEntropyLoss(ignore_index=255), (draw(60, 4), y))
@@ -121,8 +119,6 @@ def test_labels_shuffled_apart_from_their_rows(one: Any, net: Any, adam: Any, dr
     chance = float(y.bincount().max()) / 240
     assert found.evidence["chance"] == pytest.approx(chance)
     assert found.evidence["quality"] < chance + 3 * (chance * (1 - chance) / 240) ** 0.5
-    assert found.evidence["held_left"] > 0.97
-    assert found.evidence["train_left"] < 0.9
     assert found.remedy is None  # only their author can know
 
 
@@ -142,6 +138,16 @@ def test_related_labels_are_right(ask: Any, net: Any, adam: Any, draw: Any, clas
         assert not ask(related, module, CROSS, (X, y), adam(module))
     module = net(4, 16, 1)
     assert not ask(related, module, SQUARES, (X, X[:, :1] + draw(240, 1)), adam(module))
+
+
+def test_a_noisy_relation_in_few_rows_is_at_most_a_note(ask: Any, net: Any, adam: Any) -> None:
+    for seed in range(3):
+        generator = torch.Generator().manual_seed(seed)
+        X = torch.randn(80, 6, generator=generator)
+        right = torch.rand(80, generator=generator) < 0.7  # the best possible accuracy
+        module = net(6, 32, 2)
+        found = ask(related, module, CROSS, (X, torch.where(right, X[:, 0] > 0, X[:, 0] <= 0).long()), adam(module))
+        assert all(each.level == "note" for each in found)
 
 
 def test_few_rows_and_several_targets_are_not_judged(ask: Any, net: Any, adam: Any, draw: Any) -> None:

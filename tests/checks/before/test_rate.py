@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from netwright.checks.before.rate import penalty, rate_of, too_high, too_low
+from netwright.checks.before.rate import epsilon, penalty, rate_of, too_high, too_low
 
 CROSS, SQUARES = nn.CrossEntropyLoss(), nn.MSELoss()
 SGD, Adam = torch.optim.SGD, torch.optim.Adam
@@ -118,6 +118,52 @@ def test_a_run_that_is_long_enough_is_right(ask: Any, net: Any, data: Any) -> No
     module = net(4, 16, 3)
     optimizer = SGD(module.parameters(), lr=2e-3)
     assert not ask(too_low, module, CROSS, data, optimizer, epochs=100_000)
+
+
+def test_a_run_that_is_long_enough_is_right_whatever_batch_comes_first(ask: Any, net: Any) -> None:
+    for seed in range(4):
+        torch.manual_seed(seed)
+        X = torch.randn(160, 4)
+        y = (X[:, 0] + X[:, 1] > 0).long() + (X[:, 1] + X[:, 2] > 0.5).long()
+        module = net(4, 16, 3)
+        assert not ask(too_low, module, CROSS, (X, y), SGD(module.parameters(), lr=1e-3), epochs=100_000)
+
+
+def test_a_hundredth_is_a_usual_rate_of_deeper_networks(ask: Any, net: Any) -> None:
+    for seed in range(2):
+        torch.manual_seed(seed)
+        X = torch.randn(500, 10)
+        data = X, (X @ torch.randn(10, 5)).argmax(1)
+        module = net(10, 32, 32, 5)
+        found = ask(too_low, module, CROSS, data, SGD(module.parameters(), lr=1e-2))
+        assert all(each.level == "note" for each in found)
+
+
+# the number that keeps the divisor from 0
+
+
+@pytest.mark.parametrize("rule", [Adam, torch.optim.AdamW, torch.optim.NAdam])
+def test_an_epsilon_that_outweighs_the_gradients(rule: Any, one: Any, net: Any, data: Any) -> None:
+    module = net(4, 16, 3)
+    found = one(epsilon, module, CROSS, data, rule(module.parameters(), lr=1e-2, eps=100.0))
+    assert (found.code, found.level) == ("lr-too-low", "fault")
+    assert found.evidence["eps"] == 100.0
+    assert found.evidence["left_default"] < 0.75 * found.evidence["left_as_is"]
+    assert (found.remedy.object, found.remedy.argument, found.remedy.value) == ("optimizer", "eps", 1e-8)
+
+
+def test_usual_epsilons_are_right(ask: Any, net: Any, data: Any) -> None:
+    module = net(4, 16, 3)
+    for value in (1e-8, 1e-6, 1e-3):
+        assert not ask(epsilon, module, CROSS, data, Adam(module.parameters(), lr=1e-2, eps=value))
+    assert not ask(epsilon, module, CROSS, data, SGD(module.parameters(), lr=0.1))
+    assert not ask(epsilon, module, CROSS, data)
+
+
+def test_an_epsilon_that_does_no_harm_is_right(ask: Any, net: Any, data: Any) -> None:
+    module = net(4, 16, 3)
+    assert not ask(epsilon, module, CROSS, data, Adam(module.parameters(), lr=1e-2, eps=1e-14))
+    assert not ask(epsilon, module, CROSS, data, Adam(module.parameters(), lr=1.0, eps=1.0))  # with a rate to match
 
 
 # the penalty

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from netwright.checks.context import Context
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
-from netwright.checks.neighbours import Relation, matrix, nearest, relation, thinned_like
+from netwright.checks.neighbours import Relation, kept_rows, matrix, nearest, relation, thinned_like
+from netwright.checks.reading import leaves
 from netwright.checks.trial import run_trial
 
 IGNORED = -100  # the class number that torch leaves out
@@ -18,6 +19,7 @@ UNEVEN = 20.0  # rows of the largest class over those of the smallest
 WRONG = 0.05  # share of labels that disagree with nearly all of their neighbours
 PURE = 0.85  # mean share of the commonest class among the neighbours, with two classes
 ENOUGH = 60  # rows
+MANY_ROWS = 220  # without which nothing is called unrelated
 
 
 def in_range(context: Context) -> Iterable[Finding]:
@@ -32,10 +34,10 @@ def in_range(context: Context) -> Iterable[Finding]:
 
 
 def _class_numbers(context: Context, target: Tensor, output: Tensor) -> Iterable[Finding]:
-    used = target[target != IGNORED]
+    used = target[target != getattr(context.loss, "ignore_index", IGNORED)]
     if not used.numel() or output.ndim < 2 or context.kind not in ("cross-entropy", "nll", "unknown", "probabilities"):
         return
-    if output.ndim <= target.ndim:
+    if output.ndim <= target.ndim or (context.kind == "unknown" and math.isfinite(context.start)):
         return
     width, low, high = output.shape[context.class_axis], int(used.min()), int(used.max())
     if low < 0 or high >= width:
@@ -113,24 +115,30 @@ def related(context: Context) -> Iterable[Finding]:
     if found.exists:
         return
     own = _own_network(context, classes)
-    if own is None:
-        return
+    if own is not None and own[1] > 0.97:
+        yield _unrelated(context, found, own, name)
+
+
+def _unrelated(context: Context, found: Relation, own: tuple[float, float], name: str) -> Finding:
+    """A fault where chance explains all that simple learners find, and the network memorises or the rows are images."""
     train, held = own
-    seen = (
+    none = found.quality < found.chance + 1.5 * found.error and len(context.rows) >= MANY_ROWS
+    level = fault if none and (train < 0.9 or _images(context)) else note
+    return level(
+        "labels-unrelated",
         f"no simple learner relates y to X ({found.quality:.3f} {name}, {found.chance:.3f} by chance), and what the "
         f"network itself learns ({train:.2f} of the loss is left on the rows it saw) does not carry over ({held:.2f} "
-        f"on rows held out)"
+        f"on rows held out)",
+        "labels that something about the inputs foretells",
+        "Look at some rows with their labels: were inputs and labels shuffled, sorted or filtered apart?",
+        evidence={"quality": found.quality, "chance": found.chance, "train_left": train, "held_left": held},
     )
-    level = fault if held > 0.97 and train < 0.9 else note
-    do = "Look at some rows with their labels: were inputs and labels shuffled, sorted or filtered apart?"
-    if level is fault or held > 0.97:
-        yield level(
-            "labels-unrelated",
-            seen,
-            "labels that something about the inputs foretells",
-            do,
-            evidence={"quality": found.quality, "chance": found.chance, "train_left": train, "held_left": held},
-        )
+
+
+def _images(context: Context) -> bool:
+    """Whether the rows are images, of which neighbours and trees see any plain relation."""
+    inputs = list(leaves(context.rows.inputs))
+    return len(context.rows) >= 500 and len(inputs) == 1 and inputs[0].is_floating_point() and inputs[0].ndim == 4
 
 
 def _plain_classes(context: Context) -> Tensor | None:
@@ -175,7 +183,7 @@ def agreeing(context: Context) -> Iterable[Finding]:
         return
     # with two classes, labels drawn by chance look the same as wrong ones: there most neighbourhoods must be pure
     if share > WRONG and (votes.shape[1] > 2 or pure >= PURE) and _both_ways(labels, apart):
-        worst = torch.where(apart)[0][:20].tolist()
+        worst = kept_rows(context)[apart][:20].tolist()
         yield fault(
             "noisy-labels",
             f"{share:.0%} of the labels differ from those of nearly all of their ten nearest rows",
@@ -199,6 +207,8 @@ def even(context: Context) -> Iterable[Finding]:
     if classes is None or context.intent.imbalanced or context.data.weighted:
         return
     values, counts = torch.unique(classes, return_counts=True)
+    if not context.data.complete and len(classes) < 200:
+        return
     if len(values) < 2:
         if len(classes) >= 20:
             only = int(values[0]) if len(values) else 0

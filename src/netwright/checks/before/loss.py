@@ -78,9 +78,10 @@ def _overflows(context: Context, output: Tensor) -> Iterable[Finding]:
     z = torch.zeros_like(output.detach())
     z.select(axis, 0).fill_(200.0) if output.ndim > 1 else z.fill_(200.0)
     sure = {"unknown": z, "probabilities": z.softmax(axis) if output.ndim > 1 else z.sign()}.get(context.kind, z)
-    values = [context.value(each, target) for each in (sure, -z if context.kind != "probabilities" else sure)]
+    wild = [sure] if context.kind == "probabilities" else [sure, -z]
+    values = [value for value in (_taken(context, each, target) for each in wild) if value is not None]
     gentle = context.value(output.detach(), target)
-    if math.isfinite(gentle) and not all(map(math.isfinite, values)):
+    if math.isfinite(gentle) and values and not all(map(math.isfinite, values)):
         yield fault(
             "wrong-loss",
             f"the loss is {gentle:.3g} for the outputs as they start and {min(values, key=math.isfinite)} for sure "
@@ -90,6 +91,15 @@ def _overflows(context: Context, output: Tensor) -> Iterable[Finding]:
             evidence={"sure": values[0]},
             remedy=Remedy("loss", "kind", "cross-entropy" if output.ndim > 1 and output.shape[axis] > 1 else "logits"),
         )
+
+
+def _taken(context: Context, output: Tensor, target: Any) -> float | None:
+    """The loss of an output, or None where the loss refuses it, as BCELoss does."""
+    try:
+        with torch.no_grad():
+            return float(torch.as_tensor(context.loss(output, target)).sum())
+    except Exception:  # refusing is right
+        return None
 
 
 def sign(context: Context) -> Iterable[Finding]:
@@ -107,6 +117,8 @@ def sign(context: Context) -> Iterable[Finding]:
     output, target = context.output, context.probe.target
     if not isinstance(output, Tensor) or not isinstance(target, Tensor) or not finite(output):
         return
+    if context.kind == "unknown" and (not target.is_floating_point() or target.shape != output.shape):
+        return  # what is compared here is not known
     pair = _right_and_wrong(output, target)
     if pair is None:
         return
@@ -126,6 +138,8 @@ def _right_and_wrong(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor] | 
     """Outputs that are clearly right, and clearly wrong, for a target."""
     if target.is_floating_point() and target.numel() == output.numel():
         right = target.reshape(output.shape).to(output.dtype)
+        if right.ndim == 2 and right.shape[1] > 1 and bool(((right.sum(1) - 1).abs() < 1e-3).all()):
+            return None  # distributions
         far = 3 * max(float(target.double().std()) if target.numel() > 1 else 1.0, 1e-3)
         if bool(((target == 0) | (target == 1)).all()):
             probability = float(output.min()) >= 0 and float(output.max()) <= 1
@@ -201,7 +215,7 @@ def _classes_as_numbers(context: Context, target: Tensor, output: Tensor) -> Ite
     pairs = (own[:, None] - own[None, :]).abs()
     chance = pairs[pairs > 0].mean()
     share = context.signal("distance of classes of neighbours, of chance", float(far / chance), NAMES, "wrong-loss")
-    level = fault if share > NAMES else note
+    level = fault if share > NAMES and not _ordered(own, around) else note
     yield level(
         "wrong-loss",
         f"y has the {count} values {float(values[0]):g} to {float(values[-1]):g}, met as numbers; rows that lie close "
@@ -211,6 +225,17 @@ def _classes_as_numbers(context: Context, target: Tensor, output: Tensor) -> Ite
         evidence={"values": count, "distance": float(far), "chance": float(chance)},
         remedy=Remedy("loss", "kind", "cross-entropy"),
     )
+
+
+def _ordered(own: Tensor, around: Tensor) -> bool:
+    """Whether the numbers bring neighbours closer than other numberings of the same classes do."""
+    _, which = torch.unique(own, return_inverse=True)
+    near = torch.searchsorted(torch.unique(own), around)
+    generator = torch.Generator().manual_seed(0)
+    k = int(which.max()) + 1
+    orders = [torch.arange(k), *(torch.randperm(k, generator=generator) for _ in range(60))]
+    spread = [float((order[which][:, None] - order[near]).abs().double().mean()) for order in orders]
+    return sum(each < spread[0] - 1e-12 for each in spread[1:]) <= 6
 
 
 def summed(context: Context) -> Iterable[Finding]:

@@ -39,7 +39,7 @@ def own_parameters(context: Context) -> Iterable[Finding]:
 def movable(context: Context) -> Iterable[Finding]:
     """Nothing to move: all parameters that the optimizer holds are frozen."""
     own = list(context.user_module.parameters())
-    if not own or not context.user_optimizers:
+    if not own or not context.user_optimizers or context.intent.frozen is True:
         return
     held = {id(p) for p in _held(context)}
     moving = [p for p in own if p.requires_grad and id(p) in held]

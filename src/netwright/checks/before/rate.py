@@ -9,12 +9,14 @@ import torch
 
 from netwright.checks.context import Context
 from netwright.checks.finding import Finding, Remedy, fault, note
-from netwright.checks.trial import Trial, no_decay, rate_times
+from netwright.checks.trial import STEPS, Trial, no_decay, rate_times
 
 LONG = 1.0  # |first step| over |weights|
 SHORT = 3e-5  # |step| over |weights| of the median layer and step
 FELL = 0.8  # share of the first loss that a slow run still has
 HELPS = 0.75
+TINY, HUGE = 1e-12, 1e-4  # of Adam's eps
+TRAVEL = 0.1  # steps x step over weights: below it a run ends near where it began
 PULL = 0.5  # share of the weights' norm that is left when a penalty swamps the data
 
 
@@ -30,7 +32,7 @@ def rate_of(context: Context) -> float:
 def too_high(context: Context) -> Iterable[Finding]:
     """First steps longer than the weights, or a loss that rises, which a tenth or a hundredth of the rate does not."""
     rate = rate_of(context)
-    if not math.isfinite(rate) or rate <= 0 or not context.steps:
+    if not math.isfinite(rate) or rate <= 0 or not context.steps or _searches(context):
         return
     trial = context.as_is
     longest = max(trial.first.values(), default=0.0)
@@ -44,10 +46,10 @@ def too_high(context: Context) -> Iterable[Finding]:
     best, factor = trial, 1.0
     for smaller in (0.1, 0.01, 0.001):
         other = context.trial(rate_times(smaller))
-        if other.end < best.end:
-            best, factor = other, smaller
-        if other.finite and factor > smaller:
+        if other.finite and other.end >= best.end:
             break
+        if other.finite:
+            best, factor = other, smaller
     before, after = min(context.left(trial), 1e6), context.left(best)
     context.signal("loss left at a smaller rate, of that as it is", after / max(before, 1e-12), HELPS, "lr-too-high")
     better = after < HELPS * before and before - after > 0.05
@@ -68,30 +70,64 @@ def too_high(context: Context) -> Iterable[Finding]:
     )
 
 
+def _searches(context: Context) -> bool:
+    """Whether a step is a search with many steps of its own, so that its length says nothing."""
+    return any(isinstance(optimizer, torch.optim.LBFGS) for optimizer in context.user_optimizers)
+
+
+def epsilon(context: Context) -> Iterable[Finding]:
+    """The number that keeps Adam's divisor from 0, so small or so large that it decides the step."""
+    groups = [group for o in context.user_optimizers for group in o.param_groups if "eps" in group and "betas" in group]
+    if not groups or not context.steps:
+        return
+    given = float(groups[0]["eps"])
+    if TINY <= given <= HUGE:
+        return
+
+    def change(module: object, optimizers: list[torch.optim.Optimizer]) -> None:
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["eps"] = 1e-8
+
+    trial, other = context.as_is, context.trial(change)
+    before, after = min(context.left(trial), 1e6), context.left(other)
+    if not (after < HELPS * before and before - after > 0.05):
+        return
+    yield fault(
+        "lr-too-high" if given < TINY else "lr-too-low",
+        f"eps of {type(context.user_optimizers[0]).__name__} is {given:g}: "
+        + ("a parameter with a gradient of 0 is divided by 0" if given < TINY else "it outweighs the gradients")
+        + f"; {context.steps} steps leave {before:.2g} of the loss of ignorance, and {after:.2g} with eps = 1e-8",
+        "an eps of about 1e-8",
+        "Leave eps at its default.",
+        evidence={"eps": given, "left_as_is": before, "left_default": after},
+        remedy=Remedy("optimizer", "eps", 1e-8),
+    )
+
+
 def too_low(context: Context) -> Iterable[Finding]:
     """Steps so short that the loss hardly falls, where a hundred times the rate learns and stays calm."""
     rate = rate_of(context)
-    if not math.isfinite(rate) or rate <= 0 or not context.steps or _warming_up(context):
+    if not math.isfinite(rate) or rate <= 0 or not context.steps or _warming_up(context) or _searches(context):
         return
     trial = context.as_is
     ratios = sorted(trial.ratios)
     middle = ratios[len(ratios) // 2] if ratios else 1.0
     context.signal("step over weights, median", middle, SHORT, "lr-too-low")
-    if middle >= 20 * SHORT or not trial.finite or trial.end < FELL * trial.start or context.left(trial) < 0.6:
+    if not trial.finite or trial.end < FELL * trial.start or context.left(trial) < 0.6:
+        return
+    total = (context.epochs or 0) * math.ceil(len(context.data.whole) / context.data.batch_size)
+    learned = _whole_run(context, total)
+    if learned or (total and learned is None and middle * total > TRAVEL):
+        return
+    if not total and middle >= 20 * SHORT:
         return
     best, factor = _faster(context, trial)
     fell, falls = trial.start - trial.end, best.start - best.end
     if factor < 10 or falls < 5 * max(fell, 1e-12) or falls < 0.1 * abs(trial.start):
         return
     steps = len(trial.losses)
-    total = (
-        context.epochs * max(1, math.ceil(len(context.data.whole) / context.data.batch_size))
-        if context.epochs
-        else None
-    )
-    if total is not None and fell > 0 and fell / steps * total > 0.8 * falls:
-        return
-    level = fault if middle < SHORT or factor >= 100 else note
+    level = fault if middle < SHORT or total else note
     yield level(
         "lr-too-low",
         f"at a rate of {rate:g} a step changes weights by {middle:.1e} of their size and {steps} steps lower the loss "
@@ -101,6 +137,13 @@ def too_low(context: Context) -> Iterable[Finding]:
         evidence={"rate": rate, "ratio": middle, "end": trial.end, "end_larger": best.end},
         remedy=Remedy("optimizer", "lr", rate * factor),
     )
+
+
+def _whole_run(context: Context, total: int) -> bool | None:
+    """Whether the whole run, made on a copy, learns; None where its length is not known or not affordable."""
+    if not total or context.steps < STEPS or total > 20 * STEPS:
+        return None
+    return context.left(context.trial(steps=total)) <= 0.6
 
 
 def _faster(context: Context, trial: Trial) -> tuple[Trial, float]:

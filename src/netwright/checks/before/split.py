@@ -15,7 +15,8 @@ from netwright.checks.finding import Finding, Remedy, Where, fault, note
 from netwright.checks.reading import Batch, leaves
 
 SHARED = 0.01  # share of held-out rows that are in training too
-LEAK = 0.99  # correlation or accuracy of one column by itself
+LEAK = 0.99  # correlation of one column with the target
+EXACT = 0.998  # accuracy of the classes that one column by itself gives
 FEW = 30  # held-out rows
 
 
@@ -30,13 +31,13 @@ def shared_rows(context: Context) -> Iterable[Finding]:
     twice = [index for index, key in enumerate(held) if key in counts]
     within = sum(count for count in counts.values() if count > 1) / len(own)
     share = context.signal("held-out rows also in training", len(twice) / len(held), SHARED, "duplicate-rows")
-    by_chance = _by_chance(context) * len(own)
-    if share <= max(SHARED, 10 * by_chance) or len(twice) < 2 or (len(twice) < 5 and within > 0.5 * share):
+    usual = 0.0 if _continuous(context) or _one_class_repeats(context, own, counts) else 2 * within + 0.05
+    if share <= max(SHARED, usual) or len(twice) < 2 or (len(twice) < 5 and within > 0.5 * share):
         return
     yield fault(
         "duplicate-rows",
         f"{len(twice)} of {len(held)} held-out rows are also in the training data (first: held-out row {twice[0]}), "
-        f"{within:.1%} of the training rows repeat among themselves, and {by_chance:.1g} of a row would by chance",
+        f"{within:.1%} of the training rows repeat among themselves",
         "no row in both",
         "Split before rows are repeated, oversampled or augmented, and drop duplicates first.",
         evidence={"shared": len(twice), "share": share, "within": within},
@@ -45,16 +46,26 @@ def shared_rows(context: Context) -> Iterable[Finding]:
     )
 
 
-def _by_chance(context: Context) -> float:
-    """The probability that two rows with independent columns of these values are equal."""
-    parts = [
-        tensor.reshape(len(tensor), -1) for tensor in leaves(context.rows.inputs) if len(tensor) == len(context.rows)
-    ]
-    logarithm = 0.0
-    for column in torch.cat([part.double() for part in parts], 1).T[:200]:
-        counts = torch.unique(column, return_counts=True)[1].double()
-        logarithm += float((counts / counts.sum()).square().sum().log())
-    return float(np.exp(logarithm))
+def _continuous(context: Context) -> bool:
+    """Whether some column has so many values that two rows are equal only where one is a copy."""
+    for tensor in context.floats:
+        columns = tensor.reshape(len(tensor), -1)
+        rows = len(torch.unique(columns, dim=0))
+        if any(len(torch.unique(column)) > 0.5 * rows for column in columns.T[:200]) and rows > 10:
+            return True
+    return False
+
+
+def _one_class_repeats(context: Context, own: list[bytes], counts: Counter[bytes]) -> bool:
+    """Whether nearly all rows of one class are there twice and nearly none of another, as after oversampling."""
+    target = context.data.whole.target
+    if context.classes is None or not isinstance(target, Tensor) or len(target) != len(own):
+        return False
+    twice = torch.tensor([counts[key] > 1 for key in own])
+    labels = target.reshape(-1)
+    common = [label for label in labels.unique() if int((labels == label).sum()) > 9]
+    shares = [float(twice[labels == label].double().mean()) for label in common]
+    return len(shares) > 1 and max(shares) > 0.8 and min(shares) < 0.2
 
 
 def _keys(batch: Batch) -> list[bytes]:
@@ -87,8 +98,9 @@ def leaking_column(context: Context) -> Iterable[Finding]:
     rated = _correlations(X, y) if classes is None else _accuracies(X, classes)
     order = rated.argsort(descending=True)
     best, second = float(rated[order[0]]), float(rated[order[1]])
-    context.signal("best single column", best, LEAK, "target-leak")
-    if best <= LEAK or (1 - second) < 5 * (1 - best):
+    limit = LEAK if classes is None else EXACT
+    context.signal("best single column", best, limit, "target-leak")
+    if best <= limit or (1 - second) < max(5 * (1 - best), 0.03):
         return
     column = int(order[0])
     name = context.data.names[column] if column < len(context.data.names) else column
@@ -129,7 +141,7 @@ def _accuracies(X: Tensor, classes: Tensor) -> Tensor:
         else:
             ordered = labels[X[:, column].argsort()]
             changes = int((ordered[1:] != ordered[:-1]).sum())
-            found[column] = 1 - max(0, changes - 4 * (k - 1)) / len(labels) / 2 if changes < len(labels) / 4 else 0.5
+            found[column] = 1 - max(0, changes - (k - 1)) / len(labels) / 2
     return found
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from netwright.checks.anatomy import Operation
+from netwright.checks.before.gates import flat_share
 from netwright.checks.context import Context
 from netwright.checks.copies import quiet
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
@@ -101,7 +102,8 @@ def gradient_ratio(context: Context) -> float:
 def scale_of_weights(context: Context) -> Iterable[Finding]:
     """A first loss far above ignorance, or a signal that dies, which layers drawn by their default do not have."""
     prior, start = context.prior, context.start
-    if not math.isfinite(prior) or prior <= 1e-9 or not context.user_optimizers:
+    many = sum(weight.numel() for _, weight in context.layers) >= 16
+    if not math.isfinite(prior) or prior <= 1e-9 or not context.user_optimizers or not many:
         return
     high = context.signal("first loss over that of ignorance", start / prior, CONFIDENT, "init-scale")
     ratio = context.signal("gradient of the first weights over the last", gradient_ratio(context), FADED, "")
@@ -162,7 +164,7 @@ def gradients_arrive(context: Context) -> Iterable[Finding]:
     if after >= FADED:
         return
     name = context.layers[0][0]
-    bad = context.left(context.as_is) > 0.5
+    bad = context.left(context.as_is) > 0.5 and ratio < FADED / 10
     level = fault if bad else note
     yield level(
         "vanishing-gradient",
@@ -219,28 +221,31 @@ def _dead(operation: Operation) -> float:
 
 def slopes(context: Context) -> Iterable[Finding]:
     """Sigmoid or tanh layers most of whose values lie at their flat ends, before the output."""
-    found = []
+    found: list[tuple[float, str, str]] = []
     for operation in _of_kind(context, "sigmoid", "tanh"):
         values = operation.output.double()
         end = 0.9933 if operation.kind == "sigmoid" else 0.9951  # at +-5 and +-3
         flat = (values > end) | (values < (1 - end if operation.kind == "sigmoid" else -end))
-        found.append((float(flat.double().mean()), operation))
+        found.append((float(flat.double().mean()), operation.path, operation.kind))
+    for path, layer, inputs in context.seen[0].calls:
+        if isinstance(layer, nn.RNNBase) and isinstance(inputs[0], Tensor):
+            found.append((flat_share(layer, inputs[0]), path, type(layer).__name__))
     if not found:
         return
-    share, operation = max(found, key=lambda pair: pair[0])
+    share, path, kind = max(found, key=lambda triple: triple[0])
     context.signal("activations at a flat end", share, FLAT, "saturation")
     if share <= FLAT or not context.user_optimizers:
         return
     before = context.left(context.as_is)
-    yield (fault if before > 0.6 else note)(
+    yield (fault if before > 0.3 else note)(
         "saturation",
-        f"{share:.0%} of the values at {operation.path or 'a ' + operation.kind} lie at the flat ends of "
-        f"{operation.kind}; {context.steps} steps leave {min(before, 1e6):.2g} of the loss",
+        f"{share:.0%} of the values at {path or 'a ' + kind} lie at the flat ends of {kind}; {context.steps} steps "
+        f"leave {min(before, 1e6):.2g} of the loss",
         f"at most {FLAT:.0%}",
         "Scale the inputs and draw smaller weights (Glorot's rule), or use ReLU.",
         evidence={"share": share, "left": before},
         remedy=Remedy("module", "reset_parameters", True),
-        where=Where(layer=operation.path),
+        where=Where(layer=path),
     )
 
 

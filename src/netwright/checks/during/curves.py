@@ -13,7 +13,7 @@ from netwright.checks.context import Context
 from netwright.checks.finding import Finding, Remedy, fault, note
 from netwright.checks.reading import each
 
-TURNED = 1.25  # held-out loss over its minimum
+TURNED = 1.3  # held-out loss over its minimum
 LAST = 3  # epochs for which it has been so
 AGO = 4  # epochs since the minimum
 STILL = 0.1  # fall of the held-out loss over the last quarter
@@ -53,7 +53,8 @@ def overfits(watched: Any) -> Iterable[Finding]:
     wobble = _wobble(held)
     ratio = watched.signal("held-out loss over its minimum", recent / max(held[best], 1e-12), TURNED, "overfitting")
     train = epochs[-1][1]
-    if ratio <= TURNED or len(held) - 1 - best < AGO or not train < 0.5 * recent or recent - held[best] < 2 * wobble:
+    noise = 2 * max(wobble, _standard_error(watched))
+    if ratio <= TURNED or len(held) - 1 - best < AGO or not train < 0.5 * recent or recent - held[best] < noise:
         return
     scores = [checked.score for checked, _ in epochs]
     known = all(map(math.isfinite, scores))
@@ -68,6 +69,21 @@ def overfits(watched: Any) -> Iterable[Finding]:
         evidence={"best_epoch": best + 1, "best": held[best], "last": recent, "train": train},
         remedy=Remedy("loop", "epochs", best + 1),
     )
+
+
+def _standard_error(watched: Any) -> float:
+    """The standard error of the held-out loss, from one loss a row of a batch that was kept; 0 where there is none."""
+    tape = watched.tape
+    if not tape.held_batches or not isinstance(tape.held_outputs[-1], Tensor):
+        return 0.0
+    batch, output = tape.held_batches[-1], tape.held_outputs[-1]
+    if not isinstance(batch.target, Tensor) or len(output) != len(batch.target) or len(output) < 10:
+        return 0.0
+    try:
+        rows = [float(watched.loss(output[k : k + 1], batch.target[k : k + 1])) for k in range(min(len(output), 400))]
+    except Exception:  # a loss that wants more than a row
+        return 0.0
+    return float(torch.tensor(rows).std()) / math.sqrt(len(output))
 
 
 def _wobble(values: list[float]) -> float:
@@ -93,17 +109,18 @@ def unfinished(watched: Any) -> Iterable[Finding]:
     if fall < 0.05 or last < 0.5 * abs(first) or not falling:
         return
     more = _continued(watched)
-    if more is None or more > 0.6 * last:
+    if more is None or more > (0.85 if len(values) < 100 else 0.7) * last:
         return
-    epochs = max(1, len(tape.checked))
+    told = len(tape.checked)
+    remedy = Remedy("loop", "epochs", 5 * told) if told else Remedy("loop", "steps", 5 * tape.steps)
     yield fault(
         "too-few-epochs",
         f"the loss fell from {first:.3g} to {last:.3g} in {tape.steps} steps and was still falling at the end; "
         f"as many steps again on a copy bring it to {more:.3g}" + (f" (last score {scores[-1]:.3f})" if scores else ""),
         "a loss that has levelled off",
-        f"Train longer: try {5 * epochs} epochs with early stopping.",
+        f"Train longer: try {5 * (told or tape.steps)} {'epochs' if told else 'steps'}, with early stopping.",
         evidence={"first": first, "last": last, "continued": more},
-        remedy=Remedy("loop", "epochs", 5 * epochs),
+        remedy=remedy,
     )
 
 
@@ -219,11 +236,13 @@ def metric_agrees(watched: Any) -> Iterable[Finding]:
     apart = [abs(told - own) for told, own in compared]
     told = [score for score, _ in compared]
     own_scores = [own for _, own in compared]
-    stuck = max(told) - min(told) < 1e-9 and max(own_scores) - min(own_scores) > 0.05
+    same = max(told) - min(told) < 1e-9
+    stuck = same and (max(own_scores) - min(own_scores) > 0.05 or (min(apart) > 0.1 and len(told) > 3))
     watched.signal("score as told less accuracy of the outputs", max(apart), 0.1, "wrong-metric")
     if min(apart) <= 0.1 and not stuck:
         return
-    yield fault(
+    # a score that moves may be another one than the accuracy, such as F1
+    yield (fault if stuck else note)(
         "wrong-metric",
         f"the score told is {told[-1]:.3f} where the outputs for the same rows have an accuracy of "
         f"{own_scores[-1]:.3f}",

@@ -16,11 +16,14 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from netwright.checks.anatomy import Pass
-from netwright.checks.during.tape import Tape, looked_at
+from netwright.checks.during.sampling import summary
+from netwright.checks.during.tape import KEPT_BATCHES, Tape, looked_at, looked_inside
 from netwright.checks.reading import Batch, each, leaves
 
 STATEFUL = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm)
 PACKAGE = "netwright.checks"
+HELD = 8  # held-out batches that are kept
+LONG = 300  # steps after which nothing more is kept
 
 
 class TargetSeen(TorchFunctionMode):
@@ -77,13 +80,13 @@ class Hooks:
         """Put the hooks on."""
         self.handles = [
             self.module.register_forward_pre_hook(self.before_pass),
-            self.module.register_forward_hook(self.after_pass),
         ]
+        self.rest: list[Any] = [self.module.register_forward_hook(self.after_pass)]
         for optimizer in self.optimizers:
             self.handles.append(optimizer.register_step_pre_hook(self.before_step))
             self.handles.append(optimizer.register_step_post_hook(self.after_step))
         if isinstance(self.loss, nn.Module):
-            self.handles.append(self.loss.register_forward_hook(self.after_loss))
+            self.rest.append(self.loss.register_forward_hook(self.after_loss))
         self.backward = backward = torch.Tensor.backward
         hooks = self
 
@@ -102,9 +105,9 @@ class Hooks:
         if self.backward is not None:
             torch.Tensor.backward = self.backward  # type: ignore[method-assign]
             self.backward = None
-        for handle in self.handles:
+        for handle in (*self.handles, *self.rest):
             handle.remove()
-        self.handles = []
+        self.handles, self.rest = [], []
 
     # one pass
 
@@ -116,19 +119,29 @@ class Hooks:
         if not self.training_pass:
             tape.held += 1
             if self.stateful and any(each_layer.training for each_layer in self.stateful):
-                first = inputs[0] if inputs else None
-                tape.repeated_held += first is self.last_held
-                self.last_held = first
+                now = (id(inputs[0]) if inputs else None, tape.steps)
+                tape.repeated_held += now == self.last_held
+                self.last_held = now
                 tape.noisy_held += 1
             return
-        self.look = looked_at(tape.steps) and self.fresh
-        if self.look and self.record is None:
+        if not self.fresh:
+            return
+        self.look = looked_at(tape.steps)
+        if self.look and self.record is None and looked_inside(tape.steps):
             self.start_recording()
+        elif (self.rest and len(tape.batches) >= KEPT_BATCHES and len(tape.held_batches) >= HELD) or tape.steps > LONG:
+            self.see_less()
+
+    def see_less(self) -> None:
+        """Take off what is there for the first batches only."""
+        for handle in self.rest:
+            handle.remove()
+        self.rest = []
 
     def after_pass(self, module: nn.Module, inputs: Any, output: Any) -> None:
         self.output = output
-        self.stop_recording(keep=True)
-        wanted = len(self.tape.batches) < 64 if self.training_pass else len(self.tape.held_batches) < 8
+        tape = self.tape
+        wanted = len(tape.batches) < KEPT_BATCHES if self.training_pass else len(tape.held_batches) < HELD
         if wanted and not isinstance(self.loss, nn.Module):
             self.mode = TargetSeen(output)
             self.mode.__enter__()
@@ -140,11 +153,13 @@ class Hooks:
 
     def _target_is(self, target: Any, value: Tensor | None) -> None:
         if not torch.is_grad_enabled():
-            if len(self.tape.held_batches) < 8:
+            if len(self.tape.held_batches) < HELD:
                 self.tape.held_batches.append(Batch(tuple(self.inputs), target))
                 self.tape.held_outputs.append(each(self.output, lambda tensor: tensor.detach()))
             return
         self.value = value
+        if len(self.tape.batches) >= KEPT_BATCHES:
+            return
         size = sum(tensor.numel() * tensor.element_size() for tensor in leaves(self.inputs))
         self.tape.keep(Batch(tuple(self.inputs), target), size)
 
@@ -159,11 +174,12 @@ class Hooks:
 
     def start_recording(self) -> None:
         """Look inside this pass."""
-        self.record = record = Pass(self.module)
+        self.record = record = Pass(self.module, summary)
         for part in self.module.modules():
             if part is not self.module:
                 self.record_handles.append(part.register_forward_pre_hook(record._enter))
                 self.record_handles.append(part.register_forward_hook(record._leave, always_call=True))
+        self.record_handles.append(self.module.register_forward_hook(lambda *_: self.stop_recording(keep=True)))
         record.__enter__()
 
     def stop_recording(self, keep: bool = False) -> None:
@@ -204,9 +220,12 @@ class Hooks:
             self.made = self.closer(0)
 
     def _has_gradient(self) -> bool:
-        for parameter in self.module.parameters():
-            if parameter.grad is not None and not parameter.grad.is_sparse:
-                return bool(parameter.grad.abs().max() > 0) if parameter.grad.numel() else False
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                for parameter in group["params"]:
+                    gradient = parameter.grad
+                    if gradient is not None and not gradient.is_sparse and gradient.numel():
+                        return bool(gradient.abs().max() > 0)
         return False
 
     def before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:

@@ -68,7 +68,8 @@ def _in_network(watched: Any, step: int, values: list[float], batch: Batch | Non
             where=Where(layer=layer, step=step),
         )
         return
-    code = "lr-too-high" if grew or max(ratios, default=0.0) > 0.5 else "exploding-gradient"
+    long = any(not ratio <= 0.5 for ratio in ratios)  # also where it is NaN
+    code = "lr-too-high" if grew or long else "exploding-gradient"
     largest = max((s.used for s in watched.tape.samples if math.isfinite(s.used)), default=math.nan)
     remedy = Remedy("optimizer", "lr", rate / 10) if code == "lr-too-high" else Remedy("loop", "clip", 1.0)
     yield fault(

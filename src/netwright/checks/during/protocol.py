@@ -101,9 +101,9 @@ def held_out_mode(watched: Any) -> Iterable[Finding]:
     told = [each.noisy for each in tape.checked]
     passes = tape.held and tape.noisy_held / tape.held
     share = sum(told) / len(told) if told else passes
+    watched.signal("validations in train mode", share, 0.3, "no-eval-mode")
     if (not told and tape.held < 3) or share <= 0.3:
         return
-    watched.signal("validations in train mode", share, 0.3, "no-eval-mode")
     if tape.noisy_held and tape.repeated_held > 0.5 * tape.noisy_held:
         return  # many passes over one batch with dropout on: an average is meant
     level = fault if told or tape.held >= 3 else note
@@ -121,9 +121,11 @@ def held_out_mode(watched: Any) -> Iterable[Finding]:
 def downhill(watched: Any) -> Iterable[Finding]:
     """A backward pass of minus the loss."""
     signs = watched.tape.signs
-    if len(signs) < FEW or not all(sign < 0 for sign in signs):
+    if len(signs) < FEW:
         return
     watched.signal("backward value over the loss", min(signs), 0.0, "loss-sign")
+    if not all(sign < 0 for sign in signs):
+        return
     yield fault(
         "loss-sign",
         f"what is propagated back is {sum(signs) / len(signs):.2g} times the loss in all {len(signs)} steps looked at",

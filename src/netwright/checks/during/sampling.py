@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from netwright.checks.during.tape import Sample, Tape
 
 SIGMOID, TANH = 0.9933, 0.9951  # the values at +-5 and +-3
-ROWS = 512
+PASSES = 3  # in which a unit must be off to be called so
 
 
 class Closer:
@@ -26,7 +26,7 @@ class Closer:
         self.tape, self.hooks = tape, hooks
         self.before: dict[str, Tensor] = {}
         self.sample = Sample(0)
-        self.alive: dict[str, tuple[Tensor, int]] = {}
+        self.alive: dict[str, tuple[Tensor, ...]] = {}
         self.matrices: dict[str, nn.Parameter] | None = None
 
     def __call__(self, moment: int) -> float:
@@ -79,25 +79,32 @@ class Closer:
 
     def _activations(self, sample: Sample) -> None:
         for index, operation in enumerate(getattr(self.hooks, "operations", ())):
-            output = operation.output
-            if output.ndim < 2 or not output.is_floating_point():
-                continue
             place = f"{operation.path or 'forward'} ({operation.kind} {index})"
-            if operation.kind == "relu":
-                sample.off[place] = self._off(place, output)
+            if operation.kind == "relu" and operation.output.ndim == 1:
+                sample.off[place] = self._off(place, operation.output)
             elif operation.kind in ("sigmoid", "tanh"):
-                end, low = (SIGMOID, 1 - SIGMOID) if operation.kind == "sigmoid" else (TANH, -TANH)
-                sample.flat[place] = float(((output > end) | (output < low)).float().mean())
+                sample.flat[place] = float(operation.output)
         self.hooks.operations = ()
 
-    def _off(self, place: str, output: Tensor) -> float:
-        """The share of units that were 0 for all rows, of at least 512 rows where so many were seen."""
-        units = output.movedim(1, -1).reshape(-1, output.shape[1]) if output.ndim != 3 else output.flatten(0, 1)
-        lives = (units > 0).any(0)
-        before, rows = self.alive.get(place, (torch.zeros_like(lives), 0))
-        if len(before) == len(lives) and rows < ROWS:
-            lives, rows = lives | before, rows + len(output)
-        else:
-            rows = len(output)
-        self.alive[place] = (lives, rows)
-        return float((~lives).float().mean()) if rows >= ROWS or len(output) >= 128 else 0.0
+    def _off(self, place: str, lives: Tensor) -> float:
+        """The share of units that were 0 for all rows, of the last few passes looked at."""
+        passes = [*self.alive.get(place, ()), lives][-PASSES:]
+        if any(len(each) != len(lives) for each in passes):
+            passes = [lives]
+        self.alive[place] = tuple(passes)
+        return float((~torch.stack(passes).any(0)).float().mean())
+
+
+def summary(kind: str, output: Tensor) -> Tensor:
+    """Of ReLU which units are on for some row, of sigmoid and tanh the share of values at a flat end.
+
+    Parameters
+    ----------
+    kind : of the activation. output : its values.
+    """
+    if kind == "relu" and output.ndim > 1:
+        axes = [0, 1] if output.ndim == 3 else [axis for axis in range(output.ndim) if axis != 1]
+        return output.amax(axes) > 0
+    if kind == "sigmoid":
+        return ((output - 0.5).abs() > SIGMOID - 0.5).float().mean()
+    return (output.abs() > TANH).float().mean() if kind == "tanh" else output.new_zeros(())

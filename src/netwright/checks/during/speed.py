@@ -114,7 +114,7 @@ def schedule(watched: Any) -> Iterable[Finding]:
     values = [value for value in tape.values() if math.isfinite(value)]
     begin, end = _mean(values[:3]), _mean(values[-max(5, len(values) // 10) :])
     again = _resumed(watched, top)
-    learns = again is not None and again < 0.8 * end
+    learns = again is not None and again < 0.9 * end
     level = fault if learns or (again is None and end > 0.3 * begin) else note
     first = next(step for step, rate in tape.rates if step > peak and rate < DEAD * top)
     more = f"; {60} more steps at {top:g} bring it to {again:.3g}" if again is not None else ""
@@ -148,9 +148,12 @@ def decayed(watched: Any) -> Iterable[Finding]:
     """Weights that fall towards 0 under a decay that outweighs the data."""
     tape = watched.tape
     samples = [sample for sample in tape.samples if math.isfinite(sample.weights) and sample.weights > 0]
-    if len(samples) < 4 or not any(sample.decay > 0 for sample in samples):
+    if len(samples) < 4:
         return
     kept = samples[-1].weights / samples[0].weights
+    yield from _penalised(watched, kept)
+    if not any(sample.decay > 0 for sample in samples):
+        return
     pull = watched.signal(
         "pull of the penalty over the data", _middle([s.decay for s in samples]), PULL, "over-regularised"
     )
@@ -167,4 +170,24 @@ def decayed(watched: Any) -> Iterable[Finding]:
         f"Try a weight decay of {min(1e-4, decay / 1000):.1g}.",
         evidence={"kept": kept, "pull": pull, "decay": decay},
         remedy=Remedy("optimizer", "weight_decay", float(f"{min(1e-4, decay / 1000):.1g}")),
+    )
+
+
+def _penalised(watched: Any, kept: float) -> Iterable[Finding]:
+    """A penalty that the loop adds to the loss itself: the number that goes backward is far above the loss."""
+    signs = sorted(watched.tape.signs)
+    if len(signs) < 5:
+        return
+    share = watched.signal("what goes backward over the loss", signs[len(signs) // 2], 2.0, "over-regularised")
+    if share <= 2.0 or kept >= 0.5:
+        return
+    yield fault(
+        "over-regularised",
+        f"what goes backward is {share:.2g} times the loss, and the weights' norm fell to {kept:.0%}: what is added to "
+        "the loss outweighs it",
+        "a penalty of a few per cent of the loss",
+        "Divide the factor of the penalty by 1000.",
+        evidence={"share": share, "kept": kept},
+        remedy=Remedy("loop", "penalty", 0.001),
+        where=Where(line=watched.tape.line),
     )

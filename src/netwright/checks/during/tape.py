@@ -28,6 +28,7 @@ def _close(last: int) -> frozenset[int]:
 
 
 _CLOSE = _close(10**9)
+_INSIDE = frozenset(sorted(_CLOSE)[::3])  # 0, 3, 20, 90, 303, 1021, ...
 
 
 @dataclass
@@ -150,3 +151,13 @@ def looked_at(step: int) -> bool:
     [0, 1, 2, 3, 4, 10, 20, 40, 60, 90, 135, 202, 303]
     """
     return step in _CLOSE
+
+
+def looked_inside(step: int) -> bool:
+    """Whether the activations of a step that is looked at are looked at too.
+
+    Parameters
+    ----------
+    step : counted from 0.
+    """
+    return step in _INSIDE

@@ -197,6 +197,16 @@ class Context(Facts):
         """The trial of the program as it is."""
         return self.trial()
 
+    @cached_property
+    def in_the_end(self) -> float:
+        """What is left of the loss after five times as many steps, or after the whole run where that is shorter.
+
+        A program that begins slowly is not stuck.
+        """
+        batches = math.ceil(len(self.data.whole) / self.data.batch_size)
+        steps = 5 * self.steps if self.epochs is None else min(5 * self.steps, self.epochs * batches)
+        return self.left(self.trial(steps=steps)) if steps > self.steps else self.left(self.as_is)
+
     def left(self, trial: Trial) -> float:
         """What a trial left of the loss, as a share of the best constant answer's: 1 means nothing was learned."""
         if not math.isfinite(self.prior) or self.prior <= 1e-12:

@@ -164,7 +164,7 @@ def gradients_arrive(context: Context) -> Iterable[Finding]:
     if after >= FADED:
         return
     name = context.layers[0][0]
-    bad = context.left(context.as_is) > 0.5 and ratio < FADED / 10
+    bad = context.left(context.as_is) > 0.5 and context.in_the_end > 0.5
     level = fault if bad else note
     yield level(
         "vanishing-gradient",
@@ -191,7 +191,7 @@ def units_alive(context: Context) -> Iterable[Finding]:
         return
     later = context.with_(user_module=context.as_is.module, user_optimizers=[])
     after = max((_dead(each) for each in _of_kind(later, "relu")), default=0.0)
-    if after <= DEAD or context.left(context.as_is) < 0.5:
+    if after <= DEAD or context.left(context.as_is) < 0.5 or context.in_the_end < 0.5:
         return
     path = worst[1].path
     yield fault(

@@ -34,8 +34,7 @@ from netwright.core.errors import InvalidParameter, problem, shown
 
 Check = Callable[[Context], Iterable[Finding]]
 
-# The stage of a finding, and the checks that make it, root causes first. `run` is left at the first stage whose faults
-# would make all that follows speak of nothing else.
+# The stage of a finding, and the checks that make it, root causes first.
 STAGES: tuple[tuple[str, tuple[Check, ...]], ...] = (
     ("data", (data.finite, labels.in_range)),
     ("data", (data.varying, split.shared_rows, split.leaking_column, split.scales_alike, split.enough_rows)),
@@ -51,7 +50,7 @@ STAGES: tuple[tuple[str, tuple[Check, ...]], ...] = (
     ("steps", (rate.epsilon, rate.penalty, loss.summed, rate.too_high, rate.too_low, structure.holds_a_few)),
     ("steps", (labels.related,)),
 )
-ENDS = {"non-finite-data", "label-range"}  # with these nothing else can be asked
+ENDS = {"non-finite-data", "label-range"}  # after a stage with one of these nothing else can be asked
 
 
 def check(
@@ -103,7 +102,7 @@ def check(
     >>> check(module, torch.nn.CrossEntropyLoss(), optimizer, (X, y)).codes[0]
     'double-softmax'
     """
-    intent = Intent(frozen if isinstance(frozen, bool) else _names(frozen), bool(imbalanced), known_codes(ignore))
+    intent = declared(frozen, imbalanced, ignore)
     _require(module, loss)
     like = next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.get_default_dtype())
     material = read(data, batch_size, like)
@@ -187,5 +186,17 @@ def _require(module: Any, loss: Any) -> None:
         raise InvalidParameter(problem("nw.check(loss)", "loss(output, target) -> scalar", shown(loss)))
 
 
-def _names(frozen: Any) -> tuple[str, ...]:
-    return (frozen,) if isinstance(frozen, str) else tuple(map(str, frozen))
+def declared(frozen: Any = (), imbalanced: bool = False, ignore: Iterable[str] = ()) -> Intent:
+    """What a user declares to be on purpose, read.
+
+    Parameters
+    ----------
+    frozen : a name, names, or True. imbalanced : whether classes of different size are meant. ignore : codes.
+
+    Raises
+    ------
+    InvalidParameter : a code that does not exist.
+    """
+    if not isinstance(frozen, bool):
+        frozen = (frozen,) if isinstance(frozen, str) else tuple(map(str, frozen))
+    return Intent(frozen, bool(imbalanced), known_codes(ignore))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -133,7 +134,8 @@ class Context(Facts):
     def value(self, output: Any, target: Any) -> float:
         """The loss as a number, NaN where it refuses."""
         try:
-            with quiet(), torch.no_grad():
+            with quiet(), torch.no_grad(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of shapes that are spread, say, which are asked for
                 target = each(target, torch.clone)
                 return float(torch.as_tensor(self.loss(output, target)).double().sum())
         except Exception:  # the loss of a user may refuse any probe

@@ -77,7 +77,6 @@ def test_the_layer_stays_as_it_is(draw: Any) -> None:
     assert all(torch.equal(value, before[name]) for name, value in layer.state_dict().items())
 
 
-@pytest.mark.xfail(strict=True, reason="a layer is made, which draws from the global random state")
 def test_random_states_stay(draw: Any) -> None:
     layer, x = nn.GRU(3, 5, batch_first=True), draw(4, 6, 3)
     before = torch.get_rng_state()

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from netwright.checks.copies import quiet
+
 SIGMOID, TANH = 5.0, 3.0
 
 
@@ -28,7 +30,7 @@ def flat_share(layer: nn.RNNBase, x: Tensor) -> float:
     """
     if x.ndim != 3 or layer.proj_size or (layer.mode == "RNN_RELU"):
         return 0.0
-    with torch.no_grad():
+    with quiet(), torch.no_grad():
         kind: Any = type(layer)
         single = kind(layer.input_size, layer.hidden_size, bias=layer.bias, batch_first=layer.batch_first)
         single.to(x.device, x.dtype)

@@ -110,7 +110,9 @@ def differences(context: Context) -> list[Difference]:
         if not value.requires_grad or not named or not exact:
             return []
         gradients = torch.autograd.grad(value, [p for _, p in named], allow_unused=True)
-    largest = max((float(g.abs().max()) for g in gradients if g is not None and g.numel()), default=0.0)
+    largest = max(
+        (float(g.abs().max()) for g in gradients if g is not None and g.numel() and not g.is_sparse), default=0.0
+    )
     found = []
     with torch.no_grad():
         for (name, parameter), gradient in zip(named, gradients, strict=True):

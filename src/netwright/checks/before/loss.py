@@ -56,10 +56,11 @@ def slope(context: Context) -> Iterable[Finding]:
         if not flat:
             gradient = torch.autograd.grad(value.sum(), output, allow_unused=True)[0]
             flat = gradient is None or float(gradient.abs().max()) == 0
+    reached = float(torch.as_tensor(value).detach().double().sum())
     if flat and abs(context.start) > 1e-6 and not (context.kind == "cross-entropy" and output.shape[-1] == 1):
         yield fault(
             "not-differentiable",
-            f"the loss is {float(value.double().sum()):.4g} and its gradient at the output is exactly 0",
+            f"the loss is {reached:.4g} and its gradient at the output is exactly 0",
             "a gradient",
             "Take argmax, round, comparisons, .item() and .numpy() out of the loss: they have no slope.",
         )

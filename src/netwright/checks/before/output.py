@@ -25,13 +25,12 @@ class Ends:
     Attributes
     ----------
     lowest, highest : of all outputs seen. sums : whether each row sums to 1 over the classes.
-    columns : whether each column sums to 1 over the batch. bounded : whether large inputs reach no further.
+    bounded_below, bounded_above : whether it ends there. constant : whether it is the same for all rows.
     """
 
     lowest: float
     highest: float
     sums: bool
-    columns: bool
     bounded_below: bool
     bounded_above: bool
     constant: bool
@@ -53,12 +52,11 @@ def ends(context: Context) -> Ends | None:
     low, high = (float(pick(torch.stack([pick(each) for each in outputs]))) for pick in (torch.min, torch.max))
     axis = context.class_axis
     sums = plain.ndim > 1 and all(_ones(each.sum(axis)) for each in outputs)
-    columns = plain.ndim > 1 and len(plain) > 1 and plain.shape[axis] > 1 and all(_ones(e.sum(0)) for e in outputs)
     far = outputs[1:]
     wide = max((float(each.abs().max()) for each in far), default=0.0)
     below = _ends(outputs, low, -1)
     above = _ends(outputs, high, 1)
-    return Ends(low, high, sums, columns, below, above, float(plain.std()) < 1e-7 and wide <= 1.0)
+    return Ends(low, high, sums, below, above, float(plain.std()) < 1e-7 and wide <= 1.0)
 
 
 def _loud(context: Context, sign: float) -> Tensor:

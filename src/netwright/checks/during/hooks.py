@@ -73,7 +73,8 @@ class Hooks:
         self.made = float("nan")
         self.last_held: Any = None
         self.closer: Callable[[int], Any] | None = None
-        self.on_step: Callable[[int, float], None] | None = None
+        self.value: Tensor | None = None
+        self.operations: Any = ()
         self.backward: Any = None
 
     def attach(self) -> None:
@@ -200,7 +201,6 @@ class Hooks:
         tape = self.tape
         self.stop_looking_for_target()
         tape.backwards += 1
-        tape.passes += 1
         if self.stateful and not any(each_layer.training for each_layer in self.stateful):
             tape.quiet_training += 1
         if tape.line is None:
@@ -211,7 +211,7 @@ class Hooks:
             if tape.steps and (self.look or tape.steps < 12):
                 tape.looked += 1
                 tape.stale += self._has_gradient()
-        value = getattr(self, "value", None)
+        value = self.value
         if value is not None and len(tape.signs) < 20 and value.numel() == tensor.numel() == 1:
             tape.signs.append(float(tensor.detach()) / (float(value.detach()) or 1.0))
 
@@ -249,8 +249,6 @@ class Hooks:
             self.tape.losses.append(torch.tensor(float("nan")))
         self.tape.steps += 1
         self.fresh = True
-        if self.on_step is not None:
-            self.on_step(self.tape.steps, 0.0)
 
 
 def _line() -> str | None:

@@ -77,13 +77,13 @@ def steps_made(watched: Any) -> Iterable[Finding]:
 def training_mode(watched: Any) -> Iterable[Finding]:
     """Training passes in eval mode, though the module has dropout or batch statistics."""
     tape = watched.tape
-    if tape.passes < 10:
+    if tape.backwards < 10:
         return
-    share = tape.quiet_training / tape.passes
+    share = tape.quiet_training / tape.backwards
     watched.signal("training passes in eval mode", share, 0.3, "no-train-mode")
     if share <= 0.3 or watched.intent.frozen is True:
         return
-    first = "from the first" if tape.quiet_training == tape.passes else "after the first validation"
+    first = "from the first" if tape.quiet_training == tape.backwards else "after the first validation"
     yield fault(
         "no-train-mode",
         f"{share:.0%} of the training passes ran in eval mode ({first})",

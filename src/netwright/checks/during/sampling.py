@@ -78,7 +78,7 @@ class Closer:
         self.tape.samples.append(self.sample)
 
     def _activations(self, sample: Sample) -> None:
-        for index, operation in enumerate(getattr(self.hooks, "operations", ())):
+        for index, operation in enumerate(self.hooks.operations):
             place = f"{operation.path or 'forward'} ({operation.kind} {index})"
             if operation.kind == "relu" and operation.output.ndim == 1:
                 sample.off[place] = self._off(place, operation.output)

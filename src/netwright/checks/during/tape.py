@@ -80,7 +80,7 @@ class Tape:
     losses : of every step, as tensors until they are asked for. samples : steps looked at. checked : held-out figures.
     rates : (step, rate) at every change. backwards, steps : how often each was called. stale : of how many updates the
     gradient was added to that of the update before; looked : of how many that was looked at.
-    quiet_training : training passes in eval mode although dropout or batch statistics are there. passes : of training.
+    quiet_training : training passes in eval mode although dropout or batch statistics are there.
     noisy_held : passes without gradient in train mode. held : passes without gradient.
     batches : the first ones, as they came, with their targets where these were seen.
     """
@@ -93,7 +93,6 @@ class Tape:
     steps: int = field(init=False, default=0)
     stale: int = field(init=False, default=0)
     looked: int = field(init=False, default=0)
-    passes: int = field(init=False, default=0)
     quiet_training: int = field(init=False, default=0)
     held: int = field(init=False, default=0)
     noisy_held: int = field(init=False, default=0)
@@ -103,7 +102,6 @@ class Tape:
     held_batches: list[Batch] = field(init=False, default_factory=list)
     held_outputs: list[Any] = field(init=False, default_factory=list)
     kept_bytes: int = field(init=False, default=0)
-    broken: dict[str, Any] = field(init=False, default_factory=dict)
     line: str | None = field(init=False, default=None)
     _numbers: list[float] = field(init=False, default_factory=list)
 

@@ -11,10 +11,10 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from netwright.checks.checking import ask, examine, optimizers_of
+from netwright.checks.checking import ask, declared, examine, optimizers_of
 from netwright.checks.context import Context, Intent
 from netwright.checks.copies import replica
-from netwright.checks.diagnosis import Diagnosis, Signal, diagnose, known_codes
+from netwright.checks.diagnosis import Diagnosis, Signal, diagnose
 from netwright.checks.during import curves, inside, origin, protocol, speed
 from netwright.checks.during.hooks import Hooks
 from netwright.checks.during.sampling import Closer
@@ -106,8 +106,7 @@ class Watch:
     ) -> None:
         if not isinstance(module, nn.Module):
             raise InvalidParameter(problem("nw.watch(module)", "a torch.nn.Module", shown(module)))
-        names = frozen if isinstance(frozen, bool) else (frozen,) if isinstance(frozen, str) else tuple(frozen)
-        intent = Intent(names, bool(imbalanced), known_codes(ignore))
+        intent = declared(frozen, imbalanced, ignore)
         self.tape = Tape()
         self._watched = Watched(self.tape, module, optimizers_of(optimizer), loss, intent)
         self._hooks = Hooks(self.tape, module, self._watched.optimizers, loss)

@@ -8,12 +8,16 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from forwards import WithoutLast
 from rebuilding import (
+    attached,
+    derived,
     fresh,
     redrawn,
     registered,
     removed,
     rows_first,
+    trimmed,
     unfrozen,
     wider,
     with_all_parameters,
@@ -29,23 +33,33 @@ from netwright.checks.faults.program import accuracy, standard_loop
 Mend = Callable[[Program, Any], Program | None]
 
 
-def mend(program: Program, remedy: Remedy | None, where: str | None = None) -> Program | None:
-    """The program with the remedy applied, or None where only its author can do it.
+class NotMended(Exception):
+    """A remedy that only the program's author can carry out."""
+
+
+def mend(program: Program, remedy: Remedy | None, where: str | None = None) -> Program:
+    """The program with the remedy applied.
 
     Parameters
     ----------
     program : fresh, not run. remedy : of the first finding. where : its layer, if it names one.
+
+    Raises
+    ------
+    NotMended : a remedy that only the program's author can carry out.
     """
-    if remedy is None:
-        return None
-    key = (remedy.object, remedy.argument)
-    if remedy.object == "module" and remedy.argument.endswith(".p"):
+    key = ("", "") if remedy is None else (remedy.object, remedy.argument)
+    changed: Program | None = None
+    if remedy is not None and remedy.object == "module" and remedy.argument.endswith(".p"):
         program.module.get_submodule(remedy.argument[:-2]).p = remedy.value
-        return program
-    if key == ("module", "width") and where is not None:
-        return wider(program, where, remedy.value)
-    how = MENDS.get(key)
-    return None if how is None else how(program, remedy.value)
+        changed = program
+    elif remedy is not None and key == ("module", "width") and where is not None:
+        changed = wider(program, where, remedy.value)
+    elif remedy is not None and key in MENDS:
+        changed = MENDS[key](program, remedy.value)
+    if changed is None:
+        raise NotMended(str(remedy))
+    return changed
 
 
 def rows_of(program: Program) -> list[Tensor]:
@@ -115,6 +129,40 @@ def _drop_rows(program: Program, value: Any) -> Program:
     return with_rows(program, [tensor[good] for tensor in tensors])
 
 
+def _drop_column(program: Program, column: Any) -> Program | None:
+    """A column that says nothing: all zero, which is what leaving it out comes to."""
+    if not isinstance(column, int) or rows_of(program)[0].ndim != 2:
+        return None
+
+    def zero(tensor: Tensor) -> Tensor:
+        tensor = tensor.clone()
+        tensor[:, column] = 0
+        return tensor
+
+    return _inputs(lambda inputs: zero)(program, column)
+
+
+def _drop_shared_rows(program: Program, value: Any) -> Program:
+    """Training without the rows that are held out, too."""
+    held = {tuple(row.flatten().tolist()) for pair in (program.validation, program.test) if pair for row in pair[0]}
+    *inputs, target = rows_of(program)
+    good = torch.tensor([tuple(row.flatten().tolist()) not in held for row in inputs[0]])
+    return with_rows(program, [tensor[good] for tensor in (*inputs, target)])
+
+
+def _scaled_alike(program: Program, value: Any) -> Program:
+    """The held-out rows brought to mean and deviation of the training rows."""
+    inputs = rows_of(program)[0]
+    mean, deviation = inputs.mean(0), inputs.std(0)
+    like = program.validation or program.test
+    other, spread = like[0].mean(0), like[0].std(0).clamp_min(1e-12)
+
+    def moved(pair: Any) -> Any:
+        return None if pair is None else ((pair[0] - other) / spread * deviation + mean, *pair[1:])
+
+    return replace(program, validation=moved(program.validation), test=moved(program.test))
+
+
 def _target(change: Callable[[Tensor, Any], Tensor]) -> Mend:
     def apply(program: Program, value: Any) -> Program:
         *inputs, target = rows_of(program)
@@ -175,18 +223,45 @@ def _loss_kind(program: Program, value: Any) -> Program | None:
         return None
     program = replace(program, loss=loss)
     if value in ("cross-entropy", "logits"):
-        for name, child in list(program.module.named_children())[-1:]:
-            if isinstance(child, (nn.Softmax, nn.Sigmoid, nn.LogSoftmax, nn.ReLU)):
-                setattr(program.module, name, nn.Identity())
+        program = _bare(program)
     if value == "cross-entropy":
         target = rows_of(program)[-1]
         classes = int(target.max()) + 1 if target.ndim == 1 or target.shape[1] == 1 else target.shape[1]
         last = [name for name, child in program.module.named_modules() if isinstance(child, nn.Linear)][-1]
         if program.module.get_submodule(last).out_features != classes:  # type: ignore[operator]
             program = wider(program, last, classes)
-        change = _target(lambda y, _: y.argmax(1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(len(y)).long())
-        program = replace(change(program, None), metric=accuracy)
+        test = (*program.test[:-1], _numbers(program.test[-1]))
+        change = _target(lambda target, _: _numbers(target))
+        program = replace(change(program, None), metric=accuracy, test=test)
     return program
+
+
+def _bare(program: Program) -> Program:
+    """The network without an activation at its end, be it a layer or a call."""
+    for name, child in list(program.module.named_children())[-1:]:
+        if isinstance(child, (nn.Softmax, nn.Sigmoid, nn.LogSoftmax, nn.ReLU)):
+            setattr(program.module, name, nn.Identity())
+            return program
+    *inputs, _ = program.test
+    name = _last_call(program.module, inputs)
+    return removed(program, name) or program if name else program
+
+
+def _last_call(module: nn.Module, inputs: Any) -> str | None:
+    """The activation whose call gives the output, or None."""
+    copied = copy.deepcopy(module).eval()
+    for name in ("softmax", "sigmoid", "relu", "tanh"):
+        with torch.no_grad():
+            with_it, without = copied(*inputs), WithoutLast(copied, name)(*inputs)
+            again = getattr(without, name)(*((-1,) if name == "softmax" else ()))
+        if with_it.shape == again.shape and torch.allclose(with_it, again) and not torch.allclose(with_it, without):
+            return name
+    return None
+
+
+def _numbers(target: Tensor) -> Tensor:
+    """Classes as whole numbers (n,)."""
+    return target.argmax(1) if target.ndim == 2 and target.shape[1] > 1 else target.reshape(len(target)).long()
 
 
 def _reordered(program: Program, how: Any) -> Program | None:
@@ -229,6 +304,9 @@ def _weighted_loss(program: Program, value: Any) -> Program | None:
 MENDS: dict[tuple[str, str], Mend] = {
     ("data", "standardize"): _inputs(_standardize),
     ("data", "drop_rows"): _drop_rows,
+    ("data", "drop_column"): _drop_column,
+    ("data", "drop_shared_rows"): _drop_shared_rows,
+    ("data", "scale_validation_like_training"): _scaled_alike,
     ("target", "standardize"): _target_standardized,
     ("target", "reshape"): _target(_reshaped),
     ("target", "map"): _target(_mapped),
@@ -246,6 +324,9 @@ MENDS: dict[tuple[str, str], Mend] = {
     ("module", "batch_first"): rows_first,
     ("module", "momentum"): with_momentum,
     ("module", "register"): registered,
+    ("module", "mask_padding"): trimmed,
+    ("module", "backward"): derived,
+    ("module", "attach"): attached,
     ("module", "reset_state"): fresh,
     ("module", "dropout_in_eval"): fresh,
     ("data", "permute"): _reordered,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
+from forwards import Attached, ByAutograd, Fresh, Trimmed, WithoutLast
 from torch import Tensor, nn
 
 from netwright.checks import Program
@@ -27,26 +28,9 @@ def unfrozen(program: Program, value: Any) -> Program:
     return with_all_parameters(program, value)
 
 
-class Undone(nn.Module):
-    """A module whose last activation, which stands in its forward, is undone: as if it were not there."""
-
-    INVERSES: ClassVar = {
-        "softmax": lambda p: p.clamp_min(1e-30).log(),
-        "sigmoid": lambda p: p.clamp(1e-7, 1 - 1e-7).logit(),
-        "tanh": lambda y: y.clamp(-1 + 1e-6, 1 - 1e-6).atanh(),
-    }
-
-    def __init__(self, inner: nn.Module, kind: str) -> None:
-        super().__init__()
-        self.inner, self.inverse = inner, self.INVERSES[kind]
-
-    def forward(self, *inputs: Any) -> Tensor:
-        return self.inverse(self.inner(*inputs))  # type: ignore[no-any-return]
-
-
 def removed(program: Program, name: Any) -> Program | None:
-    if name in Undone.INVERSES:
-        return replace(program, module=Undone(program.module, name))
+    if name in ("softmax", "sigmoid", "tanh", "relu"):
+        return replace(program, module=WithoutLast(program.module, name))
     try:
         program.module.get_submodule(name)
     except AttributeError:
@@ -57,11 +41,15 @@ def removed(program: Program, name: Any) -> Program | None:
 
 
 def redrawn(program: Program, value: Any) -> Program:
+    """Every layer as torch draws it; weights that a module made itself by Glorot's rule."""
     torch.manual_seed(0)
     with torch.no_grad():
         for module in program.module.modules():
             if hasattr(module, "reset_parameters"):
                 module.reset_parameters()
+            else:
+                for weight in (p for p in module.parameters(recurse=False) if p.ndim > 1):
+                    nn.init.xavier_uniform_(weight)
     return program
 
 
@@ -86,62 +74,53 @@ def _replace(module: nn.Module, name: str, layer: nn.Module) -> None:
 
 
 def registered(program: Program, value: Any) -> Program:
-    """Lists of layers as ModuleList, and all parameters in the optimizer."""
-    for module in program.module.modules():
+    """Layers in lists and dicts and plain tensors that learn as modules have them, all in the optimizer."""
+    for module in list(program.module.modules()):
         for name, item in list(vars(module).items()):
-            if isinstance(item, list) and item and all(isinstance(part, nn.Module) for part in item):
+            new = None if name.startswith("_") else _as_registered(item)
+            if new is not None:
                 delattr(module, name)
-                setattr(module, name, nn.ModuleList(item))
+                setattr(module, name, new)
     return with_all_parameters(program, None)
 
 
-class Fresh(nn.Module):
-    """A module whose plain attributes are put back before every pass, and whose functional dropout ends in eval."""
-
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__()
-        self.inner = inner
-        self.kept = [(m, {k: v for k, v in vars(m).items() if k[0] != "_"}) for m in inner.modules()]
-
-    def forward(self, *inputs: Any) -> Any:
-        for module, values in self.kept:
-            vars(module).update({name: item for name, item in values.items() if name != "training"})
-        if self.training:
-            return self.inner(*inputs)
-        dropout = nn.functional.dropout
-        nn.functional.dropout = lambda x, *_, **__: x
-        try:
-            return self.inner(*inputs)
-        finally:
-            nn.functional.dropout = dropout
+def _as_registered(item: Any) -> Any:
+    parts = list(item.values()) if isinstance(item, dict) else item
+    if isinstance(item, Tensor):
+        return nn.Parameter(item.detach()) if item.requires_grad else None
+    if not isinstance(parts, (list, tuple)) or not parts or not all(isinstance(part, nn.Module) for part in parts):
+        return None
+    return nn.ModuleDict(item) if isinstance(item, dict) else nn.ModuleList(parts)
 
 
 def fresh(program: Program, value: Any) -> Program:
     return replace(program, module=Fresh(program.module))
 
 
-def with_relu(program: Program, value: Any) -> Program | None:
-    """ReLU in the place of sigmoid and tanh."""
+def attached(program: Program, value: Any) -> Program:
+    return replace(program, module=Attached(program.module))
+
+
+def trimmed(program: Program, value: Any) -> Program:
+    return replace(program, module=Trimmed(program.module))
+
+
+def derived(program: Program, value: Any) -> Program:
+    return replace(program, module=ByAutograd(program.module, list(value)))
+
+
+def with_relu(program: Program, value: Any) -> Program:
+    """ReLU in the place of sigmoid and tanh; where there is none, after every layer with weights but the last."""
     changed = False
     for module in program.module.modules():
         for name, child in module.named_children():
             if isinstance(child, (nn.Sigmoid, nn.Tanh, nn.Identity)):
                 setattr(module, name, nn.ReLU())
                 changed = True
-    return program if changed else _between(program)
-
-
-def _between(program: Program) -> Program | None:
-    """ReLU between the layers of a plain stack."""
-    if not isinstance(program.module, nn.Sequential):
-        return None
-    layers: list[nn.Module] = []
-    weighted = [k for k, each in enumerate(program.module) if list(each.parameters(recurse=False))]
-    for k, each in enumerate(program.module):
-        layers.append(each)
-        if k in weighted[:-1]:
-            layers.append(nn.ReLU())
-    return replace(program, module=nn.Sequential(*layers))
+    weighted = [each for each in program.module.modules() if isinstance(each, (nn.Linear, nn.modules.conv._ConvNd))]
+    for each in [] if changed else weighted[:-1]:
+        each.register_forward_hook(lambda layer, inputs, output: output.relu())
+    return program
 
 
 def rows_first(program: Program, value: Any) -> Program | None:

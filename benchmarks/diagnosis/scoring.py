@@ -56,15 +56,19 @@ def alarmed(outcomes: list[Outcome]) -> tuple[int, int]:
     return sum(any(first(o) is not None for o in p) for p in programs), len(list(programs))
 
 
-def mended(faulty: list[Outcome], twins: list[Outcome]) -> tuple[int, int]:
-    """Programs whose mean score, with the first remedy applied, is within 2 points of the twin's."""
+def mended(faulty: list[Outcome], twins: list[Outcome], how: str = "mended") -> tuple[int, int]:
+    """Programs whose mean score, with remedies applied, is within 2 points of the twin's.
+
+    Of validity faults, which make a score look better than it is, it must not be higher either.
+    """
     scores = {name: _mean(o["score"] for o in part) for name, part in by_program(twins).items()}
     programs = by_program(faulty)
     good = 0
     for name, part in programs.items():
-        values = [o["mended"] for o in part if right(o)]
+        values = [o[how] for o in part if right(o)]
         if values and len(values) >= NEEDED * len(part) - 1e-9:
-            good += _mean(v if math.isfinite(v) else -1.0 for v in values) >= scores[name] - CLOSE
+            score = _mean(v if math.isfinite(v) else -1.0 for v in values)
+            good += score >= scores[name] - CLOSE and (not part[0]["validity"] or score <= scores[name] + CLOSE)
     return good, len(programs)
 
 
@@ -89,6 +93,7 @@ def table(outcomes: list[Outcome], details: str | None = None) -> str:
         lines.append(_line("  right and told before training", *told_early(faulty)))
         lines.append(_line("  by the watch alone", *hits([{**o, "before": []} for o in faulty])))
         lines.append(_line("  mended by the first remedy", *mended(faulty, twins)))
+        lines.append(_line("  mended by the remedies in turn", *mended(faulty, twins, "followed")))
         wrong = [len({*o["before"], *o["during"]} - {*o["accepts"], *o["also"]}) for o in faulty]
         lines.append(f"  wrong causes named beside, per run: {_mean(wrong):.2f}")
         if kind == "compound":
@@ -124,7 +129,7 @@ def _details(outcomes: list[Outcome], which: str) -> list[str]:
         lines.append(
             f"{sign} {outcome['kind']}{twin} {outcome['name']} #{outcome['seed']} {outcome['accepts']} -> "
             f"{outcome['before']} | {outcome['during']} ({', '.join(outcome['notes'])}) {outcome['seconds']:.2f}s "
-            f"score {outcome['score']:.3f} mended {outcome['mended']:.3f}"
+            f"score {outcome['score']:.3f} mended {outcome['mended']:.3f} {outcome['followed']:.3f}"
         )
         if not good:
             lines += [f"      {text[:420]}" for text in outcome["messages"]]

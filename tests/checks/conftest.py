@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from netwright.checks.checking import optimizers_of
 from netwright.checks.codes import CODES
 from netwright.checks.context import Context, Intent
 from netwright.checks.diagnosis import plain
 from netwright.checks.finding import Finding
+from netwright.checks.options import optimizers_of
 from netwright.checks.reading import read
 
 OBJECTS = {"data", "target", "loader", "module", "loss", "optimizer", "scheduler", "loop"}  # of remedies

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from netwright.checks.checking import check, optimizers_of
+from netwright.checks.checking import check
 from netwright.checks.diagnosis import Diagnosis
+from netwright.checks.options import optimizers_of
 from netwright.optim import AdamW
 
 CROSS, LOGITS, SQUARES = nn.CrossEntropyLoss(), nn.BCEWithLogitsLoss(), nn.MSELoss()

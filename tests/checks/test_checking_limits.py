@@ -13,9 +13,10 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
 from netwright.checks import CODES
-from netwright.checks.checking import ask, check, examine, optimizers_of
+from netwright.checks.checking import ask, check, examine
 from netwright.checks.diagnosis import Diagnosis
 from netwright.checks.finding import Finding, note
+from netwright.checks.options import optimizers_of
 from netwright.core.errors import InvalidData, InvalidParameter
 
 CROSS, SQUARES = nn.CrossEntropyLoss(), nn.MSELoss()
@@ -216,7 +217,6 @@ class Counting(nn.Module):
         return functional.mse_loss(z, t)
 
 
-@pytest.mark.xfail(strict=True, reason="the loss is the user's own and no copy")
 def test_buffers_of_a_loss(data: Any, net: Any, adam: Any) -> None:
     module, loss = net(4, 8, 1), Counting()
     check(module, loss, adam(module), (data[0], data[0][:, :1]))
@@ -323,7 +323,6 @@ def test_held_out_data_that_cannot_be(data: Any, net: Any) -> None:
         check(net(4, 3), CROSS, None, data, validation=(data[0], data[1][:5]))
 
 
-@pytest.mark.xfail(strict=True, reason="options are not looked at before they are used")
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -346,7 +345,6 @@ def test_options_that_cannot_be(name: str, value: Any, data: Any, net: Any) -> N
         check(net(4, 3), CROSS, None, data, **{name: value})
 
 
-@pytest.mark.xfail(strict=True, reason="a class can be called, and is taken for a loss")
 def test_the_class_of_a_loss_is_no_loss(data: Any, net: Any) -> None:
     with pytest.raises(InvalidParameter, match="loss"):
         check(net(4, 3), nn.CrossEntropyLoss, None, data)

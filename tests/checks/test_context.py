@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,10 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
+from netwright import optim
+from netwright.checks.budget import OutOfTime
 from netwright.checks.context import Intent
+from netwright.checks.trial import default_start, rate_times
 
 CROSS, LOGITS, SQUARES = nn.CrossEntropyLoss(), nn.BCEWithLogitsLoss(), nn.MSELoss()
 
@@ -169,6 +173,109 @@ def test_a_slow_program_gets_fewer_steps(context: Any, formula: Any, adam: Any, 
 
     module = formula(slow, o=nn.Linear(4, 3))
     assert context(module, CROSS, data, adam(module)).steps == 10
+
+
+def test_the_loss_belongs_to_the_program(context: Any, net: Any, adam: Any, data: Any) -> None:
+    module, loss = net(4, 8, 3), nn.CrossEntropyLoss(weight=torch.ones(3))
+    program = context(module, loss, data, adam(module))
+    assert program.user_loss is loss
+    assert program.loss is not loss
+    assert program.loss is program.loss
+    fresh, (optimizer,), _ = program.copies()
+    assert fresh is not program.module
+    assert optimizer.param_groups[0]["params"][0] is fresh[0].weight
+
+
+def test_a_penalty_has_a_gradient(context: Any, data: Any) -> None:
+    class Own(nn.Linear):
+        def loss(self, z: Any, t: Any) -> Any:
+            return CROSS(z, t) + self.weight.square().sum()
+
+    module = Own(4, 3)
+    found = context(module, module.loss, data).gradients["weight"]
+    plain = context(module, CROSS, data).gradients["weight"]
+    assert torch.allclose(found - plain, 2 * module.weight.detach(), atol=1e-5)
+
+
+def test_a_trial_begins_with_the_loss_as_the_user_has_it(context: Any, net: Any, adam: Any, data: Any) -> None:
+    class Rising(nn.CrossEntropyLoss):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("calls", torch.zeros(()))
+
+        def forward(self, z: Any, t: Any) -> Any:
+            self.calls += 1
+            return self.calls * super().forward(z, t)
+
+    module, loss = net(4, 8, 3), Rising()
+    program = context(module, loss, data, adam(module))
+    first = program.trial(steps=3).losses
+    for _ in range(4):
+        program.value(program.output, program.probe.target)
+    assert program.trial(steps=3).losses == first
+    assert program.trial(steps=4).losses[:3] == first
+    assert float(loss.calls) == 0
+
+
+def test_the_same_trial_is_made_once(context: Any, net: Any, adam: Any, data: Any) -> None:
+    module = net(4, 8, 3)
+    program = context(module, CROSS, data, adam(module))
+    assert program.trial() is program.as_is
+    assert program.trial(steps=60) is program.as_is
+    assert program.trial(steps=61) is not program.as_is
+    assert program.trial(clip=1.0) is not program.as_is
+    assert program.trial(default_start) is program.trial(default_start)
+    assert program.trial(rate_times(2.0)) is not program.trial(rate_times(2.0))
+    assert program.trial(loss=CROSS) is not program.as_is
+
+
+def test_trials_share_a_budget(context: Any, net: Any, adam: Any, data: Any) -> None:
+    module = net(4, 8, 3)
+    program = context(module, CROSS, data, adam(module))
+    program.budget.spent = program.budget.seconds - 1e-4
+    assert program.as_is.finite  # what has begun is brought to its end
+    with pytest.raises(OutOfTime):
+        program.trial(rate_times(2.0))
+    assert program.trial() is program.as_is
+    assert math.isnan(program.in_the_end)
+    with pytest.raises(OutOfTime):
+        program.with_(user_optimizers=[adam(module)]).trial(steps=3)
+
+
+def test_a_few_trials_are_made_however_long_they_take(context: Any, formula: Any, adam: Any, data: Any) -> None:
+    import time
+
+    def slow(m: Any, x: Any) -> Any:
+        end = time.process_time() + 0.05
+        while time.process_time() < end:
+            pass
+        return m.o(x)
+
+    module = formula(slow, o=nn.Linear(4, 3))
+    program = context(module, CROSS, data, adam(module))
+    program.budget.seconds = 0.0
+    assert [len(program.trial(rate_times(2.0)).losses) for _ in range(2)] == [10, 10]
+    assert 1.9 < program.budget.seconds < 6
+
+
+def test_rules_that_look_at_all_rows_are_given_them(context: Any, net: Any, data: Any) -> None:
+    module = net(4, 8, 3)
+    program = context(module, CROSS, data, optim.IRpropPlus().build(module.parameters()), batch_size=16)
+    with torch.no_grad():
+        assert program.as_is.losses[0] == pytest.approx(float(CROSS(module(data[0]), data[1])), rel=1e-5)
+    assert program.learns
+    assert [len(batch) for batch in program.data.stream(2)] == [160, 160]
+    few = replace(program.data, whole=program.data.whole.rows(slice(0, 20)))
+    assert len(program.with_(data=few).batch) == 20
+    assert len(context(module, CROSS, data, torch.optim.SGD(module.parameters()), batch_size=16).batch) == 16
+
+
+def test_rules_whose_steps_take_long_are_not_tried(context: Any, net: Any, data: Any) -> None:
+    module = net(4, 64, 64, 3)
+    program = context(module, CROSS, data, optim.Newton().build(module.parameters()))
+    assert program.steps == 60
+    with pytest.raises(OutOfTime, match="so many weights"):
+        program.trial()
 
 
 def test_signals_are_noted(context: Any, net: Any, data: Any) -> None:

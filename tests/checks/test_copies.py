@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import threading
+import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset, WeightedRandomSampler
 
-from netwright.checks.copies import quiet, replica, same_generators
+from netwright.checks.copies import plainly, program_copy, quiet, replica, same_generators, unchanged
 
 
 def states() -> tuple[Any, ...]:
@@ -115,7 +118,163 @@ def test_attributes_of_an_optimizer_are_copied(kind: str, net: Any) -> None:
     other.step(lambda: torch.zeros((), requires_grad=True))
 
 
+def test_a_rule_round_another_is_copied_with_it(net: Any) -> None:
+    module = net(3, 2)
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    optimizer.inner = torch.optim.LBFGS(module.parameters())  # type: ignore[attr-defined]
+    optimizer.inner.param_groups = optimizer.param_groups  # type: ignore[attr-defined]
+    copy, (other,) = replica(module, [optimizer])
+    assert other.inner.param_groups is other.param_groups
+    assert other.param_groups[0]["params"][0] is copy[0].weight
+    assert other.inner._numel_cache is None
+
+
+def test_tensors_of_inference_mode_are_copied_as_plain_ones(adam: Any) -> None:
+    with torch.inference_mode():
+        module = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
+        optimizer = adam(module)
+    copy, (other,) = replica(module, [optimizer])
+    assert not any(tensor.is_inference() for tensor in (*copy.parameters(), *copy.buffers()))
+    assert all(p.requires_grad for p in copy.parameters())
+    assert other.param_groups[0]["params"][0] is copy[0].weight
+
+
+def test_modules_without_shapes_are_copied() -> None:
+    module = nn.Sequential(nn.LazyLinear(4), nn.LazyBatchNorm1d())
+    (copy,) = replica(module)
+    copy(torch.ones(5, 3))
+    assert copy[0].weight.shape == (4, 3)
+    assert copy[1].running_mean.shape == (4,)
+    assert module[0].has_uninitialized_params()
+
+
+# losses
+
+
+class Penalised(nn.Module):
+    """A loss with a weight, a buffer and a module that it looks at."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.weight, self.module = nn.Parameter(torch.ones(())), module
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, z: Tensor, t: Tensor) -> Tensor:
+        self.calls += 1
+        return self.weight * (z - t).square().mean() + sum(p.square().sum() for p in self.module.parameters())
+
+
+def test_a_loss_is_copied_with_the_module_that_it_looks_at(net: Any) -> None:
+    module = net(3, 2)
+    loss = Penalised(module)
+    copy, (other,), copied = program_copy(module, [torch.optim.SGD(loss.parameters(), lr=0.1)], loss)
+    assert copied.module is copy
+    assert {id(p) for p in other.param_groups[0]["params"]} == {id(p) for p in copied.parameters()}
+    copied(torch.ones(1, 2), torch.zeros(1, 2)).backward()
+    assert float(loss.calls) == 0
+    assert all(p.grad is None for p in (*module.parameters(), *loss.parameters()))
+    assert all(p.grad is not None for p in copy.parameters())
+
+
+class Own(nn.Module):
+    """A module with a loss of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+
+    def loss(self, z: Tensor, t: Tensor) -> Tensor:
+        return (z - t).square().mean() + self.layer.weight.square().sum()
+
+
+class Caller:
+    """An object that is called as a loss, and holds more than that."""
+
+    def __init__(self, module: nn.Module, data: Any) -> None:
+        self.inner, self.module, self.data = Penalised(module), module, data
+        self.calls, self.history, self.scale = 0, [0.0], torch.ones(1)
+        self.generator = torch.Generator().manual_seed(1)
+
+    def __call__(self, z: Tensor, t: Tensor) -> Tensor:
+        self.calls += 1
+        self.history.append(1.0)
+        self.scale *= 2
+        torch.rand(1, generator=self.generator)
+        return self.inner(z, t)  # type: ignore[no-any-return]
+
+    def loss(self, z: Tensor, t: Tensor) -> Tensor:
+        return self(z, t)
+
+
+def test_the_method_of_a_module_is_that_of_its_copy() -> None:
+    module = Own()
+    copy, _, loss = program_copy(module, [], module.loss)
+    assert loss.__self__ is copy
+    loss(torch.ones(1, 2), torch.zeros(1, 2)).backward()
+    assert module.layer.weight.grad is None
+
+
+@pytest.mark.parametrize("kind", ["object", "method", "partial"])
+def test_objects_that_are_called_are_copied_with_what_they_hold(kind: str, net: Any) -> None:
+    module, data = net(3, 2), TensorDataset(torch.ones(2, 3))
+    caller = Caller(module, data)
+    given = {"object": caller, "method": caller.loss, "partial": partial(Caller.loss, caller)}[kind]
+    state = caller.generator.get_state()
+    copy, _, loss = program_copy(module, [], given)
+    holder = {"object": loss, "method": getattr(loss, "__self__", None), "partial": getattr(loss, "args", [None])[0]}
+    assert holder[kind].module is copy
+    assert holder[kind].inner.module is copy
+    assert holder[kind].data is data
+    loss(torch.ones(1, 2), torch.zeros(1, 2))
+    assert (caller.calls, caller.history, caller.scale.tolist(), float(caller.inner.calls)) == (0, [0.0], [1.0], 0.0)
+    assert torch.equal(caller.generator.get_state(), state)
+
+
+def test_what_cannot_be_copied_is_the_users_own(net: Any) -> None:
+    class Locked(nn.MSELoss):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lock = threading.Lock()
+
+    function = lambda z, t: z - t  # noqa: E731
+    for loss in (function, torch.nn.functional.mse_loss, torch.dist, Locked()):
+        assert program_copy(net(3, 2), [], loss)[2] is loss
+
+
+INSIDE = nn.BatchNorm1d(2)  # a module that functions refer to by its name
+
+
+def test_buffers_of_modules_that_a_function_refers_to_are_put_back(net: Any) -> None:
+    inside, holder = nn.BatchNorm1d(2), Caller(nn.BatchNorm1d(2), None)
+    further = lambda z: inside(z)  # noqa: E731
+    losses = {
+        "closure": (lambda z, t: inside(z).sum(), inside),
+        "default": (lambda z, t, norm=inside: norm(z).sum(), inside),
+        "global": (lambda z, t: INSIDE(z).sum(), INSIDE),
+        "inner function": (lambda z, t: next(INSIDE(x) for x in [z]).sum(), INSIDE),
+        "another function": (lambda z, t: further(z).sum(), inside),
+        "holder": (lambda z, t: holder.module(z).sum(), holder.module),
+        "partial": (partial(lambda norm, z, t: norm(z).sum(), inside), inside),
+    }
+    for name, (loss, module) in losses.items():
+        before = {key: item.clone() for key, item in module.state_dict().items()}
+        with unchanged(loss):
+            loss(torch.randn(9, 2), None)
+            assert int(module.num_batches_tracked) == 1, name
+        for key, item in module.state_dict().items():
+            assert torch.equal(item, before[key]), name
+
+
 # random states
+
+
+def test_gradients_are_on_inside() -> None:
+    weight = torch.ones(1, requires_grad=True)
+    with torch.inference_mode(), plainly():
+        assert (2 * weight).requires_grad
+    with torch.no_grad(), plainly():
+        assert (2 * weight).requires_grad
+    assert torch.is_grad_enabled()
 
 
 def test_random_states_are_the_same_inside_and_untouched_outside() -> None:
@@ -166,3 +325,35 @@ def test_generators_of_loaders_are_put_back(kind: str, draw: Any) -> None:
         list(loader)
         assert not torch.equal(generator.get_state(), before)
     assert torch.equal(generator.get_state(), before)
+
+
+class Noisy(TensorDataset):
+    """Rows with noise of generators that belong to the data set and to a transform of it."""
+
+    def __init__(self, X: Tensor) -> None:
+        super().__init__(X)
+        self.numpy, self.old, self.python = np.random.default_rng(1), np.random.RandomState(1), random.Random(1)
+        self.transforms = [partial(torch.rand, 1), {"noise": Caller(nn.Identity(), None)}]
+
+    def __getitem__(self, row: int) -> Any:
+        noise = self.numpy.random() + self.old.rand() + self.python.random()
+        noise += float(torch.rand(1, generator=self.transforms[1]["noise"].generator))  # type: ignore[index]
+        return self.tensors[0][row] + noise
+
+
+def test_generators_of_data_sets_and_transforms_are_put_back(draw: Any) -> None:
+    loader = DataLoader(Noisy(draw(8, 2)), batch_size=4)
+    first = [batch.clone() for batch in loader]
+    with same_generators([loader]):
+        second = [batch.clone() for batch in loader]
+    third = [batch.clone() for batch in loader]
+    assert not torch.equal(first[0], second[0])
+    assert all(torch.equal(a, b) for a, b in zip(second, third, strict=True))
+
+
+def test_long_lists_are_not_gone_through(draw: Any) -> None:
+    many = [[object() for _ in range(50)] for _ in range(900)]
+    begin = time.process_time()
+    with same_generators([many]):
+        pass
+    assert time.process_time() - begin < 1

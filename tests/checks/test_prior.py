@@ -76,6 +76,51 @@ def test_absolute_differences_have_the_deviation_from_the_median(context: Any, n
     assert context(net(4, 1), nn.L1Loss(), (X, y)).prior == pytest.approx(expected, rel=1e-4)
 
 
+def test_quantiles_have_the_loss_at_the_quantile(context: Any, net: Any, draw: Any) -> None:
+    X, y = draw(401, 4), draw(401, 1)
+    loss = lambda z, t: torch.maximum(0.9 * (t - z), 0.1 * (z - t)).mean()  # noqa: E731
+    expected = float(loss(y.quantile(0.9), y))
+    assert context(net(4, 1), loss, (X, y)).prior == pytest.approx(expected, rel=1e-4)
+    assert expected < 0.6 * float(loss(y.median(), y))
+
+
+def test_whole_numbers_under_squares_have_the_variance(context: Any, net: Any, draw: Any) -> None:
+    y = torch.arange(100) % 5 + 20
+    program = context(net(4, 1), lambda z, t: functional.mse_loss(z[:, 0], t.float()), (draw(100, 4), y))
+    assert program.prior == pytest.approx(2.0, rel=1e-4)
+
+
+def test_shares_have_the_divergence_from_their_mean(context: Any, net: Any, draw: Any) -> None:
+    X, shares = draw(200, 4), draw(200, 3).softmax(1)
+    mean = shares.mean(0)
+    entropy_of_mean = -float((mean * mean.log()).sum())
+    program = context(net(4, 3, last=nn.Softmax(1)), lambda p, t: -(t * p.log()).sum(1).mean(), (X, shares))
+    assert program.kind == "probabilities"
+    assert program.prior == pytest.approx(entropy_of_mean, rel=1e-3)
+    program = context(net(4, 3, last=nn.LogSoftmax(1)), nn.KLDivLoss(reduction="batchmean"), (X, shares))
+    assert program.kind == "unknown"
+    rows = float((shares * shares.log()).sum(1).mean())
+    assert program.prior == pytest.approx(entropy_of_mean + rows, rel=1e-3)
+
+
+def test_an_unknown_loss_keeps_to_what_the_network_can_say(context: Any, net: Any, draw: Any) -> None:
+    X, y = draw(200, 4), (draw(200, 1) > 0.5).float()
+    overlap = lambda p, t: 1 - 2 * (p * t).sum() / (p.square() + t).sum()  # noqa: E731
+    found = context(net(4, 1, last=nn.Sigmoid()), overlap, (X, y)).prior
+    best = min(float(overlap(torch.full_like(y, p), y)) for p in torch.linspace(0.01, 1, 100).tolist())
+    assert found == pytest.approx(best, abs=1e-3)
+    counts = torch.arange(200.0)[:, None] % 7
+    loss = nn.PoissonNLLLoss(log_input=False)
+    found = context(net(4, 1, last=nn.Softplus()), loss, (X, counts)).prior
+    mean = counts.mean()
+    assert found == pytest.approx(float(mean - mean * mean.log()), rel=1e-3)
+
+
+def test_where_a_constant_is_perfect_there_is_no_figure(context: Any, net: Any, draw: Any) -> None:
+    centre = lambda z, t: (z - 1).square().mean()  # noqa: E731
+    assert math.isnan(context(net(4, 3), centre, (draw(40, 4), torch.zeros(40, dtype=torch.long))).prior)
+
+
 def test_an_unknown_loss_is_minimised(context: Any, net: Any, draw: Any) -> None:
     y = torch.poisson(torch.full((200, 1), 4.0), generator=torch.Generator().manual_seed(3))
     mean = float(y.mean())

@@ -10,8 +10,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from netwright.checks.reading import Batch
-from netwright.checks.trial import Trial, default_start, dropout_off, no_decay, rate_times, run_trial
+from netwright import optim
+from netwright.checks.reading import Batch, Keywords
+from netwright.checks.trial import (
+    Trial,
+    call,
+    default_start,
+    dropout_off,
+    heavy,
+    no_decay,
+    rate_times,
+    run_trial,
+    train,
+    whole,
+)
 
 CROSS, SQUARES = nn.CrossEntropyLoss(), nn.MSELoss()
 
@@ -157,12 +169,168 @@ class WithoutClosure(torch.optim.SGD):
         super().step()
 
 
-@pytest.mark.xfail(strict=True, reason="a closure is given to every rule")
 def test_a_rule_without_a_closure(net: Any, batches: Any) -> None:
     module = net(4, 8, 1)
     optimizer = WithoutClosure(module.parameters(), lr=0.05)
     trial = run_trial((module, [optimizer]), SQUARES, batches)
     assert trial.losses == pytest.approx(by_hand(module, optimizer, batches), rel=1e-6)
+
+
+class WithSizeOfBatch(torch.optim.SGD):
+    """A rule whose step takes something else than a closure."""
+
+    def step(self, rows: int = 16) -> None:  # type: ignore[override]
+        assert rows == 16
+        super().step()
+
+
+class WithModes(torch.optim.SGD):
+    """A rule that must be told that training begins."""
+
+    trains = False
+
+    def train(self) -> None:
+        self.trains = True
+
+    def step(self, closure: Any = None) -> Any:  # type: ignore[override]
+        assert self.trains
+        return super().step(closure)
+
+
+@pytest.mark.parametrize("rule", [WithSizeOfBatch, WithModes])
+def test_rules_of_somebody_else(rule: Any, net: Any, batches: Any) -> None:
+    module = net(4, 8, 1)
+    plain = torch.optim.SGD(module.parameters(), lr=0.05)
+    trial = run_trial((module, [rule(module.parameters(), lr=0.05)]), SQUARES, batches)
+    assert trial.losses == pytest.approx(by_hand(module, plain, batches), rel=1e-6)
+
+
+class Sharpness(torch.optim.Optimizer):
+    """A rule round another one, which asks for the gradient twice at every step."""
+
+    def __init__(self, params: Any, **options: Any) -> None:
+        super().__init__(params, options)
+        self.inner = torch.optim.SGD(self.param_groups, **options)
+        self.param_groups = self.inner.param_groups
+
+    @torch.no_grad()
+    def step(self, closure: Any) -> Any:  # type: ignore[override]
+        with torch.enable_grad():
+            value = closure()
+        slopes = [(p, 0.01 * p.grad) for group in self.param_groups for p in group["params"]]
+        for p, slope in slopes:
+            p.add_(slope)
+        with torch.enable_grad():
+            closure()
+        for p, slope in slopes:
+            p.sub_(slope)
+        self.inner.step()
+        return value
+
+
+def test_a_rule_round_another(net: Any, batches: Any) -> None:
+    module = net(4, 8, 1)
+    before = deepcopy(module.state_dict())
+    trial = run_trial((module, [Sharpness(module.parameters(), lr=0.1)]), SQUARES, [batches[0]] * 8)
+    assert trial.losses[-1] < 0.9 * trial.losses[0]
+    assert len(trial.losses) == 8
+    assert all(torch.equal(item, before[name]) for name, item in module.state_dict().items())
+
+
+RULES = [
+    optim.ConjugateGradient(),
+    optim.GaussNewton(),
+    optim.HessianDiagonal(),
+    optim.IRpropMinus(),
+    optim.IRpropPlus(),
+    optim.LevenbergMarquardt(),
+    optim.Newton(),
+    optim.NewtonCG(),
+    optim.QuasiNewton(),
+    optim.Rprop(),
+    optim.Lookahead(optim.Adam(0.05)),
+    optim.Accumulate(optim.SGD(0.1), 2),
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: type(rule).__name__)
+def test_rules_of_netwright(rule: Any, net: Any, batches: Any) -> None:
+    module = net(4, 6, 1)
+    optimizer = rule.build(module.named_parameters() if rule.by_name else module.parameters())
+    before = deepcopy(module.state_dict())
+    program = (module, [optimizer])
+    trial = run_trial(program, SQUARES, [batches[0]] * 8)
+    assert trial.losses[-1] < 0.95 * trial.losses[0]
+    first = SQUARES(module(*batches[0].inputs), batches[0].target).detach()
+    assert trial.losses[0] == pytest.approx(float(first), rel=1e-5)
+    assert trial.norms[0] > 0
+    assert not optimizer.state
+    assert all(torch.equal(item, before[name]) for name, item in module.state_dict().items())
+    assert all(p.grad is None for p in module.parameters())
+
+
+def test_a_rule_that_refuses_infinity_ends_the_trial(net: Any, batches: Any) -> None:
+    module = net(4, 6, 1)
+    for rule in (optim.LevenbergMarquardt(), optim.IRpropPlus()):
+        trial = run_trial((module, [rule.build(module.parameters())]), lambda z, t: SQUARES(z, t) / 0, batches)
+        assert (trial.finite, trial.end, len(trial.losses)) == (False, math.inf, 1)
+
+
+def test_which_rules_look_at_all_rows_or_take_long(net: Any) -> None:
+    small, large = net(4, 6, 1), net(40, 60, 1)
+    build = lambda rule, module: [rule.build(module.parameters())]  # noqa: E731
+    assert whole(build(optim.IRpropPlus(), small))
+    assert whole(build(optim.LevenbergMarquardt(), small))
+    assert not whole(build(optim.Adam(0.1), small))
+    assert not whole([torch.optim.Adam(small.parameters())])
+    assert heavy(build(optim.LevenbergMarquardt(), large))
+    assert not heavy(build(optim.LevenbergMarquardt(), small))
+    assert not heavy(build(optim.QuasiNewton(), large))
+    assert not heavy([torch.optim.Adam(large.parameters())])
+
+
+class Moving(nn.Module):
+    """A loss with a weight that is learned and a buffer that follows the outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+        self.register_buffer("middle", torch.zeros(()))
+
+    def forward(self, z: Tensor, t: Tensor) -> Tensor:
+        self.middle += z.detach().mean()
+        return (self.weight * z - t).square().mean()
+
+
+def test_the_loss_learns_with_the_program_and_the_users_stays(net: Any, batches: Any) -> None:
+    module, loss = net(4, 8, 1), Moving()
+    optimizer = torch.optim.SGD([*module.parameters(), *loss.parameters()], lr=0.05)
+    trial = run_trial((module, [optimizer]), loss, batches)
+    assert (loss.weight.item(), loss.middle.item(), loss.weight.grad) == (1.0, 0.0, None)
+    own = deepcopy((module, optimizer, loss))
+    values = []
+    for batch in batches:
+        own[1].zero_grad()
+        value = own[2](own[0](*batch.inputs), batch.target)
+        value.backward()
+        own[1].step()
+        values.append(float(value.detach()))
+    assert trial.losses == pytest.approx(values, rel=1e-5)
+
+
+def test_a_program_of_ones_own_is_trained_itself(net: Any, adam: Any, batches: Any) -> None:
+    module = net(4, 8, 1)
+    before = deepcopy(module.state_dict())
+    trial = train((module, [adam(module)], SQUARES), batches)
+    assert trial.module is module
+    assert not torch.equal(module[0].weight, before["0.weight"])
+
+
+def test_inputs_by_name(batches: Any) -> None:
+    batch = Batch((Keywords(input2=batches[0].inputs[0], input1=2 * batches[0].inputs[0]),), batches[0].target)
+    module = nn.Bilinear(4, 4, 1)
+    x = batches[0].inputs[0]
+    assert torch.equal(call(module, batch), module(2 * x, x))
 
 
 # what can be changed

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import nn
 
+from netwright.checks.after import batches, certainty, filters, repeats, score, suspects
+from netwright.checks.after.trained import Trained
 from netwright.checks.before import (
     data,
     gradient,
@@ -19,20 +20,24 @@ from netwright.checks.before import (
     optimizer,
     order,
     output,
+    pairing,
     rate,
     sequences,
     split,
     start,
     structure,
 )
-from netwright.checks.context import Context, Intent
-from netwright.checks.copies import quiet
-from netwright.checks.diagnosis import Diagnosis, diagnose, known_codes
+from netwright.checks.budget import OutOfTime
+from netwright.checks.context import Context
+from netwright.checks.copies import plainly, quiet, unchanged
+from netwright.checks.diagnosis import Diagnosis, diagnose
 from netwright.checks.finding import FAULT, Finding, note
+from netwright.checks.fitting import fit, number_format
+from netwright.checks.options import counted, declared, loss_of, module_of, optimizers_of
 from netwright.checks.reading import read
-from netwright.core.errors import InvalidParameter, problem, shown
+from netwright.core.errors import shown
 
-Check = Callable[[Context], Iterable[Finding]]
+Check = Callable[[Any], Iterable[Finding]]
 
 # The stage of a finding, and the checks that make it, root causes first.
 STAGES: tuple[tuple[str, tuple[Check, ...]], ...] = (
@@ -43,12 +48,20 @@ STAGES: tuple[tuple[str, tuple[Check, ...]], ...] = (
     ("start", (graph.reached, graph.steps_have_slopes)),
     ("start", (optimizer.complete, graph.repeatable, graph.rows_apart, graph.depends, data.axes)),
     ("start", (sequences.future, sequences.padding, graph.statistics_in_two_places, gradient.gradients_agree)),
-    ("start", (output.applied_twice, loss.suits, loss.shapes, loss.sign, output.reaches)),
+    ("start", (output.applied_twice, loss.suits, loss.shapes, pairing.paired, pairing.narrow)),
+    ("start", (pairing.silent_labels, loss.sign, pairing.floor, output.reaches)),
     ("start", (start.units_differ,)),
     ("steps", (data.scale_of_inputs, data.scale_of_targets, start.scale_of_weights, structure.bends)),
     ("steps", (start.units_alive, start.slopes, start.gradients_arrive, start.through_time, structure.dropped)),
     ("steps", (rate.epsilon, rate.penalty, loss.summed, rate.too_high, rate.too_low, structure.holds_a_few)),
     ("steps", (labels.related,)),
+)
+# Of a program that is trained: the questions to its data, and what its answers show.
+AFTER: tuple[tuple[str, tuple[Check, ...]], ...] = (
+    *(each for each in STAGES if each[0] == "data"),
+    ("data", (labels.related,)),
+    ("after", (score.one_answer, score.held_down, certainty.frequencies, suspects.wrong_labels)),
+    ("after", (filters.like_noise, batches.extreme, repeats.repeatable)),
 )
 ENDS = {"non-finite-data", "label-range"}  # after a stage with one of these nothing else can be asked
 
@@ -65,8 +78,9 @@ def check(
     frozen: Any = (),
     imbalanced: bool = False,
     ignore: Iterable[str] = (),
+    trained: bool = False,
 ) -> Diagnosis:
-    """Examine a training program before it trains: data, graph, loss, optimizer and first steps.
+    """Examine a training program before it trains: data, graph, loss, optimizer and first steps; or what it learned.
 
     Nothing of the user's is changed: module, optimizer and random states are copied, and no step is made on them.
 
@@ -75,14 +89,17 @@ def check(
     module : any torch module; it is called with the inputs of a batch.
     loss : ``loss(output, target)``, a module or a function.
     optimizer : a torch optimizer, a list of them, or None where there is none yet.
-    data : ``(X, y)`` (or ``(X1, X2, ..., y)``) of arrays or tensors, a ``Dataset``, or the ``DataLoader`` of the
-        training with its own order and batch size.
+    data : ``(X, y)`` (or ``(X1, X2, ..., y)``) of arrays, frames, lists or tensors, a ``Dataset``, or the
+        ``DataLoader`` of the training with its own order and batch size. Of a batch that is a dict, ``labels``,
+        ``label``, ``targets``, ``target`` or ``y`` is the target; the module is called with the others by name.
     validation : held-out data of the same kinds, or None.
     batch_size : rows of a batch where the data do not say; None for 32.
     epochs : passes that the training will make, if known.
     frozen : names of modules or parameters that are not to be trained, or True.
     imbalanced : whether classes of very different size are meant.
     ignore : codes of findings to leave out.
+    trained : whether the module has been trained; the questions are then those to its data and to its answers, above
+        all for the held-out rows, and none to its start.
 
     Returns
     -------
@@ -102,12 +119,16 @@ def check(
     >>> check(module, torch.nn.CrossEntropyLoss(), optimizer, (X, y)).codes[0]
     'double-softmax'
     """
-    intent = declared(frozen, imbalanced, ignore)
-    _require(module, loss)
-    like = next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.get_default_dtype())
-    material = read(data, batch_size, like)
-    held = None if validation is None else read(validation, batch_size, like, "validation")
-    context = Context(module, optimizers_of(optimizer), loss, material, held, intent, epochs)
+    module, loss, optimizers = module_of(module), loss_of(loss), optimizers_of(optimizer)
+    intent = declared(frozen, imbalanced, ignore, module)
+    counted(batch_size, epochs)
+    with plainly(), unchanged(loss):
+        like = number_format(module)
+        material = read(data, batch_size, like)
+        held = None if validation is None else read(validation, batch_size, like, "validation")
+        program, material, held = fit((module, optimizers, loss), material, held)
+    kind = Trained if trained else Context
+    context = kind(*program, material, held, intent, epochs)
     findings = list(examine(context))
     return diagnose(findings, intent.ignore, context.signals)
 
@@ -117,12 +138,15 @@ def examine(context: Context) -> Iterable[Finding]:
 
     Parameters
     ----------
-    context : the program.
+    context : the program; of a `Trained` one other questions are asked.
     """
     found: list[Finding] = []
-    for stage, checks in STAGES:
+    for stage, checks in AFTER if isinstance(context, Trained) else STAGES:
         for question in checks:
             found += [replace(each, stage=stage) for each in ask(question, context)]
+            context.budget.hurried |= any(
+                each.level == FAULT and each.code not in context.intent.ignore for each in found
+            )
         if any(each.level == FAULT and each.code in ENDS and each.code not in context.intent.ignore for each in found):
             break
     return found
@@ -136,67 +160,20 @@ def ask(question: Check, context: Context) -> list[Finding]:
     question : the check. context : the program.
     """
     try:
-        with quiet(), warnings.catch_warnings():
+        loss = vars(context).get("user_loss", vars(context).get("loss"))  # of a program, and of a run that is watched
+        with plainly(), quiet(), unchanged(loss), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return list(question(context))
+    except OutOfTime as error:  # after a fault what is left out may well follow from it
+        hurried = isinstance(context, Context) and context.budget.hurried
+        do = "Look at the other findings; a smaller model, or fewer rows in a batch, takes less time."
+        return [] if hurried else [_not_examined(question, f"was left out: {error}", "steps that take less time", do)]
     except Exception as error:  # a check of anybody's program must never be what stops it
-        text = shown(str(error) or type(error).__name__, 200)
-        name = f"{question.__module__.rpartition('.')[2]}.{question.__name__}"
-        return [
-            note(
-                "not-examined",
-                f"the check {name} ended in {type(error).__name__}: {text}",
-                "a program that can be copied, called and differentiated",
-                "Call the module once on a batch by hand, and look whether it raises.",
-                evidence={"check": name},
-            )
-        ]
+        text = f"ended in {type(error).__name__}: {shown(str(error) or type(error).__name__, 200)}"
+        do = "Call the module once on a batch by hand, and look whether it raises."
+        return [_not_examined(question, text, "a program that can be copied, called and differentiated", do)]
 
 
-def optimizers_of(optimizer: Any) -> list[torch.optim.Optimizer]:
-    """One optimizer, several, or none, as a list.
-
-    Parameters
-    ----------
-    optimizer : of torch, a list of them, or None.
-
-    Raises
-    ------
-    InvalidParameter : anything else.
-    """
-    several = [] if optimizer is None else list(optimizer) if isinstance(optimizer, (list, tuple)) else [optimizer]
-    for each in several:
-        if not isinstance(each, torch.optim.Optimizer):
-            raise InvalidParameter(
-                problem(
-                    "nw.check(optimizer)",
-                    "a torch.optim.Optimizer, a list of them, or None",
-                    shown(each),
-                    "Build a netwright rule with .build(module.parameters()).",
-                )
-            )
-    return several
-
-
-def _require(module: Any, loss: Any) -> None:
-    if not isinstance(module, nn.Module):
-        remedy = "Build a network with .build()." if hasattr(module, "build") else "Give the module itself."
-        raise InvalidParameter(problem("nw.check(module)", "a torch.nn.Module", shown(module), remedy))
-    if not callable(loss):
-        raise InvalidParameter(problem("nw.check(loss)", "loss(output, target) -> scalar", shown(loss)))
-
-
-def declared(frozen: Any = (), imbalanced: bool = False, ignore: Iterable[str] = ()) -> Intent:
-    """What a user declares to be on purpose, read.
-
-    Parameters
-    ----------
-    frozen : a name, names, or True. imbalanced : whether classes of different size are meant. ignore : codes.
-
-    Raises
-    ------
-    InvalidParameter : a code that does not exist.
-    """
-    if not isinstance(frozen, bool):
-        frozen = (frozen,) if isinstance(frozen, str) else tuple(map(str, frozen))
-    return Intent(frozen, bool(imbalanced), known_codes(ignore))
+def _not_examined(question: Check, how: str, expected: str, do: str) -> Finding:
+    name = f"{question.__module__.rpartition('.')[2]}.{question.__name__}"
+    return note("not-examined", f"the check {name} {how}", expected, do, evidence={"check": name})

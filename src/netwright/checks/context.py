@@ -7,7 +7,6 @@ module, the optimizers and all random states are copies.
 from __future__ import annotations
 
 import math
-import time
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -18,15 +17,18 @@ import torch
 from torch import Tensor, nn
 
 from netwright.checks.anatomy import Pass, recorded, weight_layers
-from netwright.checks.copies import quiet, replica
+from netwright.checks.budget import Budget, OutOfTime, now
+from netwright.checks.copies import program_copy, quiet, replica
 from netwright.checks.diagnosis import Signal
-from netwright.checks.facts import Facts
-from netwright.checks.loss_kind import class_axis, kind_of
+from netwright.checks.facts import MANY, Facts, thinned
+from netwright.checks.loss_kind import kind_of
 from netwright.checks.prior import best_constant
 from netwright.checks.reading import Batch, Material, each
-from netwright.checks.trial import STEPS, Change, Trial, call, run_trial
+from netwright.checks.reward import descend, falling
+from netwright.checks.trial import STEPS, Change, Trial, call, default_start, heavy, train, whole
 
-TRIAL_SECONDS = 0.5  # that one trial may take
+TRIAL_SECONDS = 0.3  # that one trial may take
+FEWEST = 4  # trials that are made however long they take
 
 
 @dataclass(frozen=True)
@@ -57,29 +59,43 @@ class Context(Facts):
     Parameters
     ----------
     user_module : the user's own module, looked at and never called. module : its copy. optimizers : their copies.
-    user_optimizers : the user's. loss : ``loss(output, target)``. data : for training. validation : held out, or None.
+    user_optimizers, user_loss : the user's. data : for training. validation : held out, or None.
     intent : what is declared to be on purpose. epochs : of the run, if known.
     """
 
     user_module: nn.Module
     user_optimizers: list[torch.optim.Optimizer]
-    loss: Callable[..., Any]
+    user_loss: Callable[..., Any]
     data: Material
     validation: Material | None = None
     intent: Intent = field(default_factory=Intent)
     epochs: int | None = None
     signals: dict[str, Signal] = field(default_factory=dict)
+    budget: Budget = field(default_factory=Budget)
+
+    def __post_init__(self) -> None:
+        if whole(self.user_optimizers):
+            self.data = replace(self.data, batches=[thinned(self.data.whole, MANY)], arrays=False)
+
+    def copies(self) -> tuple[nn.Module, list[torch.optim.Optimizer], Callable[..., Any]]:
+        """Copies of the module, its optimizers and the loss that belong together and that a check may change."""
+        module, optimizers, loss = program_copy(self.user_module, self.user_optimizers, self.user_loss)
+        descend(optimizers)
+        return module, optimizers, falling(loss, self.user_optimizers)
 
     @cached_property
-    def program(self) -> tuple[nn.Module, list[torch.optim.Optimizer]]:
-        """The module and its optimizers, copied."""
-        module, optimizers = replica(self.user_module, self.user_optimizers)
-        return module, optimizers
+    def _copied(self) -> tuple[nn.Module, list[torch.optim.Optimizer], Callable[..., Any]]:
+        return self.copies()
+
+    @property
+    def loss(self) -> Callable[..., Any]:
+        """The copy of the loss that belongs to the program; the user's own where that is a function."""
+        return self._copied[2]
 
     @property
     def module(self) -> nn.Module:
         """The copy that is looked at and called, and whose weights no check changes."""
-        return self.program[0]
+        return self._copied[0]
 
     def fresh(self) -> nn.Module:
         """A copy of the module that a check may change."""
@@ -126,11 +142,6 @@ class Context(Facts):
         with quiet():
             return kind_of(self.loss, self.output, self.probe.target)
 
-    @property
-    def class_axis(self) -> int:
-        """The axis of the output along which the classes lie."""
-        return class_axis(self.output, self.probe.target) if isinstance(self.output, Tensor) else 1
-
     def value(self, output: Any, target: Any) -> float:
         """The loss as a number, NaN where it refuses."""
         try:
@@ -155,10 +166,11 @@ class Context(Facts):
     @cached_property
     def gradients(self) -> dict[str, Tensor | None]:
         """The gradient of the loss of a batch in train mode by the name of the parameter; None where it has none."""
-        module = self.fresh().train()
+        module, _, loss = self.copies()
+        module.train()
         parameters = dict(module.named_parameters())
         with quiet(), torch.enable_grad():
-            value = self.loss(call(module, self.batch), self.batch.target)
+            value = loss(call(module, self.batch), self.batch.target)
             wanted = [p for p in parameters.values() if p.requires_grad]
             if not getattr(value, "requires_grad", False) or not wanted:
                 return dict.fromkeys(parameters)
@@ -171,15 +183,26 @@ class Context(Facts):
     @cached_property
     def steps(self) -> int:
         """The steps of a trial: fewer only where they take long."""
-        batch = self.batch
-        if not self.user_optimizers:
+        if not self.user_optimizers or not len(self.batch):
             return 0
-        self.trial(steps=1)  # warm
-        begin = time.process_time()
-        self.trial(steps=2)
-        each_step = (time.process_time() - begin) / 2
-        affordable = TRIAL_SECONDS / max(each_step, 1e-9)
-        return STEPS if affordable >= STEPS else max(10, 10 * int(affordable / 10)) if len(batch) else 0
+        if heavy(self.user_optimizers):
+            self.budget.close("a step of the optimizer takes too long with so many weights")
+            return STEPS
+        each_step = self._seconds()
+        affordable = TRIAL_SECONDS / each_step
+        steps = STEPS if affordable >= STEPS else max(10, 10 * int(affordable / 10))
+        self.budget.allow(FEWEST * steps * each_step)
+        return steps
+
+    def _seconds(self) -> float:
+        """That a step takes."""
+        begin = now()
+        self._run(1)
+        if (first := now() - begin) > TRIAL_SECONDS:
+            return first
+        begin = now()
+        self._run(2)
+        return max((now() - begin) / 2, 1e-9)
 
     def trial(
         self,
@@ -190,9 +213,32 @@ class Context(Facts):
         batches: Iterable[Batch] | None = None,
         clip: float | None = None,
     ) -> Trial:
-        """The program on a copy for some steps, as it is or with one thing changed."""
+        """The program on a copy for some steps, as it is or with one thing changed; the same twice is made once."""
         steps = self.steps if steps is None else steps
-        return run_trial(self.program, loss or self.loss, batches or self.data.stream(steps), change, clip)
+        known = (change, steps, clip) if loss is None and batches is None and change in (None, default_start) else None
+        if known not in self._trials:
+            with self.budget.running():
+                found = self._run(steps, change, loss, batches, clip)
+            if known is None:
+                return found
+            self._trials[known] = found
+        return self._trials[known]
+
+    @cached_property
+    def _trials(self) -> dict[Any, Trial]:
+        return {}
+
+    def _run(
+        self,
+        steps: int,
+        change: Change | None = None,
+        loss: Callable[..., Any] | None = None,
+        batches: Iterable[Batch] | None = None,
+        clip: float | None = None,
+    ) -> Trial:
+        module, optimizers, own = self.copies()
+        batches = self.data.stream(steps) if batches is None else batches
+        return train((module, optimizers, loss or own), batches, change, clip)
 
     @cached_property
     def as_is(self) -> Trial:
@@ -203,11 +249,14 @@ class Context(Facts):
     def in_the_end(self) -> float:
         """What is left of the loss after five times as many steps, or after the whole run where that is shorter.
 
-        A program that begins slowly is not stuck.
+        A program that begins slowly is not stuck. NaN where there is no time to see.
         """
         batches = math.ceil(len(self.data.whole) / self.data.batch_size)
         steps = 5 * self.steps if self.epochs is None else min(5 * self.steps, self.epochs * batches)
-        return self.left(self.trial(steps=steps)) if steps > self.steps else self.left(self.as_is)
+        try:
+            return self.left(self.trial(steps=steps)) if steps > self.steps else self.left(self.as_is)
+        except OutOfTime:
+            return math.nan
 
     def left(self, trial: Trial) -> float:
         """What a trial left of the loss, as a share of the best constant answer's: 1 means nothing was learned."""
@@ -222,4 +271,6 @@ class Context(Facts):
 
     def with_(self, **changes: Any) -> Context:
         """Another program: this one with other objects; nothing that was computed is taken over."""
+        if "user_optimizers" in changes:  # that told the direction
+            changes.setdefault("user_loss", falling(self.user_loss, self.user_optimizers))
         return replace(self, **changes, signals={})

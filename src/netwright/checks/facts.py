@@ -5,11 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from netwright.checks.diagnosis import Signal
+from netwright.checks.loss_kind import NUMBERS, class_axis
 from netwright.checks.reading import Batch, Material, each, leaves
 
 MOST_ROWS = 4096  # of the data that statistics are made of
@@ -34,6 +36,31 @@ class Facts(ABC):
     @abstractmethod
     def kind(self) -> str:
         """What the loss is by its behaviour, see `netwright.checks.loss_kind`."""
+
+    @property
+    @abstractmethod
+    def output(self) -> Any:
+        """The output of the probe in eval mode."""
+
+    @abstractmethod
+    def value(self, output: Any, target: Any) -> float:
+        """The loss as a number, NaN where it refuses."""
+
+    @property
+    def class_axis(self) -> int:
+        """The axis of the output along which the classes lie."""
+        return class_axis(self.output, self.probe.target) if isinstance(self.output, Tensor) else 1
+
+    @cached_property
+    def labelled(self) -> bool:
+        """Whether whole targets are class numbers, as far as the loss tells: neither counts nor left unused."""
+        output, target = self.output, self.probe.target
+        if self.kind != "unknown" or not isinstance(output, Tensor) or not isinstance(target, Tensor):
+            return self.kind not in NUMBERS
+        if output.numel() == target.numel() and len(torch.unique(self.rows.target)) > 2:
+            return False
+        values = [self.value(output, each) for each in (target, (target == 0).to(target.dtype))]
+        return not abs(values[0] - values[1]) <= 1e-9 * abs(values[0])
 
     def signal(self, name: str, value: float, limit: float, code: str) -> float:
         """Note a figure that a check looks at, and give it back."""
@@ -78,7 +105,7 @@ class Facts(ABC):
             return None
         flat = target.reshape(-1)
         if not flat.is_floating_point():
-            return flat.long() if self.kind not in ("squares", "absolute") else None
+            return flat.long() if self.labelled else None
         if self.kind in ("logits", "probabilities") and bool(((flat == 0) | (flat == 1)).all()):
             return flat.long()
         return None
@@ -87,7 +114,7 @@ class Facts(ABC):
     def numeric(self) -> bool:
         """Whether the target is a number (or several) to be met, and no class."""
         target = self.target
-        return target is not None and target.is_floating_point() and self.kind in ("squares", "absolute")
+        return target is not None and target.is_floating_point() and self.kind in NUMBERS
 
     @cached_property
     def floats(self) -> list[Tensor]:

@@ -45,12 +45,15 @@ class Relation:
     Attributes
     ----------
     quality : the best accuracy or R^2. chance : what no relation gives. error : the standard error of quality.
+    guesses : of all learners that were asked. answers : what they guess, one column a class or a number.
     """
 
     quality: float
     chance: float
     error: float
     best: Guess | None
+    guesses: tuple[Guess, ...] = ()
+    answers: Tensor | None = None
 
     @property
     def exists(self) -> bool:
@@ -101,20 +104,18 @@ def relation(context: Context, classes: Tensor | None) -> Relation | None:
         if not bool(torch.isfinite(Y).all()):
             return None
     best: Guess | None = None
+    guesses: list[Guess] = []
     for guess in _guesses(context, X, Y, classes is not None):
+        guesses.append(guess)
         best = guess if best is None or guess.quality > best.quality else best
         if best.quality > chance + 3 * error:
             break
-    return Relation(best.quality if best else chance, chance, error, best)
+    return Relation(best.quality if best else chance, chance, error, best, tuple(guesses), Y)
 
 
 def kept_rows(context: Context, most: int = ROWS) -> Tensor:
-    """The numbers, in the data as they are, of the rows that `matrix` keeps."""
-    n = len(context.data.whole)
-    rows = torch.arange(n)
-    if n > MOST_ROWS:
-        rows = torch.linspace(0, n - 1, MOST_ROWS).round().long()
-    return thinned_like(context, rows, most)
+    """The numbers, in the data as the user has them, of the rows that `matrix` keeps."""
+    return thinned_like(context, context.data.numbers_of(MOST_ROWS), most)
 
 
 def thinned_like(context: Context, values: Tensor, most: int = ROWS) -> Tensor:
@@ -173,16 +174,31 @@ def ridge(X: Tensor, Y: Tensor, strength: float = 1.0) -> Tensor:
     for held in order.chunk(FOLDS):
         kept = torch.ones(n, dtype=torch.bool)
         kept[held] = False
-        A, B = X[kept], Y[kept]
-        mean = B.mean(0)
-        if A.shape[1] <= A.shape[0]:
-            gram = A.T @ A + strength * max(1.0, n / 100) * torch.eye(A.shape[1], dtype=A.dtype)
-            weights = torch.linalg.solve(gram, A.T @ (B - mean))
-        else:
-            gram = A @ A.T + strength * max(1.0, n / 100) * torch.eye(A.shape[0], dtype=A.dtype)
-            weights = A.T @ torch.linalg.solve(gram, B - mean)
-        answers[held] = X[held] @ weights + mean
+        answers[held] = fitted_ridge(X[kept], Y[kept], X[held], strength * max(1.0, n / 100))
     return answers
+
+
+def fitted_ridge(X: Tensor, Y: Tensor, others: Tensor, strength: float | None = None) -> Tensor:
+    """Answers of a ridge regression for other rows than those that it learned from.
+
+    Parameters
+    ----------
+    X, Y : to learn from; columns of X with mean 0. others : rows to answer for. strength : of the penalty; None for 1,
+    or a hundredth of the rows where that is more.
+
+    Shapes
+    ------
+    X (n, d), Y (n, m), others (k, d) -> (k, m)
+    """
+    strength = max(1.0, len(X) / 100) if strength is None else strength
+    mean = Y.mean(0)
+    if X.shape[1] <= X.shape[0]:
+        gram = X.T @ X + strength * torch.eye(X.shape[1], dtype=X.dtype)
+        weights = torch.linalg.solve(gram, X.T @ (Y - mean))
+    else:
+        gram = X @ X.T + strength * torch.eye(X.shape[0], dtype=X.dtype)
+        weights = X.T @ torch.linalg.solve(gram, Y - mean)
+    return others @ weights + mean
 
 
 def _trees(X: Tensor, Y: Tensor, classes: bool) -> Tensor:

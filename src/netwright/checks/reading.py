@@ -6,9 +6,11 @@ or a tuple or dict of tensors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -16,17 +18,24 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler
 
+from netwright.checks.arrays import parts_of, to_tensors
 from netwright.checks.copies import quiet, same_generators
 from netwright.core.errors import InvalidData, problem
 
 MOST_BATCHES = 400  # of a loader that are read
 MOST_NUMBERS = 20_000_000  # of a loader's inputs that are read
 KEPT = 64  # batches that are kept as they came
+TARGETS = ("labels", "label", "targets", "target", "y")  # names of the target in a batch that is a dict
+SAMPLERS = ((RandomSampler, True), (SequentialSampler, False))  # whether they draw an order
+
+
+class Keywords(dict[str, Any]):
+    """Inputs that a module is given by name."""
 
 
 @dataclass
 class Batch:
-    """Inputs, one a tensor (or a structure of tensors), and the target."""
+    """Inputs, one a tensor (or a structure of tensors), and the target; one input of `Keywords` is given by name."""
 
     inputs: tuple[Any, ...]
     target: Any
@@ -49,7 +58,8 @@ class Material:
     batch_size : rows of a typical batch. smallest : rows of the smallest batch.
     shuffled : whether the loader draws an order; None where that is not known, as of arrays.
     names : of columns, where the data have them. complete : whether all rows were read.
-    repeats : whether a second pass over the loader can be made.
+    weighted : whether a sampler draws rows by weights. arrays : whether rows can be drawn anew. numbers : of the rows
+    where their user has them, None for 0, 1, 2, ...
     """
 
     whole: Batch
@@ -61,6 +71,13 @@ class Material:
     complete: bool = True
     weighted: bool = False
     arrays: bool = field(default=False)
+    numbers: Tensor | None = None
+
+    def numbers_of(self, most: int) -> Tensor:
+        """The numbers of at most so many rows, evenly spaced, as their user counts them."""
+        n = len(self.whole)
+        rows = torch.arange(n) if n <= most else torch.linspace(0, n - 1, most).round().long()
+        return rows if self.numbers is None else self.numbers[rows]
 
     def stream(self, steps: int, seed: int = 0) -> Iterator[Batch]:
         """Batches for a number of steps: those of the loader over and over, or rows drawn anew each epoch."""
@@ -101,7 +118,8 @@ def each(structure: Any, change: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(structure, Tensor):
         return change(structure)
     if isinstance(structure, dict):
-        return {name: each(part, change) for name, part in structure.items()}
+        parts_by_name = {name: each(part, change) for name, part in structure.items()}
+        return Keywords(parts_by_name) if isinstance(structure, Keywords) else parts_by_name
     if isinstance(structure, (tuple, list)):
         parts = [each(part, change) for part in structure]
         return type(structure)(*parts) if hasattr(structure, "_fields") else type(structure)(parts)
@@ -122,54 +140,65 @@ def read(data: Any, batch_size: int | None, like: torch.dtype, where: str = "dat
     ------
     InvalidData : no rows, or inputs and targets of different length.
     """
-    if isinstance(data, (DataLoader,)):
-        return _from_loader(data, where)
-    if isinstance(data, Dataset):
+    if isinstance(data, Dataset) or _is_rows(data):
         loader: DataLoader[Any] = DataLoader(data, batch_size=batch_size or 32)
         material = _from_loader(loader, where)
         material.shuffled, material.arrays = None, True
         return material
+    if isinstance(data, DataLoader) or _is_batches(data):
+        return _from_loader(data, where)
     if not isinstance(data, (tuple, list)) or len(data) < 2:
-        expected = "(X, y), a Dataset or a DataLoader"
-        raise InvalidData(problem(f"nw.check({where})", expected, type(data).__name__, "Give inputs and targets."))
+        expected, remedy = "(X, y), a Dataset or a DataLoader", "Give inputs and targets."
+        if hasattr(data, "__next__"):
+            remedy = "An iterator is used up by a look at it: give the DataLoader or the list that it is made of."
+        raise InvalidData(problem(f"nw.check({where})", expected, type(data).__name__, remedy))
     *parts, target = data
-    inputs = parts[0] if len(parts) == 1 and isinstance(parts[0], (tuple, list)) else parts
+    inputs = parts_of(parts, target)
     names = tuple(map(str, getattr(inputs[0], "columns", ())))
-    tensors = tuple(to_tensors(part, like) for part in inputs)
-    batch = Batch(tensors, each(to_tensors(target, like), torch.clone))  # a loss may write into its target
+    tensors = tuple(to_tensors(part, like, where, names=False) for part in inputs)
+    batch = Batch(tensors, each(to_tensors(target, like, where), torch.clone))  # a loss may write into its target
     lengths = sorted({len(tensor) for tensor in (*leaves(batch.inputs), *leaves(batch.target))})
     if len(lengths) != 1 or not lengths[0]:
         expected = "inputs and targets with one length, at least 1"
-        raise InvalidData(problem(f"nw.check({where})", expected, f"lengths {', '.join(map(str, lengths))}"))
+        remedy = "Give one target for each row." if len(lengths) > 1 else "Look at how the data were read or filtered."
+        got = f"lengths {', '.join(map(str, lengths)) or 'of nothing'}"
+        raise InvalidData(problem(f"nw.check({where})", expected, got, remedy))
     size = min(batch_size or 32, len(batch))
     smallest = len(batch) % size or size
     batches = [batch.rows(slice(at, at + size)) for at in range(0, min(len(batch), KEPT * size), size)]
     return Material(batch, batches, size, smallest, None, names, arrays=True)
 
 
-def to_tensors(item: Any, like: torch.dtype) -> Any:
-    """Tensors as they are; arrays, lists and frames as tensors, real numbers in the module's own dtype."""
-    if isinstance(item, Tensor):
-        return item
-    if isinstance(item, dict):
-        return {name: to_tensors(part, like) for name, part in item.items()}
-    if isinstance(item, tuple):
-        return tuple(to_tensors(part, like) for part in item)
-    array = np.asarray(item.to_numpy() if hasattr(item, "to_numpy") else item)
-    if array.dtype.kind in "OUS":
-        array = array.astype(np.float64) if array.dtype.kind == "O" else np.unique(array, return_inverse=True)[1]
-    tensor = torch.from_numpy(np.array(array))
-    return tensor.to(like) if tensor.is_floating_point() else tensor
+def _is_rows(data: Any) -> bool:
+    """Whether data are a list of rows ``(x, y)`` or dicts, or can be asked for such by number."""
+    if isinstance(data, list):
+        pairs = all(isinstance(row, tuple) and len(row) > 1 and _is_single(row[-1]) for row in data)
+        return (pairs and len(data) > 2) or (bool(data) and all(isinstance(row, Mapping) for row in data))
+    by_number = hasattr(data, "__getitem__") and hasattr(data, "__len__") and not hasattr(data, "__array__")
+    return by_number and not isinstance(data, (DataLoader, tuple, str, bytes, Mapping)) and not hasattr(data, "columns")
 
 
-def _from_loader(loader: DataLoader[Any], where: str) -> Material:
-    sampler = getattr(loader, "sampler", None)
-    if type(getattr(loader, "batch_sampler", None)) not in (BatchSampler, type(None)):
-        sampler = None  # torch leaves an idle one beside a batch sampler of the user's
-    inner = getattr(getattr(loader, "batch_sampler", None), "sampler", None)
+def _is_single(item: Any) -> bool:
+    return not isinstance(item, (list, tuple, Mapping)) and getattr(item, "ndim", 0) == 0
+
+
+def _is_batches(data: Any) -> bool:
+    """Whether data can be gone through again and again."""
+    return (
+        isinstance(data, Iterable)
+        and not isinstance(data, (Tensor, tuple, list, str, bytes, Mapping, Iterator))
+        and not hasattr(data, "__array__")
+        and not hasattr(data, "columns")
+    )
+
+
+def _from_loader(given: Any, where: str) -> Material:
+    loader = _own(given)
+    batch_sampler, sampler = getattr(loader, "batch_sampler", None), getattr(loader, "sampler", None)
+    inner = getattr(batch_sampler, "sampler", None)
     found: list[Batch] = []
     numbers = 0
-    with quiet(), same_generators([loader, sampler, inner]):
+    with quiet(), same_generators([loader]):
         for raw in islice(iter(loader), MOST_BATCHES):
             found.append(_batch(raw, where))
             numbers += sum(tensor.numel() for tensor in leaves(found[-1].inputs))
@@ -177,25 +206,55 @@ def _from_loader(loader: DataLoader[Any], where: str) -> Material:
                 break
     if not found:
         raise InvalidData(problem(f"nw.check({where})", "a loader with at least one batch", "none"))
-    known = {RandomSampler: True, SequentialSampler: False}
-    shuffled = next((known[type(each)] for each in (inner, sampler) if type(each) in known), None)
+    if batch_sampler is not None and getattr(loader, "batch_size", None) is None:
+        sampler = None  # torch leaves an idle one beside a batch sampler of the user's
+    known = SAMPLERS if type(batch_sampler) in (BatchSampler, NoneType) else SAMPLERS[:1]
+    shuffled = next((order for each in (inner, sampler) for kind, order in known if type(each) is kind), None)
     sizes = [len(batch) for batch in found]
     try:
         complete = len(loader) <= len(found)
     except TypeError:
         complete = False
-    weighted = type(sampler).__name__ == "WeightedRandomSampler"
+    weighted = "WeightedRandomSampler" in (type(sampler).__name__, type(inner).__name__)
     return Material(_joined(found), found[:KEPT], max(sizes), min(sizes), shuffled, (), complete, weighted)
 
 
+def _own(loader: Any) -> Any:
+    """A loader of torch's beside the user's, on the same data, whose iterator may be in the middle of an epoch."""
+    if not isinstance(loader, DataLoader):
+        return loader
+    own = copy.copy(loader)
+    own._iterator = None
+    return own
+
+
 def _batch(raw: Any, where: str) -> Batch:
+    expected, remedy = "batches (inputs, target)", ""
     if isinstance(raw, (tuple, list)) and len(raw) >= 2:
         *inputs, target = raw
         if len(inputs) == 1 and isinstance(inputs[0], (tuple, list)):
             inputs = list(inputs[0])
-        return Batch(tuple(inputs), target)
-    expected = "batches (inputs, target)"
-    raise InvalidData(problem(f"nw.check({where})", expected, f"a batch of type {type(raw).__name__}"))
+        batch = Batch(tuple(map(_tensors, inputs)), each(_tensors(target), torch.clone))
+        if any(True for _ in leaves(batch.inputs)) and any(True for _ in leaves(batch.target)):
+            return batch
+        remedy = "Inputs and target must be tensors: turn text into numbers in the data set or in collate_fn."
+    elif isinstance(raw, Mapping):
+        given = {str(name): _tensors(part) for name, part in raw.items()}
+        name = next((name for name in TARGETS if name in given), None)
+        others = {key: part for key, part in given.items() if key != name and any(True for _ in leaves(part))}
+        if name is not None and others and any(True for _ in leaves(given[name])):
+            return Batch((Keywords(others),), each(given[name], torch.clone))
+        remedy = f"Of a dict, one of {', '.join(TARGETS)} is the target; there are {', '.join(given) or 'no keys'}."
+    elif isinstance(raw, (Tensor, list, tuple)):
+        remedy = "Give the targets too; of an autoencoder they are the inputs: TensorDataset(X, X)."
+    else:
+        remedy = "Give a collate_fn that makes pairs (inputs, target) of tensors."
+    raise InvalidData(problem(f"nw.check({where})", expected, f"a batch of type {type(raw).__name__}", remedy))
+
+
+def _tensors(item: Any) -> Any:
+    """What a batch holds, arrays as tensors."""
+    return torch.as_tensor(item) if isinstance(item, np.ndarray) and item.dtype.kind in "biufc" else item
 
 
 def _joined(found: list[Batch]) -> Batch:
@@ -213,7 +272,8 @@ def _cat(structures: list[Any]) -> Any:
     if isinstance(head, Tensor):
         return torch.cat(structures) if head.ndim else torch.stack(structures)
     if isinstance(head, dict):
-        return {name: _cat([each[name] for each in structures]) for name in head}
+        joined = {name: _cat([each[name] for each in structures]) for name in head}
+        return Keywords(joined) if isinstance(head, Keywords) else joined
     if isinstance(head, (tuple, list)):
         return type(head)(_cat(list(parts)) for parts in zip(*structures, strict=True))
     return head

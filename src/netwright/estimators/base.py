@@ -39,7 +39,16 @@ from netwright.estimators.networks import (
 from netwright.estimators.objective import NetworkLoss
 from netwright.estimators.options import nested, replaced
 from netwright.estimators.parameters import CONSTRAINTS, parts_of, value_of
-from netwright.estimators.preparing import Part, from_dataset, read_target, split, to_batches, to_tensor, weigh
+from netwright.estimators.preparing import (
+    Part,
+    counted,
+    from_dataset,
+    read_target,
+    split,
+    to_batches,
+    to_tensor,
+    weigh,
+)
 from netwright.estimators.saving import save_estimator
 from netwright.estimators.sklearn_callbacks import Bridge, CallbackSupport
 from netwright.optim import Adam
@@ -63,6 +72,7 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
     _run: Run
     _settings: dict[str, str]
     _watching: Watching | None = None
+    _rows: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
     _diagnosis: Diagnosis | None = None
 
     @abstractmethod
@@ -160,7 +170,7 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
         intent = Intent(imbalanced=imbalanced or getattr(self, "class_weight", None) is not None, ignore=codes)
         rows = None if held is None else trial._batches(held, trial.batch_size)
         names = tuple(map(str, getattr(trial, "feature_names_in_", ())))
-        return examine_run(trial._run, rows, intent, trial.epochs, names)
+        return examine_run(trial._run, rows, intent, trial.epochs, names, trial._rows)
 
     @property
     def diagnosis_(self) -> Diagnosis:
@@ -202,17 +212,19 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
         else:
             inputs, rows = Inputs.read(self, X, self.precision)
             self.seed_ = to_seed(self.random_state)
-        part = weigh(rows, y, weight)
+        part, mine = weigh(rows, y, weight), counted(weight, len(y))
         if not again:
             self._inputs, self._target = inputs, self._read_target(part[1], classes)
         held: Part | None = None
+        self._rows = mine, None
         if isinstance(self.validation, (tuple, list, torch.utils.data.Dataset)):
             pair = self.validation if isinstance(self.validation, (tuple, list)) else (self.validation, None)
             held_X, held_y = from_dataset(*pair[:2])
             held_weight = pair[2] if len(pair) == 3 else None
             held = weigh(inputs.again(self, held_X), read_target(held_y, "validation"), held_weight)
         elif self.validation is not None:
-            part, held = split(part, float(self.validation), self.seed_, self._stratifies())
+            part, held, chosen = split(part, float(self.validation), self.seed_, self._stratifies())
+            self._rows = mine[chosen[0]], mine[chosen[1]]
         return self._weighted(part), held
 
     def _weighted(self, part: Part) -> Part:
@@ -322,7 +334,7 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
         return batches
 
     def _train(self, run: Run, epochs: int, listeners: tuple[Any, ...]) -> None:
-        self._watching, self._diagnosis = Watching(), None
+        self._watching, self._diagnosis = Watching(self._rows), None
         callbacks = (*(self.callbacks or ()), *([Progress()] if self.verbose else []), *listeners, self._watching)
         self.history_ = run.history
         try:
@@ -370,7 +382,9 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle, copy and joblib: the run as arrays, so that the copy can go on exactly."""
-        state = {name: item for name, item in super().__getstate__().items() if name not in ("_run", "_watching")}
+        state = {
+            name: item for name, item in super().__getstate__().items() if name not in ("_run", "_rows", "_watching")
+        }
         if hasattr(self, "_run"):
             state["_resume"] = self._run.state()
         return state

@@ -79,12 +79,20 @@ def weigh(rows: Rows, y: np.ndarray, weight: Any) -> Part:
     return take(rows, kept), y[kept], weight[kept]
 
 
-def split(part: Part, share: float, seed: int, stratify: bool) -> tuple[Part, Part]:
-    """Training rows and held-out rows; the held-out ones are a function of (n, share, y, seed)."""
+def counted(weight: Any, n: int) -> np.ndarray:
+    """The numbers of the rows that `weigh` keeps, as the user counts them."""
+    return np.arange(n) if weight is None else np.flatnonzero(np.broadcast_to(np.asarray(weight) > 0, n))
+
+
+Chosen = tuple[np.ndarray, np.ndarray]  # numbers of rows
+
+
+def split(part: Part, share: float, seed: int, stratify: bool) -> tuple[Part, Part, Chosen]:
+    """Training rows, held-out rows and the numbers of both; a function of (n, share, y, seed)."""
     rows, y, weight = part
     chosen = holdout(count(rows), share, y if stratify else None, seed=seed, stratify=stratify)
     first, second = ((take(rows, i), y[i], None if weight is None else weight[i]) for i in chosen)
-    return first, second
+    return first, second, chosen
 
 
 def to_batches(

@@ -80,7 +80,6 @@ def test_every_input_and_every_target_is_looked_at(ask: Any, net: Any, draw: Any
     assert [(each.where.row, each.where.column) for each in found] == [(7, 2), (8, 0)]
 
 
-@pytest.mark.xfail(strict=True, reason="whether the program takes care of what is missing is not asked")
 def test_missing_numbers_that_the_program_takes_care_of_are_at_most_a_note(ask: Any, formula: Any, draw: Any) -> None:
     X = draw(60, 4).clamp_max(1.0)
     X[::7, 2] = torch.nan
@@ -252,6 +251,18 @@ def test_pictures_in_order_are_right(ask: Any) -> None:
         assert not ask(axes, module, SQUARES, (X, torch.zeros(60, 4, 6, 6)))
     noise = torch.randn(60, 3, 8, 8)
     assert not ask(axes, nn.Conv2d(3, 4, 3), SQUARES, (noise, torch.zeros(60, 4, 6, 6)))
+
+
+def test_sequences_that_learn_all_the_same_are_a_note(one: Any, formula: Any, adam: Any) -> None:
+    generator = torch.Generator().manual_seed(6)
+    begin, rate = (torch.rand(300, 1, 4, generator=generator) for _ in range(2))
+    X = (6.28 * (begin + (0.02 + 0.02 * rate) * torch.arange(30)[None, :, None])).sin().transpose(1, 2).contiguous()
+    y = (rate.mean((1, 2)) > 0.5).long()
+    for speed, level in ((3e-2, "note"), (1e-5, "fault")):
+        run = lambda m, x: m.o(m.c(x)[0].flatten(1))  # noqa: E731
+        module = formula(run, c=nn.GRU(30, 32, batch_first=True), o=nn.Linear(128, 2))
+        found = one(axes, module, CROSS, (X, y), adam(module, speed))
+        assert (found.code, found.level) == ("wrong-axes", level)
 
 
 def test_a_loader_gives_the_same_answer_as_arrays(one: Any, net: Any, draw: Any) -> None:

@@ -100,6 +100,13 @@ def test_a_penalty_in_the_loss_is_right(ask: Any, net: Any, data: Any) -> None:
     assert not ask(owned, module, loss, data)
 
 
+def test_how_many_weights_are_not_owned_is_a_signal(context: Any, net: Any, data: Any) -> None:
+    for module, count in ((net(4, 6, 3), 0), (Listed(), 4)):
+        program = context(module, CROSS, data)
+        list(owned(program))
+        assert program.signals["weights of the graph that the module does not own"].value == count
+
+
 def test_inputs_with_a_gradient_are_no_weights(ask: Any, net: Any, data: Any) -> None:
     assert not ask(owned, net(4, 6, 3), CROSS, (data[0].requires_grad_(), data[1]))
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_sample_image
 from torch import nn
 
-from netwright.checks.before.images import better_axes
+from netwright.checks.before.images import better_axes, roughness
 
 SQUARES = nn.MSELoss()
 
@@ -96,3 +98,72 @@ def test_a_view_inside_forward_is_found(context: Any, formula: Any) -> None:
     assert (where, how) == ("conv", "(rows, height, width, channels)")
     module = formula(lambda m, x: m.conv(x.permute(0, 3, 1, 2)), conv=nn.Conv2d(3, 4, 3))
     assert found_in(context, module, right) is None
+
+
+def photographs(n: int = 60, side: int = 24) -> Any:
+    """Pieces of a photograph, (n, height, width, 3)."""
+    picture = torch.tensor(load_sample_image("china.jpg")).double() / 255
+    rows = torch.randint(0, picture.shape[0] - side, (n, 2), generator=torch.Generator().manual_seed(5)).tolist()
+    return torch.stack([picture[i : i + side, j : j + side] for i, j in rows]).float()
+
+
+def test_photographs_are_alike_in_every_order_and_told_all_the_same(context: Any) -> None:
+    X = photographs()
+    assert found_in(context, nn.Conv2d(3, 4, 3), X.permute(0, 3, 1, 2)) is None
+    _, now, then, how = found_in(context, nn.Conv2d(3, 4, 3), X.reshape(60, 3, 24, 24))
+    assert now > 0.8  # by the correlation alone nothing is wrong
+    assert then > now
+    assert how == "(rows, height, width, channels)"
+    assert found_in(context, nn.Conv2d(24, 4, 3, padding=1), X)[3] == "channels last"
+    grey = X.mean(3, keepdim=True)
+    assert found_in(context, nn.Conv2d(24, 4, 3, padding=1), grey)[3] == "channels last"
+    assert found_in(context, nn.Conv2d(1, 4, 3), grey.permute(0, 3, 1, 2)) is None
+
+
+def test_roughness_is_von_neumanns_ratio(draw: Any) -> None:
+    X = draw(30, 9, 4).double()
+    values = X.numpy()
+    pairs = [(values[:, i] - values[:, j]) ** 2 for i in range(9) for j in range(9) if i != j]
+    expected = ((values[:, 1:] - values[:, :-1]) ** 2).mean() / np.mean(pairs)
+    assert roughness(X, 1) == pytest.approx(expected, rel=1e-9)
+    assert roughness(X[:, :1], 1) == 1.0
+    assert roughness(X.cumsum(1), 1) < 0.5
+    assert roughness(X + 9 * draw(30, 1, 4), 1) == pytest.approx(expected, rel=1e-6)  # what all share cancels
+
+
+def test_sensors_that_move_together_are_no_time(context: Any, formula: Any, draw: Any) -> None:
+    X = draw(200, 30, 1) + 0.3 * draw(200, 30, 60)  # noise from step to step, and sensors nearly the same
+    module = formula(lambda m, x: m.cell(x)[0], cell=nn.GRU(60, 4, batch_first=True))
+    assert found_in(context, module, X) is None
+    assert found_in(context, nn.Conv1d(60, 4, 3), X.transpose(1, 2)) is None
+
+
+def test_a_long_series_in_pieces_stays(context: Any, formula: Any) -> None:
+    generator = torch.Generator().manual_seed(8)
+    begin, rate = torch.rand(200, 1, generator=generator), 0.01 + 0.01 * torch.rand(200, 1, generator=generator)
+    X = (6.28 * (begin + rate * torch.arange(320))).sin().reshape(200, 8, 40)
+    module = formula(lambda m, x: m.cell(x)[0], cell=nn.GRU(40, 4, batch_first=True))
+    assert found_in(context, module, X) is None
+
+
+def test_sequences_that_were_viewed_and_not_turned(context: Any) -> None:
+    X = waves(200, 24, 4)
+    assert found_in(context, nn.Conv1d(4, 4, 3), X.transpose(1, 2)) is None
+    found = found_in(context, nn.Conv1d(4, 4, 3), X.reshape(200, 4, 24))
+    assert found[3] == "its last two axes regrouped"
+
+
+def test_time_first_is_read_too(context: Any, formula: Any) -> None:
+    module = formula(lambda m, x: m.cell(x.transpose(0, 1))[0].transpose(0, 1), cell=nn.GRU(5, 4))
+    assert found_in(context, module, waves(60, 12, 5)) is None
+    turned = formula(lambda m, x: m.cell(x.transpose(0, 1))[0].transpose(0, 1), cell=nn.GRU(12, 4))
+    assert found_in(context, turned, waves(60, 12, 5).transpose(1, 2)) is not None
+
+
+def test_the_roughness_is_a_signal_even_of_what_is_right(context: Any) -> None:
+    X = smooth(60, 3, 8, 8)
+    program = context(nn.Conv2d(3, 4, 3), SQUARES, (X, torch.zeros(60, 4, 6, 6)))
+    assert better_axes(program) is None
+    value = program.signals["roughness along the axes that a layer slides over"].value
+    centred = (X - X.mean(0)).double()
+    assert value == pytest.approx(max(roughness(centred, 2), roughness(centred, 3)), rel=1e-4)

@@ -129,3 +129,21 @@ def test_trained_features_that_are_not_held_are_a_note(one: Any, net: Any, adam:
         module[0].weight += torch.outer(draw(32), draw(16))  # one direction stands out, as after training
     found = one(complete, module, CROSS, data, adam(module[2]))
     assert (found.code, found.level) == ("missing-parameters", "note")
+
+
+def test_a_copy_that_follows_is_at_most_a_note(one: Any, formula: Any, net: Any, adam: Any, data: Any) -> None:
+    module = formula(lambda m, x: (m.net(x), m.mean(x)), net=net(4, 8, 3), mean=net(4, 8, 3))
+    loss = lambda z, t: CROSS(z[0], t) + SQUARES(z[0], z[1])  # noqa: E731
+    assert one(complete, module, loss, data, adam(module.net)).level == "fault"
+    module.mean.load_state_dict(module.net.state_dict())
+    found = one(complete, module, loss, data, adam(module.net))
+    assert (found.level, found.evidence["parameters"][0]) == ("note", "mean.0.weight")
+    assert "copy" in found.seen
+
+
+def test_how_many_are_missing_is_a_signal(context: Any, net: Any, adam: Any, data: Any) -> None:
+    module = net(4, 8, 3)
+    for held, count in ((module, 0), (module[2], 2)):
+        program = context(module, CROSS, data, adam(held))
+        list(complete(program))
+        assert program.signals["trainable parameters in no optimizer"].value == count

@@ -97,7 +97,36 @@ class Fixed(nn.Sequential):
         return self
 
 
-@pytest.mark.xfail(strict=True, reason="whether a layer takes statistics in train mode at all is not asked")
 def test_statistics_that_stand_still_are_right(ask: Any, draw: Any) -> None:
     module = Fixed(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 3)).train()
     assert not ask(rows_for_statistics, module, CROSS, (draw(24, 4), torch.arange(24) % 3), batch_size=2)
+
+
+def test_statistics_that_were_put_to_eval_are_right(ask: Any, draw: Any) -> None:
+    data = draw(24, 4), torch.arange(24) % 3
+    module = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 3)).train()
+    module[1].eval()
+    assert not ask(rows_for_statistics, module, CROSS, data, batch_size=2)
+    assert ask(rows_for_statistics, module.eval(), CROSS, data, batch_size=2)  # all of it: says nothing of training
+    module.train()[1].track_running_stats = False  # takes those of the batch in every mode
+    assert ask(rows_for_statistics, module, CROSS, data, batch_size=2)
+
+
+def test_pictures_of_many_pixels_are_a_note(one: Any, draw: Any) -> None:
+    parts = nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 1, 1)
+    module = nn.Sequential(*parts)
+    X = draw(20, 3, 16, 16)
+    found = one(rows_for_statistics, module, SQUARES, (X, X[:, :1]), batch_size=2)
+    assert (found.code, found.level) == ("tiny-batch-norm", "note")
+    small = nn.Sequential(*parts, nn.Flatten())
+    found = one(rows_for_statistics, small, SQUARES, (X[..., :1, :1], X[:, 0, :1, :1].flatten(1)), batch_size=2)
+    assert found.level == "fault"
+
+
+def test_the_figures_of_batches_are_signals(context: Any, draw: Any) -> None:
+    module = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 3))
+    program = context(module, CROSS, (draw(24, 4), torch.arange(24) % 3), batch_size=2)
+    assert list(rows_for_statistics(program))
+    assert program.signals["rows in a batch with batch normalisation"].value == 2
+    assert program.signals["numbers behind a mean of the batch"].value == 2
+    assert program.signals["change of an answer in other company"].value > 0.5

@@ -88,6 +88,27 @@ def test_sigmoid_before_a_loss_that_applies_it(one: Any, net: Any, X: Any) -> No
         assert "sigmoid" in found.seen
 
 
+def test_losses_that_are_changed_apply_it_too(one: Any, net: Any, X: Any) -> None:
+    def focal(z: Any, t: Any) -> Any:
+        each = functional.cross_entropy(z, t, reduction="none")
+        return ((1 - each.neg().exp()) ** 2 * each).mean()
+
+    softmax, sigmoid = net(4, 16, 3, last=nn.Softmax(1)), net(4, 16, 1, last=nn.Sigmoid())
+    for loss in (focal, lambda z, t: 1000 * CROSS(z, t), lambda z, t: CROSS(z, t) + 3):
+        found = one(applied_twice, softmax, loss, (X, THREE))
+        assert (found.code, found.level) == ("double-softmax", "fault")
+        assert "the loss applies it" in found.do
+    whole = TWO[:, 0].long()
+    for loss in (
+        lambda z, t: functional.binary_cross_entropy_with_logits(z.squeeze(), t.float()),
+        lambda z, t: functional.binary_cross_entropy_with_logits(z[:, 0], 0.9 * t + 0.05, reduction="sum"),
+    ):
+        assert one(applied_twice, sigmoid, loss, (X, whole)).code == "double-softmax"
+    each_class = lambda z, t: LOGITS(z, functional.one_hot(t, 3).float())  # noqa: E731
+    assert one(applied_twice, net(4, 16, 3, last=nn.Sigmoid()), each_class, (X, THREE)).code == "double-softmax"
+    assert one(applied_twice, net(4, 16, 3, last=nn.ReLU()), each_class, (X, THREE)).code == "output-activation"
+
+
 def test_softmax_of_steps_and_of_pixels(one: Any, draw: Any) -> None:
     pixels = nn.Sequential(nn.Conv2d(1, 3, 1), nn.Softmax(1))
     y = torch.arange(200).reshape(8, 5, 5) % 3
@@ -103,7 +124,8 @@ def test_softmax_of_one_unit(one: Any, net: Any, X: Any) -> None:
 
 def test_cross_entropy_of_one_unit(one: Any, net: Any, X: Any) -> None:
     found = one(applied_twice, net(4, 8, 1), CROSS, (X, torch.zeros(60, dtype=torch.long)))
-    assert (found.code, found.level) == ("output-activation", "fault")
+    assert (found.code, found.level) == ("wrong-loss", "fault")
+    assert one(applied_twice, net(4, 8, 1), CROSS, (X, TWO)).code == "wrong-loss"
     assert "always 0" in found.seen
 
 
@@ -169,6 +191,30 @@ def test_targets_beyond_the_last_activation(last: Any, one: Any, net: Any, adam:
     share = float(((y < low - margin) | (y > high + margin)).double().mean())
     assert found.evidence["share"] == pytest.approx(share, abs=0.02)
     assert (found.remedy.argument, found.remedy.value, found.where.layer) == ("remove", "3", "3")
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda z, t: torch.maximum(0.9 * (t - z), 0.1 * (z - t)).mean(),
+        lambda z, t: SQUARES(z, t).sqrt() + 1,
+        lambda z, t: 1e-3 * SQUARES(z[:, 0], t[:, 0]),
+    ],
+    ids=["quantile", "root and a constant", "divided"],
+)
+def test_all_losses_of_numbers_have_a_reach(loss: Any, one: Any, net: Any, adam: Any, X: Any) -> None:
+    module = net(4, 16, 1, last=nn.Sigmoid())
+    assert one(reaches, module, loss, (X, 3 * X[:, :1] - 0.5), adam(module)).code == "output-range"
+
+
+def test_other_losses_than_of_numbers_have_no_reach(ask: Any, net: Any, adam: Any, X: Any) -> None:
+    for loss in (
+        lambda z, t: (1 - z * t).relu().mean(),
+        lambda z, t: (z - t).square().log1p().mean(),
+        lambda z, t: 1 - functional.cosine_similarity(z, t).mean(),
+    ):
+        module = net(4, 16, 3, last=nn.Tanh())
+        assert not ask(reaches, module, loss, (X, 3 * X[:, :3]), adam(module))
 
 
 def test_an_activation_in_forward_has_a_kind_and_no_layer(one: Any, formula: Any, adam: Any, X: Any) -> None:

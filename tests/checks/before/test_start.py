@@ -134,6 +134,23 @@ def test_random_states_stay_where_layers_are_drawn_anew(ask: Any, net: Any, data
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.fixture
+def heaps() -> Any:
+    """Four classes of rows in eight columns, in heaps that are apart."""
+    generator = torch.Generator().manual_seed(3)
+    y = torch.arange(400) % 4
+    return 3 * torch.randn(4, 8, generator=generator)[y] + 2 * torch.randn(400, 8, generator=generator), y
+
+
+def test_large_weights_that_learn_all_the_same_are_at_most_a_note(one: Any, net: Any, adam: Any, heaps: Any) -> None:
+    for size, rate, level in ((1.0, 1e-2, "note"), (3.0, 1e-3, "fault")):
+        module = net(8, 32, 32, 4)
+        for part in module[::2]:
+            nn.init.normal_(part.weight, 0.0, size)
+        found = one(scale_of_weights, module, CROSS, heaps, adam(module, rate), epochs=30)
+        assert (found.code, found.level) == ("init-scale", level)
+
+
 # gradients that arrive
 
 
@@ -251,3 +268,16 @@ def test_gradients_that_stay_are_right(ask: Any, net: Any, formula: Any, adam: A
         assert not ask(through_time, gated, CROSS, echo(), adam(gated))
     module = net(4, 16, 3)
     assert not ask(through_time, module, CROSS, data, torch.optim.SGD(module.parameters(), lr=300.0))
+
+
+@pytest.mark.parametrize(("kind", "rate"), [(nn.RNN, 10.0), (nn.GRU, 100.0), (nn.LSTM, 100.0)])
+def test_gradients_that_grow_from_step_to_step_of_training_are_another_matter(
+    kind: Any, rate: float, ask: Any, context: Any, formula: Any
+) -> None:
+    X, _ = echo()
+    module = formula(lambda m, x: m.o(m.cell(x)[0][:, -1]), cell=kind(3, 16, batch_first=True), o=nn.Linear(16, 1))
+    data, optimizer = (X, X[:, -1, :1] + X[:, -2, 1:2]), torch.optim.SGD(module.parameters(), lr=rate)
+    program = context(module, SQUARES, data, optimizer)
+    assert not program.as_is.finite
+    assert not list(through_time(program))
+    assert program.signals["growth of the gradient back through the steps"].value < 10

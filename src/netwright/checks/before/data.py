@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
-from netwright.checks.before.images import better_axes
+from netwright.checks.before import missing
+from netwright.checks.before.images import LAST, TURNED, better_axes
 from netwright.checks.context import Context
 from netwright.checks.facts import scaled
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
@@ -17,19 +18,35 @@ SAME = 0.5  # share of rows that are one and the same
 APART = 50.0  # largest standard deviation of a column over the median one
 WIDE = 10.0  # standard deviation of a typical column
 OFF = 20.0  # |mean| over standard deviation of a typical column
+LITTLE = 0.9  # loss left of a program that learns nothing
 HELPS = 0.75  # a change helps that leaves this share of the loss or less
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.modules.instancenorm._InstanceNorm)
 
 
 def finite(context: Context) -> Iterable[Finding]:
-    """NaN or infinity in inputs or targets, of training and held-out rows."""
+    """NaN or infinity in inputs or targets, of training and held-out rows, unless the program takes care of them."""
     for name, material in (("X", context.data), ("validation X", context.validation)):
         if material is not None:
-            yield from _not_finite(name, material.whole.inputs, material)
-            yield from _not_finite(name.replace("X", "y"), material.whole.target, material)
+            inputs, target = _bad_rows(material.whole.inputs), _bad_rows(material.whole.target)
+            rows = int(inputs.sum()), int(target.sum())
+            context.signal(f"rows of {name} that are not finite", rows[0], 0, "non-finite-data")
+            context.signal(f"rows of {name.replace('X', 'y')} that are not finite", rows[1], 0, "non-finite-data")
+            yield from _not_finite(context, name, material.whole.inputs, material, inputs, target)
+            yield from _not_finite(context, name.replace("X", "y"), material.whole.target, material, target, inputs)
 
 
-def _not_finite(name: str, structure: object, material: Material) -> Iterator[Finding]:
+def _bad_rows(structure: object) -> Tensor:
+    """Whether each row holds a number that is not finite."""
+    parts = [t.reshape(len(t), -1) for t in leaves(structure) if t.is_floating_point() and t.ndim]
+    if not parts:
+        return torch.zeros(0, dtype=torch.bool)
+    n = min(map(len, parts))
+    return torch.stack([~torch.isfinite(part[:n]).all(1) for part in parts]).any(0)
+
+
+def _not_finite(
+    context: Context, name: str, structure: object, material: Material, own: Tensor, others: Tensor
+) -> Iterator[Finding]:
     for tensor in leaves(structure):
         if not tensor.is_floating_point() or bool(torch.isfinite(tensor).all()):
             continue
@@ -39,14 +56,22 @@ def _not_finite(name: str, structure: object, material: Material) -> Iterator[Fi
         column = int(bad[row].nonzero()[0, 0])
         what = float(tensor.reshape(len(tensor), -1)[row, column])
         label = material.names[column] if column < len(material.names) else column
-        yield fault(
-            "non-finite-data",
+        seen = (
             f"{name} holds {int(bad.sum())} values that are NaN or infinite in {len(rows)} of {len(tensor)} rows, "
-            f"the first ({what}) in row {row}, column {label}",
-            "finite numbers only",
-            "Drop these rows or impute the values, for instance with sklearn.impute.SimpleImputer.",
+            f"the first ({what}) in row {row}, column {label}"
+        )
+        copes = missing.copes(context, material, own, others)
+        do = "Drop these rows or impute the values, for instance with sklearn.impute.SimpleImputer."
+        meant = "Leave it so if that is meant: outputs, loss and gradients are finite in a batch with these rows."
+        yield (note if copes else fault)(
+            "non-finite-data",
+            seen,
+            "finite numbers, or a program that takes care of them, as this one does"
+            if copes
+            else "finite numbers only",
+            meant if copes else do,
             evidence={"values": int(bad.sum()), "rows": len(rows)},
-            remedy=Remedy("data", "drop_rows", rows[:1000].tolist()),
+            remedy=None if copes else Remedy("data", "drop_rows", rows[:1000].tolist()),
             where=Where(row=row, column=label),
         )
         return
@@ -207,9 +232,15 @@ def axes(context: Context) -> Iterable[Finding]:
     if found is None:
         return
     where, now, then, how = found
-    yield fault(
+    # the steps of some series have no order of their own, and their columns have one, as spectra do: these learn
+    learns = how == TURNED and not context.in_the_end >= LITTLE
+    layer = where or "the first layer"
+    seen = f"neighbours in the input of {layer} correlate by {now:.2f}; read as {how} they would by {then:.2f}"
+    if how == LAST:
+        seen = f"{layer} takes rows of pixels for channels: with {how} they are neighbours and correlate by {then:.2f}"
+    yield (note if learns else fault)(
         "wrong-axes",
-        f"neighbours in the input of {where} correlate by {now:.2f}; read as {how} they would by {then:.2f}",
+        seen,
         "neighbours that are alike, as in pictures and sequences",
         "Use permute or transpose to change the order of axes; view and reshape only regroup the numbers.",
         evidence={"correlation": now, "correlation_reordered": then},

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from netwright.checks.anatomy import recorded
+from netwright.checks.before.purpose import copies_among, looks_learned, put_to_eval
 from netwright.checks.context import Context
-from netwright.checks.copies import quiet, replica
+from netwright.checks.copies import quiet
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
 from netwright.checks.reading import Batch, each, leaves
-from netwright.checks.trial import call
+from netwright.checks.trial import call, called
 
 CHANGED = 1e-5  # of the size of the outputs: below it two answers are the same
 NOISY = 0.35  # random part of an answer in eval mode, of what rows differ by
@@ -21,28 +22,35 @@ NOISY = 0.35  # random part of an answer in eval mode, of what rows differ by
 
 def owned(context: Context) -> Iterable[Finding]:
     """Weights in the graph that the module does not own: kept in a plain list, or drawn anew in every pass."""
-    module, optimizers = replica(context.user_module, context.user_optimizers)
-    known = {id(p) for p in (*module.parameters(), *context.user_module.parameters(), *_loss_parameters(context))}
+    module, optimizers, loss = context.copies()
+    known = {id(p) for p in (*module.parameters(), *context.user_module.parameters(), *_parameters(loss))}
     known |= {id(p) for o in context.user_optimizers for group in o.param_groups for p in group["params"]}
     held = {id(p) for o in optimizers for group in o.param_groups for p in group["params"]}
     module.train()
     with quiet(), torch.enable_grad():
-        reached, again = ([*_leaves_of(context, module)] for _ in range(2))
+        (reached, inside), (again, _) = (_leaves_of(context, module, loss) for _ in range(2))
     inputs = {id(tensor) for tensor in leaves(context.batch.inputs)}
     strange = [t for t in reached if id(t) not in known | inputs | held]
+    context.signal("weights of the graph that the module does not own", len(strange), 0, "unregistered")
     if not strange:
         return
     repeated = {id(t) for t in again}
     new = [t for t in strange if id(t) not in repeated]
+    outside = not new and not any(id(t) in inside for t in strange)
+    still = not new and {id(t) for t in strange} <= put_to_eval(module)
     shapes = ", ".join(str(tuple(t.shape)) for t in strange[:4])
     weights = "a weight" if len(strange) == 1 else f"{len(strange)} weights"
     if new:
         seen = f"{weights} (shapes {shapes}) of the graph are made anew in every forward pass"
         do = "Make layers in __init__ and only call them in forward."
+    elif outside or still:
+        place = "the loss" if outside else "forward, by a network in eval mode,"
+        seen = f"{weights} (shapes {shapes}) are used in {place} and no optimizer holds them"
+        do = "Freeze them with requires_grad_(False) if they are not to learn; else give them to the optimizer."
     else:
         seen = f"{weights} (shapes {shapes}) are used in forward and are not among module.parameters()"
         do = "Keep layers in nn.ModuleList or nn.ModuleDict, and tensors as nn.Parameter."
-    yield fault(
+    yield (note if outside or still else fault)(
         "unregistered",
         seen,
         "all weights among module.parameters()",
@@ -52,15 +60,22 @@ def owned(context: Context) -> Iterable[Finding]:
     )
 
 
-def _loss_parameters(context: Context) -> Iterator[Tensor]:
-    if isinstance(context.loss, nn.Module):
-        yield from context.loss.parameters()
+def _parameters(loss: Any) -> Iterator[Tensor]:
+    if isinstance(loss, nn.Module):
+        yield from loss.parameters()
 
 
-def _leaves_of(context: Context, module: nn.Module) -> Iterator[Tensor]:
-    """The leaf tensors that the loss of a batch depends on."""
-    value = context.loss(call(module, context.batch), context.batch.target)
-    pending, visited = [getattr(value, "grad_fn", None)], set()
+def _leaves_of(context: Context, module: nn.Module, loss: Any) -> tuple[list[Tensor], set[int]]:
+    """The leaf tensors that the loss of a batch depends on, and the ids of those that the output does."""
+    output = call(module, context.batch)
+    outputs = list(leaves(output))
+    inside = list(_behind(outputs))
+    behind = list(_behind([loss(output, context.batch.target)]))
+    return behind, {id(tensor) for tensor in (inside if outputs else behind)}
+
+
+def _behind(values: list[Any]) -> Iterator[Tensor]:
+    pending, visited = [getattr(value, "grad_fn", None) for value in values], set()
     while pending:
         node = pending.pop()
         if node is None or node in visited:
@@ -81,16 +96,16 @@ def reached(context: Context) -> Iterable[Finding]:
         for name, gradient in gradients.items()
         if gradient is None and named[name].requires_grad and not context.intent.freezes(name)
     ]
+    context.signal("trainable parameters without a gradient", len(missed), 0, "detached")
     if not missed or (len(missed) == len([p for p in named.values() if p.requires_grad]) and not _some(context)):
         return
-    module = context.fresh().train()
-    with quiet(), torch.no_grad(), recorded(module) as record:
-        call(module, context.batch)
-    called = {path for path, _, _ in record.calls}
+    called = _called(context)
     cut = [name for name in missed if name.rpartition(".")[0] in called or "." not in name]
-    steered = [name for name in cut if id(named[name]) in held or not held]
+    follow = copies_among(missed, named, [name for name, gradient in gradients.items() if gradient is not None])
+    steered = [name for name in cut if (id(named[name]) in held or not held) and name not in follow]
     if steered:
-        yield fault(
+        meant = not held or _stands_still(context, steered)
+        yield (note if meant else fault)(
             "detached",
             f"no gradient reaches {_listed(steered)}, though forward uses them",
             "a path from the loss to every trainable parameter",
@@ -100,7 +115,7 @@ def reached(context: Context) -> Iterable[Finding]:
             remedy=Remedy("module", "attach", steered[0].rpartition(".")[0]),
             where=Where(layer=steered[0].rpartition(".")[0] or steered[0]),
         )
-    unused = [name for name in missed if name not in cut]
+    unused = [name for name in missed if name not in cut and name not in follow]
     if unused and not steered:
         yield note(
             "detached",
@@ -112,12 +127,30 @@ def reached(context: Context) -> Iterable[Finding]:
         )
 
 
+def _called(context: Context) -> set[str]:
+    """The paths of the layers that forward calls in train mode."""
+    module = context.fresh().train()
+    with quiet(), torch.no_grad(), recorded(module) as record:
+        call(module, context.batch)
+    return {path for path, _, _ in record.calls}
+
+
+def _stands_still(context: Context, names: list[str]) -> bool:
+    """Whether parameters are meant to stand still: their layers are in eval mode by themselves, or were trained."""
+    user = context.user_module
+    parts = [user.get_submodule(name.rpartition(".")[0]) for name in names]
+    matrices = [p for p in (user.get_parameter(name) for name in names) if p.ndim > 1]
+    asleep = user.training and not any(part.training for part in parts)
+    return asleep or (bool(matrices) and all(map(looks_learned, matrices)))
+
+
 def steps_have_slopes(context: Context) -> Iterable[Finding]:
     """A rounding in forward, before which every gradient is exactly 0."""
     steps = [each_one for each_one in context.seen[0].operations if each_one.kind == "step"]
     given = context.gradients.items()
     found = {name: gradient for name, gradient in given if gradient is not None and not gradient.is_sparse}
     zero = [name for name, gradient in found.items() if float(gradient.abs().max()) == 0.0]
+    context.signal("parameters whose gradient is exactly 0", len(zero), 0, "not-differentiable")
     if not steps or not zero or name_of_first(context) not in zero:
         return
     place = steps[-1].path or "forward"
@@ -249,6 +282,7 @@ def repeatable(context: Context) -> Iterable[Finding]:
         return
     size = float(first.std(0).mean()) if len(first) > 1 else float(first.abs().mean())
     kept = float((first - second).abs().max()) / max(size, 1e-12)
+    context.signal("change of an answer in a second pass", kept, 0.0, "stateful-eval")
     if kept > 0 and torch.equal(first, other):
         yield fault(
             "stateful-eval",
@@ -277,8 +311,12 @@ def repeatable(context: Context) -> Iterable[Finding]:
 
 
 def _numbers(output: Any) -> Tensor:
-    parts = [t.detach().double().reshape(len(t), -1) for t in leaves(output) if t.is_floating_point() and t.ndim]
-    return torch.cat(parts, 1) if parts else torch.zeros(1, 1, dtype=torch.float64)
+    return _numbers_of(output).detach().double()
+
+
+def _numbers_of(output: Any) -> Tensor:
+    parts = [t.reshape(len(t), -1) for t in leaves(output) if t.is_floating_point() and t.ndim]
+    return torch.cat(parts, 1) if parts else torch.zeros(1, 1)
 
 
 def depends(context: Context) -> Iterable[Finding]:
@@ -300,6 +338,8 @@ def depends(context: Context) -> Iterable[Finding]:
                 parameter.copy_(torch.randn(parameter.shape, generator=generator) * scale)
         if not _constant(_numbers(context.answer(module, batch))):
             return
+    if _has_slope(context, batch):
+        return  # many layers of sigmoids let next to nothing through, which is another fault
     yield fault(
         "input-ignored",
         f"{len(batch)} different rows get the same output, and still do with other random weights",
@@ -307,6 +347,19 @@ def depends(context: Context) -> Iterable[Finding]:
         "Look in forward for an input that is overwritten, multiplied by 0, or replaced by a constant.",
         remedy=Remedy("module", "use_input", True),
     )
+
+
+def _has_slope(context: Context, batch: Batch) -> bool:
+    """Whether the output has a gradient at the inputs, however small."""
+    wide = each(batch.inputs, lambda t: t.detach().double().requires_grad_() if t.is_floating_point() else t)
+    inputs = [t for t in leaves(wide) if t.requires_grad]
+    module = context.fresh().eval().double()
+    with torch.enable_grad():
+        numbers = _numbers_of(called(module, wide))
+        if not inputs or not numbers.requires_grad:
+            return False
+        found = torch.autograd.grad((numbers * torch.randn_like(numbers)).sum(), inputs, allow_unused=True)
+    return any(slope is not None and bool((slope != 0).any()) for slope in found)
 
 
 def _constant(numbers: Tensor) -> bool:

@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
+from statistics import NormalDist
 
 import torch
 from torch import Tensor
 
+from netwright.checks.before.evening import evened
+from netwright.checks.before.territories import (
+    MOST_CLASSES,
+    Confusion,
+    Territories,
+    chance_of_ranks,
+    confusions,
+    ranked,
+    territories,
+)
 from netwright.checks.context import Context
-from netwright.checks.finding import Finding, Remedy, Where, fault, note
-from netwright.checks.neighbours import Relation, kept_rows, matrix, nearest, relation, thinned_like
+from netwright.checks.finding import FAULT, NOTE, Finding, Remedy, Where, fault, note
+from netwright.checks.loss_kind import NUMBERS
+from netwright.checks.neighbours import NEIGHBOURS, Relation, kept_rows, matrix, relation, thinned_like
 from netwright.checks.reading import leaves
 from netwright.checks.trial import run_trial
 
 IGNORED = -100  # the class number that torch leaves out
 UNEVEN = 20.0  # rows of the largest class over those of the smallest
 WRONG = 0.05  # share of labels that disagree with nearly all of their neighbours
+CLEAR = 0.72  # share of labels that are the commonest of their neighbours
+SHARP = 0.3  # share of the labels that are not, which all neighbours contradict
 PURE = 0.85  # mean share of the commonest class among the neighbours, with two classes
 ENOUGH = 60  # rows
 MANY_ROWS = 220  # without which nothing is called unrelated
@@ -27,54 +42,85 @@ def in_range(context: Context) -> Iterable[Finding]:
     target, output = context.target, context.output
     if target is None or not isinstance(output, Tensor) or not target.numel():
         return
-    if not target.is_floating_point():
-        yield from _class_numbers(context, target.long(), output)
-    elif context.kind in ("logits", "probabilities") and target.numel() == output.numel() // len(output) * len(target):
+    if context.kind in ("logits", "probabilities") and target.numel() * len(output) == output.numel() * len(target):
         yield from _shares(context, target)
+    elif not target.is_floating_point():
+        yield from _class_numbers(context, target.long(), output)
 
 
 def _class_numbers(context: Context, target: Tensor, output: Tensor) -> Iterable[Finding]:
     used = target[target != getattr(context.loss, "ignore_index", IGNORED)]
-    if not used.numel() or output.ndim < 2 or context.kind not in ("cross-entropy", "nll", "unknown", "probabilities"):
+    if not used.numel() or output.ndim < 2 or context.kind in NUMBERS:
         return
     if output.ndim <= target.ndim or (context.kind == "unknown" and math.isfinite(context.start)):
         return
-    width, low, high = output.shape[context.class_axis], int(used.min()), int(used.max())
+    width = output.shape[context.class_axis]
+    strange = torch.unique(used[(used < 0) | (used >= width)])
+    if 0 < len(strange) <= 3:
+        for label in strange.tolist():
+            used = used[used != label] if _left_out(context, label, width) else used
+    if not used.numel():
+        return
+    low, high = int(used.min()), int(used.max())
     if low < 0 or high >= width:
+        columns = "1 column, for the class 0" if width == 1 else f"{width} columns, for the classes 0 to {width - 1}"
+        one = " (or use BCEWithLogitsLoss, which takes one output)" if (width, low, high) == (1, 0, 1) else ""
         yield fault(
             "label-range",
-            f"labels run from {low} to {high} and the output has {width} columns, for the classes 0 to {width - 1}",
-            f"labels from 0 to {width - 1}",
-            f"Subtract {low} from the labels." if high - low < width else f"Give the last layer {high + 1} outputs.",
+            f"labels run from {low} to {high} and the output has {columns}",
+            f"labels from 0 to {width - 1}" if width > 1 else "an output for each class",
+            f"Subtract {low} from the labels."
+            if high - low < width
+            else f"Give the last layer {high + 1} outputs{one}.",
             evidence={"lowest": low, "highest": high, "outputs": width},
             remedy=Remedy("target", "add", -low) if high - low < width else Remedy("module", "outputs", high + 1),
         )
         return
-    present = int(torch.unique(used).numel())
-    spare = width - present
-    if spare <= 0 or target.ndim > 1:
+    if target.ndim == 1:
+        yield from _spare(used, width)
+
+
+def _spare(used: Tensor, width: int) -> Iterable[Finding]:
+    """Outputs of classes that no label has."""
+    values, counts = torch.unique(used, return_counts=True)
+    present = len(values)
+    if width <= present:
         return
-    rare = int(torch.unique(used, return_counts=True)[1].min())
-    level = fault if width >= 4 * present and rare >= 5 and present > 1 else note
-    shift = " The labels begin at 1: class 0 is never used." if low == 1 and high == width - 1 else ""
+    level = fault if width >= 4 * present and int(counts.min()) >= 5 and present > 1 else note
+    shift = " The labels begin at 1: class 0 is never used." if int(values[0]) == 1 and values[-1] == width - 1 else ""
     yield level(
         "output-width",
-        f"the output has {width} columns and the labels have {present} classes",
-        f"{present} outputs",
+        f"the output has {width} columns and the labels have {present} {'class' if present == 1 else 'classes'}",
+        f"{present} {'output' if present == 1 else 'outputs'}",
         f"Give the last layer {present} outputs, with labels from 0 to {present - 1}.{shift}",
         evidence={"outputs": width, "classes": present},
         remedy=Remedy("module", "outputs", present),
     )
 
 
+def _left_out(context: Context, label: int, width: int) -> bool:
+    """Whether the loss does not look at the outputs of rows with a label."""
+    target, output = context.probe.target.clamp(0, width - 1), context.output
+    half = len(target) // 2
+    if not half or len(output) != len(target):
+        return False
+    target[half:] = label
+    z = torch.randn(output.shape, generator=torch.Generator().manual_seed(0), dtype=output.dtype)
+    other = torch.cat([z[:half], -2 * z[half:]])
+    first, second = context.value(z, target), context.value(other, target)
+    return math.isfinite(first) and abs(first - second) <= 1e-6 * max(abs(first), 1e-9)
+
+
 def _shares(context: Context, target: Tensor) -> Iterable[Finding]:
-    values = torch.unique(target)
+    values = torch.unique(target).double()
     if not bool(torch.isfinite(values).all()):
         return
     low, high = float(values.min()), float(values.max())
     whole = bool((values == values.round()).all())
-    outside = float(((target < 0) | (target > 1)).double().mean())
-    if outside > 0 and (whole or len(values) <= 20):
+    outside = values[(values < 0) | (values > 1)].tolist()
+    if outside and (whole or len(values) <= 20):
+        if not any(_bottomless(context, value) for value in outside[:20]):
+            return  # it means something to the loss: rows that are left out, or labels that it maps itself
         yield fault(
             "label-range",
             f"labels are {_listed(values)}, and the loss takes them for probabilities",
@@ -92,6 +138,25 @@ def _shares(context: Context, target: Tensor) -> Iterable[Finding]:
             evidence={"lowest": low, "highest": high},
             remedy=Remedy("target", "map", [0.0, 1.0]),
         )
+
+
+def _bottomless(context: Context, label: float) -> bool:
+    """Whether the loss of a label falls without end, the surer the answer, or the loss refuses it."""
+    ends = ((0.999, 1 - 1e-5), (0.001, 1e-5)) if context.kind == "probabilities" else ((50.0, 100.0), (-50.0, -100.0))
+
+    half = len(context.probe.target) // 2  # which keeps a plain label: a mean over rows with labels needs one
+
+    def change(label: float, end: tuple[float, float]) -> float:
+        target, output = torch.ones_like(context.probe.target), torch.full_like(context.output, 0.5)
+        target[half:] = label
+        values = []
+        for z in end:
+            output[half:] = z
+            values.append(context.value(output, target))
+        return values[1] - values[0]
+
+    steepest = max(abs(change(1, end)) for end in ends)
+    return not all(change(label, end) >= -1e-3 * steepest for end in ends)
 
 
 def _listed(values: Tensor) -> str:
@@ -112,17 +177,36 @@ def related(context: Context) -> Iterable[Finding]:
     name = "accuracy" if classes is not None else "R^2"
     limit = found.chance + 3 * found.error
     context.signal(f"best {name} of simple learners", found.quality, limit, "labels-unrelated")
-    if found.exists:
+    chance = _by_chance(found, classes is not None)
+    if found.exists or chance < 1e-3:
         return
     own = _own_network(context, classes)
     if own is not None and own[1] > 0.97:
-        yield _unrelated(context, found, own, name)
+        yield _unrelated(context, found, own, name, chance)
 
 
-def _unrelated(context: Context, found: Relation, own: tuple[float, float], name: str) -> Finding:
+def _by_chance(found: Relation, classes: bool) -> float:
+    """How likely chance alone ranks the rows as well as the best guess does.
+
+    An accuracy hides a weak relation where one class is the likeliest for every row.
+    """
+    if found.answers is None:
+        return 1.0
+    errors = [0.0]
+    for guess in found.guesses:
+        for scores, own in zip(guess.scores.T, found.answers.T, strict=True):
+            if classes and 5 <= own.sum() <= len(own) - 5:
+                errors.append((ranked(scores, own > 0) - 0.5) / chance_of_ranks(own > 0))
+            elif not classes:
+                places = torch.stack([scores.argsort().argsort(), own.argsort().argsort()]).double()
+                errors.append(float(torch.corrcoef(places)[0, 1]) * math.sqrt(len(own)))
+    return min(1.0, (1 - NormalDist().cdf(max(errors))) * len(errors))
+
+
+def _unrelated(context: Context, found: Relation, own: tuple[float, float], name: str, chance: float) -> Finding:
     """A fault where chance explains all that simple learners find, and the network memorises or the rows are images."""
     train, held = own
-    none = found.quality < found.chance + 1.5 * found.error and len(context.rows) >= MANY_ROWS
+    none = found.quality < found.chance + 2.5 * found.error and chance > 0.05 and len(context.rows) >= MANY_ROWS
     level = fault if none and (train < 0.9 or _images(context)) else note
     return level(
         "labels-unrelated",
@@ -166,32 +250,73 @@ def _own_network(context: Context, classes: Tensor | None) -> tuple[float, float
 
 
 def agreeing(context: Context) -> Iterable[Finding]:
-    """Labels that disagree with nearly all of their nearest neighbours, where neighbours mostly agree."""
+    """Labels that disagree with nearly all of their nearest neighbours, or with those of one other class."""
     classes = _plain_classes(context)
     read = matrix(context)
     if classes is None or read is None or len(context.rows) < 100:
         return
     labels = torch.unique(thinned_like(context, classes), return_inverse=True)[1]
-    around = labels[nearest(read[0])]  # (n, k)
-    votes = torch.nn.functional.one_hot(around).double().mean(1)
+    if int(labels.max()) < 1 or int(labels.max()) >= MOST_CLASSES:
+        return
+    places = territories(read[0], labels)
+    near = places.distance.topk(NEIGHBOURS, largest=False)
+    twins = float((near.values[:, 0] < 1e-9).double().mean()) > 0.5  # rows that nothing tells apart
+    both = _scattered(context, labels, places, near.indices), _confused(context, places, confusions(read[0], places))
+    found = sorted((each for each in both if each is not None), key=lambda each: each.level != FAULT)
+    if found:
+        yield replace(found[0], level=NOTE) if twins else found[0]
+
+
+def _scattered(context: Context, labels: Tensor, places: Territories, near: Tensor) -> Finding | None:
+    """Labels of most classes that nearly all of their neighbours contradict."""
+    votes = torch.nn.functional.one_hot(labels[near], int(labels.max()) + 1).double().mean(1)
     right = float((votes.argmax(1) == labels).double().mean())
     own = votes.gather(1, labels[:, None])[:, 0]
     apart = (votes.amax(1) >= 0.8) & (own <= 0.1)
     share = context.signal("labels that all neighbours contradict", float(apart.double().mean()), WRONG, "noisy-labels")
-    pure = float(votes.amax(1).mean())
-    if int(apart.sum()) < 5 or votes.shape[1] < 2:
-        return
+    if int(apart.sum()) < 5 or share <= WRONG or not _both_ways(labels, apart):
+        return None
     # with two classes, labels drawn by chance look the same as wrong ones: there most neighbourhoods must be pure
-    if share > WRONG and (votes.shape[1] > 2 or pure >= PURE) and _both_ways(labels, apart):
-        worst = kept_rows(context)[apart][:20].tolist()
-        yield fault(
-            "noisy-labels",
-            f"{share:.0%} of the labels differ from those of nearly all of their ten nearest rows",
-            f"at most {WRONG:.0%} where neighbours otherwise agree ({right:.0%})",
-            f"Look at these rows first: {', '.join(map(str, worst))}.",
-            evidence={"share": share, "rows": worst, "agreement": right},
-            where=Where(row=worst[0]),
-        )
+    if votes.shape[1] == 2 and float(votes.amax(1).mean()) < PURE:
+        return None
+    # a class that is nowhere the commonest is rare or hard, and its labels are not wrong
+    if float((places.at_home[labels[apart]] >= 0.5).double().mean()) < 0.8:
+        return None
+    # where classes overlap, most of what disagrees lies between them and is not contradicted by all
+    clear = right >= CLEAR and share >= SHARP * (1 - right)
+    worst = kept_rows(context)[apart][:20].tolist()
+    return (fault if clear else note)(
+        "noisy-labels",
+        f"{share:.0%} of the labels differ from those of nearly all of their ten nearest rows",
+        f"at most {WRONG:.0%} where neighbours otherwise agree ({right:.0%})",
+        f"Look at these rows first: {', '.join(map(str, worst))}.",
+        evidence={"share": share, "rows": worst, "agreement": right},
+        where=Where(row=worst[0]),
+    )
+
+
+def _confused(context: Context, places: Territories, found: list[Confusion]) -> Finding | None:
+    """Labels of one class that are all over the territory of another: the two were confused."""
+    if not found:
+        return None
+    names = torch.unique(thinned_like(context, _plain_classes(context)))  # type: ignore[arg-type]
+    classes = len(places.counts)
+    guests = sum(int(each.rows.sum()) for each in found)
+    rest = 1 - (float(places.counts.diag().sum()) + guests) / len(places.labels)
+    one_way = classes >= 4 and rest <= 0.1 and any(each.back <= 0.1 for each in found)
+    most = max(found, key=lambda each: each.share)
+    worst = kept_rows(context)[most.rows][:20].tolist()
+    label, like = int(names[most.label]), int(names[most.like])
+    others = f" ({len(found)} pairs of classes are like that)" if len(found) > 1 else ""
+    return (fault if one_way or (classes > 2 and len(found) >= 3) else note)(
+        "noisy-labels",
+        f"of the rows that lie among class {like}, {most.share:.0%} are labelled {label}, and where they lie does not "
+        f"tell which{others}",
+        f"next to none, or only where the two classes meet: class {label} has a place of its own",
+        f"Look whether these rows are of class {like}: {', '.join(map(str, worst))}.",
+        evidence={"share": most.share, "label": label, "like": like, "pairs": len(found), "rows": worst},
+        where=Where(row=worst[0]),
+    )
 
 
 def _both_ways(labels: Tensor, apart: Tensor) -> bool:
@@ -223,11 +348,11 @@ def even(context: Context) -> Iterable[Finding]:
     ratio = context.signal(
         "largest class over smallest", int(counts.max()) / int(counts.min()), UNEVEN, "class-imbalance"
     )
-    if ratio <= UNEVEN / 2 or _weighted(context, values[counts.argmax()], values[counts.argmin()]):
+    if ratio <= UNEVEN / 2 or evened(context, int(values[counts.argmax()]), int(values[counts.argmin()])):
         return
     least = int(values[counts.argmin()])
-    level = fault if ratio > UNEVEN and len(values) <= 20 and int(counts.min()) >= 3 else note
-    yield level(
+    clear = ratio > UNEVEN and len(values) <= 20 and int(counts.min()) >= 3 and context.kind != "unknown"
+    yield (fault if clear else note)(
         "class-imbalance",
         f"class {int(values[counts.argmax()])} has {int(counts.max())} rows and class {least} has {int(counts.min())}",
         f"at most {UNEVEN:.0f} to 1, or a loss with class weights",
@@ -236,29 +361,6 @@ def even(context: Context) -> Iterable[Finding]:
         evidence={"ratio": ratio, "smallest_class": least},
         remedy=Remedy("loss", "class_weights", [round(float(len(classes) / len(values) / n), 4) for n in counts]),
     )
-
-
-def _weighted(context: Context, large: Tensor, small: Tensor) -> bool:
-    """Whether the loss weighs a mistake in the small class more than one in the large class."""
-    output = context.output
-    if not isinstance(output, Tensor):
-        return True
-    z = torch.zeros_like(output)
-    target = context.probe.target
-    values = [context.value(z, torch.full_like(target, float(each))) for each in (large, small)]
-    if output.ndim == target.ndim + 1 or context.kind in ("cross-entropy", "nll"):
-        # a mean over weighted rows hides the weight of a batch of one class: compare in a mixed batch
-        mixed, tilted = torch.full_like(target, int(large)), z.clone()
-        mixed[: len(mixed) // 2] = int(small)
-        tilted.select(context.class_axis, int(small)).fill_(1.0)
-        if len(mixed) < 2:
-            return False
-        both = context.value(tilted, mixed)
-        ones = [context.value(tilted, torch.full_like(target, int(each))) for each in (large, small)]
-        half = (len(mixed) // 2) / len(mixed)
-        plain = (1 - half) * ones[0] + half * ones[1]
-        return not abs(both - plain) < 1e-3 * abs(plain)
-    return not abs(values[0] - values[1]) < 1e-3 * max(abs(values[0]), 1e-12)
 
 
 def relation_of(context: Context) -> Relation | None:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from netwright.checks.anatomy import finite
+from netwright.checks.before.names import RARE, apart, names, numberings, sizes
 from netwright.checks.context import Context
 from netwright.checks.copies import quiet
 from netwright.checks.finding import Finding, Remedy, fault, note
-from netwright.checks.neighbours import matrix, nearest, thinned_like
+from netwright.checks.loss_kind import NUMBERS, distributions
+from netwright.checks.neighbours import matrix, thinned_like
 from netwright.checks.reading import Batch
+from netwright.checks.reward import climbing
 from netwright.checks.trial import call
 
 MOST_CLASSES = 20
-NAMES = 0.75  # neighbours' classes as far apart as those of chance, or this share of it: names and not sizes
 
 
 def shapes(context: Context) -> Iterable[Finding]:
@@ -31,6 +33,9 @@ def shapes(context: Context) -> Iterable[Finding]:
     wild = torch.randn(output.shape, generator=torch.Generator().manual_seed(0), dtype=output.dtype)
     spread, meant = context.value(wild, target), context.value(wild.reshape(target.shape), target)
     if not math.isfinite(spread) or not math.isfinite(meant) or abs(spread - meant) <= 1e-4 * max(abs(meant), 1e-9):
+        return
+    # what compares all with all does not care whose target is whose; a loss of pairs of rows does
+    if context.kind == "unknown" and abs(context.value(wild, target.roll(1, 0)) - spread) > 1e-4 * abs(spread):
         return
     n = output.numel()
     yield fault(
@@ -80,10 +85,13 @@ def _overflows(context: Context, output: Tensor) -> Iterable[Finding]:
     z.select(axis, 0).fill_(200.0) if output.ndim > 1 else z.fill_(200.0)
     sure = {"unknown": z, "probabilities": z.softmax(axis) if output.ndim > 1 else z.sign()}.get(context.kind, z)
     wild = [sure] if context.kind == "probabilities" else [sure, -z]
+    if context.kind == "unknown":  # what grows faster than a logarithm of a probability is another loss, as of counts
+        wild = [each for each in wild if _in_a_line(context, each, target)]
     values = [value for value in (_taken(context, each, target) for each in wild) if value is not None]
     gentle = context.value(output.detach(), target)
     if math.isfinite(gentle) and values and not all(map(math.isfinite, values)):
-        yield fault(
+        # many a program never gets there; that this one does is shown by its steps
+        yield (note if context.trial(steps=5 * context.steps).finite else fault)(
             "wrong-loss",
             f"the loss is {gentle:.3g} for the outputs as they start and {min(values, key=math.isfinite)} for sure "
             "and wrong ones: it takes the logarithm of a probability that rounds to 0",
@@ -92,6 +100,13 @@ def _overflows(context: Context, output: Tensor) -> Iterable[Finding]:
             evidence={"sure": values[0]},
             remedy=Remedy("loss", "kind", "cross-entropy" if output.ndim > 1 and output.shape[axis] > 1 else "logits"),
         )
+
+
+def _in_a_line(context: Context, wild: Tensor, target: Tensor) -> bool:
+    """Whether the loss grows in a straight line with how sure an output is, as the logarithm of a probability does."""
+    values = [context.value(wild * (sure / 200), target) for sure in (6.0, 9.0, 12.0)]
+    steps = values[1] - values[0], values[2] - values[1]
+    return steps[1] > 0 and abs(steps[1] - steps[0]) <= 0.15 * steps[1]
 
 
 def _taken(context: Context, output: Tensor, target: Any) -> float | None:
@@ -105,67 +120,100 @@ def _taken(context: Context, output: Tensor, target: Any) -> float | None:
 
 def sign(context: Context) -> Iterable[Finding]:
     """A loss that is lower for wrong answers than for right ones, or an optimizer that climbs."""
-    for optimizer in context.user_optimizers:
-        if any(group.get("maximize", False) for group in optimizer.param_groups):
-            yield fault(
-                "loss-sign",
-                f"{type(optimizer).__name__} has maximize=True: it makes the loss larger",
-                "an optimizer that makes it smaller",
-                "Leave maximize out.",
-                remedy=Remedy("optimizer", "maximize", False),
-            )
-            return
-    output, target = context.output, context.probe.target
-    if not isinstance(output, Tensor) or not isinstance(target, Tensor) or not finite(output):
-        return
-    if context.kind == "unknown" and (not target.is_floating_point() or target.shape != output.shape):
-        return  # what is compared here is not known
-    pair = _right_and_wrong(output, target)
-    if pair is None:
-        return
-    right, wrong = (context.value(each, target) for each in pair)
-    if math.isfinite(right) and math.isfinite(wrong) and right > wrong + 1e-3 * abs(wrong) + 1e-9:
-        yield fault(
+    groups = climbing(context.user_optimizers)
+    climbs = bool(groups) and all(groups)  # then the context has turned the loss
+    pair = _right_and_wrong(context)
+    right, wrong = (math.nan,) * 2 if pair is None else (context.value(each, context.probe.target) for each in pair)
+    known = math.isfinite(right) and math.isfinite(wrong)
+    if any(groups) and (not climbs or not known):
+        yield note(
             "loss-sign",
-            f"the loss is {right:.4g} for right answers and {wrong:.4g} for wrong ones",
-            "a loss that is lower for right answers",
-            "Turn the sign of the loss.",
-            evidence={"right": right, "wrong": wrong},
-            remedy=Remedy("loss", "sign", -1),
+            f"{sum(groups)} of {len(groups)} groups of parameters have maximize=True",
+            "maximize=True for a reward, or for one side of a game of two",
+            "Leave maximize out, if what is computed is a loss.",
+            evidence={"climbing": sum(groups), "groups": len(groups)},
+            remedy=Remedy("optimizer", "maximize", False),
         )
+    elif pair is not None and known and right > wrong + 1e-3 * abs(wrong) + 1e-9:
+        sure = context.kind != "unknown" and _falls_without_end(context, pair, right - wrong)
+        yield _goes_up(context, -right if climbs else right, -wrong if climbs else wrong, fault if sure else note)
 
 
-def _right_and_wrong(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor] | None:
-    """Outputs that are clearly right, and clearly wrong, for a target."""
-    if target.is_floating_point() and target.numel() == output.numel():
-        right = target.reshape(output.shape).to(output.dtype)
-        if right.ndim == 2 and right.shape[1] > 1 and bool(((right.sum(1) - 1).abs() < 1e-3).all()):
-            return None  # distributions
-        far = 3 * max(float(target.double().std()) if target.numel() > 1 else 1.0, 1e-3)
-        if bool(((target == 0) | (target == 1)).all()):
-            probability = float(output.min()) >= 0 and float(output.max()) <= 1
-            return (0.1 + 0.8 * right, 0.9 - 0.8 * right) if probability else (6 * right - 3, 3 - 6 * right)
-        return right, right + far
-    if not target.is_floating_point() and output.ndim == 2 and target.ndim == 1 and output.shape[1] > 1:
-        if int(target.min()) < 0 or int(target.max()) >= output.shape[1]:
-            return None
-        hot = torch.nn.functional.one_hot(target.long(), output.shape[1]).to(output.dtype)
-        z = 4 * hot
-        if float(output.max()) <= 0:
-            return z.log_softmax(1), z.roll(1, 1).log_softmax(1)
-        if float(output.min()) >= 0 and bool(((output.sum(1) - 1).abs() < 1e-3).all()):
-            return z.softmax(1), z.roll(1, 1).softmax(1)
-        return z, z.roll(1, 1)
-    return None
+def _goes_up(context: Context, right: float, wrong: float, level: Callable[..., Finding]) -> Finding:
+    evidence = {"right": right, "wrong": wrong}
+    seen = f"the loss is {right:.4g} for right answers and {wrong:.4g} for wrong ones"
+    if any(climbing(context.user_optimizers)):
+        name = type(context.user_optimizers[0]).__name__
+        return level(
+            "loss-sign",
+            f"{name} has maximize=True, which makes the loss larger, and {seen}",
+            "an optimizer that makes a loss smaller, or a reward that is higher for right answers",
+            "Leave maximize out.",
+            evidence=evidence,
+            remedy=Remedy("optimizer", "maximize", False),
+        )
+    return level(
+        "loss-sign",
+        seen,
+        "a loss that is lower for right answers",
+        "Turn the sign of the loss.",
+        evidence=evidence,
+        remedy=Remedy("loss", "sign", -1),
+    )
+
+
+def _falls_without_end(context: Context, pair: tuple[Tensor, Tensor], gap: float) -> bool:
+    """Whether the surer a wrong answer the lower the loss, as of a turned one, and not up to an end, as on purpose."""
+    if context.kind != "cross-entropy":
+        return True
+    target = context.probe.target
+    return context.value(10 * pair[1], target) < context.value(pair[1], target) - 2 * gap
+
+
+def _right_and_wrong(context: Context) -> tuple[Tensor, Tensor] | None:
+    """Outputs that are clearly right, and clearly wrong, for the targets; None where that is not known."""
+    output, target, kind = context.output, context.probe.target, context.kind
+    if not isinstance(output, Tensor) or not isinstance(target, Tensor) or not finite(output) or not finite(target):
+        return None
+    if kind in ("cross-entropy", "nll") or (kind == "probabilities" and output.numel() != target.numel()):
+        return _right_and_wrong_class(kind, output, target, context.class_axis)
+    if target.numel() != output.numel() or (kind == "unknown" and not target.is_floating_point()):
+        return None
+    right = target.reshape(output.shape).to(output.dtype)
+    labels = bool(((right == 0) | (right == 1)).all())
+    if kind == "probabilities" or (labels and kind == "unknown" and output.min() >= 0 and output.max() <= 1):
+        return 0.1 + 0.8 * right, 0.9 - 0.8 * right
+    if kind == "logits" or (labels and kind == "unknown"):
+        return 6 * right - 3, 3 - 6 * right
+    if kind == "unknown" and distributions(right, context.class_axis):
+        return None
+    return right, right + 3 * max(float(right.double().std()) if right.numel() > 1 else 1.0, 1e-3)
+
+
+def _right_and_wrong_class(kind: str, output: Tensor, target: Tensor, axis: int) -> tuple[Tensor, Tensor] | None:
+    """Logits of 4 for the right class and 0 for the others, and the same for the next class, as the loss takes them."""
+    if target.is_floating_point():
+        shares = target.to(output.dtype) if distributions(target, axis) and target.shape == output.shape else None
+    elif output.ndim == target.ndim + 1 and int(target.max()) < output.shape[axis]:
+        shares = torch.zeros_like(output).scatter_(axis, target.long().clamp_min(0).unsqueeze(axis), 1.0)
+    else:
+        shares = None
+    if shares is None:
+        return None
+    links = {"nll": lambda z: z.log_softmax(axis), "probabilities": lambda z: z.softmax(axis)}
+    link: Callable[[Tensor], Tensor] = links.get(kind, lambda z: z)
+    return link(4 * shares), link((4 * shares).roll(1, axis))
 
 
 def suits(context: Context) -> Iterable[Finding]:
     """A loss for another task: classes met as numbers, several labels under softmax, numbers under a class loss."""
     target, output = context.target, context.output
-    if target is None or not isinstance(output, Tensor) or not target.is_floating_point() or not finite(target):
+    if target is None or not isinstance(output, Tensor) or not finite(target):
         return
-    if context.kind in ("squares", "absolute"):
+    if context.kind in NUMBERS:
         yield from _classes_as_numbers(context, target, output)
+    elif not target.is_floating_point():
+        return  # whether the loss can mean class numbers is asked of their range
     elif (
         context.kind == "cross-entropy" and output.ndim == 2 and output.shape == (len(context.probe), *target.shape[1:])
     ):
@@ -202,41 +250,40 @@ def _classes_as_numbers(context: Context, target: Tensor, output: Tensor) -> Ite
     values = torch.unique(target)
     count = len(values)
     whole = bool((values == values.round()).all()) and float(values[-1] - values[0]) == count - 1
-    if not 3 <= count <= MOST_CLASSES or not whole or len(target) < 40:
-        return
     read = matrix(context)
-    if read is None:
+    if not 3 <= count <= MOST_CLASSES or not whole or len(target) < 40 or read is None:
         return
     own = thinned_like(context, target.reshape(-1).double())
-    around = own[nearest(read[0], 5)]
-    differ = around != own[:, None]
-    if int(differ.sum()) < 10:
+    found = numberings(read[0], own)
+    most = max(found, key=lambda each: each.best - each.suits)
+    shown = next((each for each in found if each.orders), most)
+    context.signal("other numberings that suit the inputs better", shown.better, RARE, "wrong-loss")
+    if sizes(found):
         return
-    far = (around - own[:, None]).abs()[differ].mean()
-    pairs = (own[:, None] - own[None, :]).abs()
-    chance = pairs[pairs > 0].mean()
-    share = context.signal("distance of classes of neighbours, of chance", float(far / chance), NAMES, "wrong-loss")
-    level = fault if share > NAMES and not _ordered(own, around) else note
-    yield level(
-        "wrong-loss",
-        f"y has the {count} values {float(values[0]):g} to {float(values[-1]):g}, met as numbers; rows that lie close "
-        f"together and differ, differ by {float(far):.1f} ({float(chance):.1f} by chance): they are names, not sizes",
-        "one output a class for names",
-        f"Use {count} outputs and CrossEntropyLoss.",
-        evidence={"values": count, "distance": float(far), "chance": float(chance)},
-        remedy=Remedy("loss", "kind", "cross-entropy"),
-    )
-
-
-def _ordered(own: Tensor, around: Tensor) -> bool:
-    """Whether the numbers bring neighbours closer than other numberings of the same classes do."""
-    _, which = torch.unique(own, return_inverse=True)
-    near = torch.searchsorted(torch.unique(own), around)
-    generator = torch.Generator().manual_seed(0)
-    k = int(which.max()) + 1
-    orders = [torch.arange(k), *(torch.randperm(k, generator=generator) for _ in range(60))]
-    spread = [float((order[which][:, None] - order[near]).abs().double().mean()) for order in orders]
-    return sum(each < spread[0] - 1e-12 for each in spread[1:]) <= 6
+    evidence: dict[str, Any] = {"values": count, "better": most.better, "suits": most.suits, "best": most.best}
+    distance = apart(read[0], own)
+    if distance is not None:
+        evidence |= {"distance": distance[0], "chance": distance[1]}
+    seen = f"y has the {count} values {float(values[0]):g} to {float(values[-1]):g}, met as numbers"
+    if names(found):
+        yield fault(
+            "wrong-loss",
+            f"{seen}; {most.better:.0%} of other ways to number these classes suit the inputs better (R^2 is "
+            f"{most.suits:.2f} as they are and up to {most.best:.2f}): they are names, not sizes",
+            "one output a class for names",
+            f"Use {count} outputs and CrossEntropyLoss.",
+            evidence=evidence,
+            remedy=Remedy("loss", "kind", "cross-entropy"),
+        )
+    else:
+        yield note(
+            "wrong-loss",
+            f"{seen}; the inputs do not tell whether they are sizes or names",
+            "sizes, such as grades or counts, under a loss of numbers",
+            f"If they are names of classes, use {count} outputs and CrossEntropyLoss.",
+            evidence=evidence,
+            remedy=Remedy("loss", "kind", "cross-entropy"),
+        )
 
 
 def summed(context: Context) -> Iterable[Finding]:

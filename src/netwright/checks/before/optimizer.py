@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
-import torch
 from torch import Tensor, nn
 
+from netwright.checks.before.purpose import copies_among, looks_learned
 from netwright.checks.context import Context
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
 
@@ -20,9 +19,13 @@ def own_parameters(context: Context) -> Iterable[Finding]:
     """An optimizer that holds none of the module's parameters."""
     held = _held(context)
     own = {id(p) for p in context.user_module.parameters()}
-    extra = {id(p) for p in context.loss.parameters()} if isinstance(context.loss, nn.Module) else set()
+    loss = context.user_loss
+    extra = {id(p) for p in loss.parameters()} if isinstance(loss, nn.Module) else set()
     foreign = [p for p in held if id(p) not in own | extra]
-    if not held or not own or not foreign or len(foreign) < len(held):
+    if not held or not own:
+        return
+    context.signal("foreign share of the optimizer's tensors", len(foreign) / len(held), 0.99, "foreign-optimizer")
+    if len(foreign) < len(held):
         return
     like = sorted(tuple(p.shape) for p in foreign) == sorted(tuple(p.shape) for p in context.user_module.parameters())
     yield fault(
@@ -43,6 +46,7 @@ def movable(context: Context) -> Iterable[Finding]:
         return
     held = {id(p) for p in _held(context)}
     moving = [p for p in own if p.requires_grad and id(p) in held]
+    context.signal("parameters that the optimizer can move", len(moving), 1, "all-frozen")
     if moving or not any(id(p) in held for p in own):
         return
     trainable = sum(p.requires_grad for p in own)
@@ -71,16 +75,19 @@ def complete(context: Context) -> Iterable[Finding]:
         for name, p in named
         if id(p) not in held and gradients.get(name) is not None and not context.intent.freezes(name)
     ]
+    context.signal("trainable parameters in no optimizer", len(missed), 0, "missing-parameters")
     if not missed:
         return
     names = [name for name, _ in missed]
-    learned = all(_looks_learned(p) for _, p in missed if p.ndim > 1) and any(p.ndim > 1 for _, p in missed)
+    learned = all(looks_learned(p) for _, p in missed if p.ndim > 1) and any(p.ndim > 1 for _, p in missed)
+    follow = copies_among(names, dict(named), [name for name, p in named if id(p) in held])
+    copied = len(follow) == len(names)
     count = sum(p.numel() for _, p in missed)
-    level = note if learned else fault
-    yield level(
+    what = "are a copy of others" if copied else "look trained" if learned else "are as they were drawn"
+    yield (note if learned or copied else fault)(
         "missing-parameters",
-        f"{len(names)} trainable parameters ({_listed(names)}; {count:,} numbers) are in no optimizer"
-        + (", and their weights look trained" if learned else ", and their weights are as they were drawn"),
+        f"{len(names)} trainable parameters ({_listed(names)}; {count:,} numbers) are in no optimizer, and their "
+        f"weights {what}",
         "every trainable parameter in an optimizer",
         "Pass module.parameters() to the optimizer; freeze on purpose with requires_grad_(False) or frozen=[...].",
         evidence={"parameters": names[:50], "numbers": count},
@@ -91,16 +98,3 @@ def complete(context: Context) -> Iterable[Finding]:
 
 def _listed(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def _looks_learned(weight: Tensor) -> bool:
-    """Whether a matrix is unlike a fresh draw, which is uniform or normal with independent entries.
-
-    A fresh draw of m x n numbers has a largest singular value near sd (sqrt m + sqrt n) (Marchenko and Pastur 1967);
-    training adds directions that stand out.
-    """
-    matrix = weight.detach().double().reshape(len(weight), -1)
-    if min(matrix.shape) < 4:
-        return False
-    edge = float(matrix.std()) * (math.sqrt(matrix.shape[0]) + math.sqrt(matrix.shape[1]))
-    return bool(float(torch.linalg.matrix_norm(matrix, 2)) > 1.3 * edge)

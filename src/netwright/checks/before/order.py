@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from netwright.checks.context import Context
+from netwright.checks.copies import quiet
 from netwright.checks.finding import Finding, Remedy, fault, note
+from netwright.checks.reading import leaves
+from netwright.checks.trial import call
 
 FEW = 4  # rows in a batch with batch normalisation
+NOISY = 0.5  # change of an answer with its company, of what rows differ by
+VALUES = 64  # numbers behind a mean that are enough for it
+ASKED, DRAWS = 12, 5  # rows, and batches that they are put into
 BATCH_NORM = nn.modules.batchnorm._BatchNorm
 
 
@@ -42,7 +49,7 @@ def shuffled(context: Context) -> Iterable[Finding]:
 
 def rows_for_statistics(context: Context) -> Iterable[Finding]:
     """Batches so small that batch normalisation takes the statistics of next to nothing."""
-    layers = [name for name, each in context.user_module.named_modules() if isinstance(each, BATCH_NORM)]
+    layers = _taking_statistics(context)
     if not layers:
         return
     size, smallest = context.data.batch_size, context.data.smallest
@@ -50,9 +57,16 @@ def rows_for_statistics(context: Context) -> Iterable[Finding]:
     do = "Use batches of 8 rows or more, or normalise each row by itself (LayerNorm, GroupNorm)."
     evidence = {"batch_size": size, "smallest": smallest, "layer": layers[0]}
     if size < FEW:
-        yield fault(
+        noise = context.signal(
+            "change of an answer in other company", _company(context, size), NOISY, "tiny-batch-norm"
+        )
+        chance = f"; an answer in train mode changes by {noise:.2g} of what rows differ by when its company does"
+        few = size * _places(context, layers)
+        context.signal("numbers behind a mean of the batch", few, VALUES, "tiny-batch-norm")
+        yield (fault if noise > NOISY and few <= VALUES else note)(
             "tiny-batch-norm",
-            f"batches have {size} rows and {layers[0]} normalises by their mean and variance",
+            f"batches have {size} row{'s' * (size > 1)} and {layers[0]} normalises by their mean and variance"
+            + (chance if size > 1 else ""),
             f"at least {FEW} rows in a batch",
             do,
             evidence=evidence,
@@ -68,3 +82,42 @@ def rows_for_statistics(context: Context) -> Iterable[Finding]:
             evidence=evidence,
             remedy=Remedy("loader", "drop_last", True) if last else Remedy("loader", "batch_size", 32),
         )
+
+
+def _taking_statistics(context: Context) -> list[str]:
+    """The layers that normalise by the batch in training: not those whose statistics are kept still on purpose."""
+    user = context.user_module
+    still = {name for name, each in user.named_modules() if user.training and not each.training}
+    return [
+        name
+        for name, each in context.fresh().train().named_modules()
+        if isinstance(each, BATCH_NORM) and (not each.track_running_stats or (each.training and name not in still))
+    ]
+
+
+def _places(context: Context, layers: list[str]) -> float:
+    """How many numbers a row gives to a mean, where it gives the fewest: in a picture the places of a channel."""
+    calls = [inputs[0] for path, _, inputs in context.seen[0].calls if path in layers and isinstance(inputs[0], Tensor)]
+    rows = len(context.many)
+    return min((x.numel() / (x.shape[1] * rows) for x in calls if x.ndim > 1), default=1.0)
+
+
+def _company(context: Context, size: int) -> float:
+    """How far answers in train mode move with the other rows of a batch, of what rows differ by; dropout is off.
+
+    A picture gives statistics of all its places: two of them may be company enough where two rows of a table are not.
+    """
+    rows = context.probe.rows(slice(0, size * (ASKED // size)))
+    if size < 2 or len(rows) < 2 * size:
+        return math.inf
+    module = context.fresh().eval()
+    for part in module.modules():
+        part.training = isinstance(part, BATCH_NORM)
+    answers = []
+    for seed in range(DRAWS):
+        order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
+        with quiet(), torch.no_grad():
+            parts = [next(leaves(call(module, rows.rows(which)))) for which in order.split(size) if len(which) == size]
+        answers.append(torch.cat(parts).double()[order[: len(parts) * size].argsort()])
+    drawn = torch.stack(answers)
+    return float(drawn.std(0).mean() / drawn.mean(0).std(0).mean().clamp_min(1e-12))

@@ -93,16 +93,17 @@ def applied_twice(context: Context) -> Iterable[Finding]:
     output: Tensor = context.output
     width = output.shape[context.class_axis] if output.ndim > 1 else 1
     if found.constant and abs(found.highest - 1) < 1e-6 and width == 1:
-        yield _one_unit(context, "the output is 1 for every row: softmax of one number is always 1")
+        seen = "the output is 1 for every row: softmax of one number is always 1"
+        yield _one_unit("output-activation", seen, "Take the softmax out, and use")
     elif context.kind not in (*LOGITS, "nll"):
         return
     elif context.kind == "nll":
         yield from _not_logarithms(context)
     elif context.kind == "cross-entropy" and width == 1:
-        yield _one_unit(context, "CrossEntropyLoss of one output is always 0, whatever the label")
+        yield _one_unit("wrong-loss", "a cross-entropy of one output is always 0, whatever the label", "Use")
     elif context.kind == "cross-entropy" and found.sums and found.lowest >= 0:
         yield _twice(context, "softmax", found)
-    elif context.kind == "logits" and found.lowest >= -1e-6 and found.highest <= 1 + 1e-6 and _both(found):
+    elif context.kind == "logits" and found.lowest >= 0 and found.highest <= 1 + 1e-6 and _both(found) and _wide(found):
         yield _twice(context, "softmax" if found.sums and width > 1 else "sigmoid", found)
     else:
         yield from _activated(context, found)
@@ -112,12 +113,17 @@ def _both(found: Ends) -> bool:
     return found.bounded_below and found.bounded_above
 
 
-def _one_unit(context: Context, seen: str) -> Finding:
+def _wide(found: Ends) -> bool:
+    """Whether what was seen reaches from one end of a probability to the other, and not just a corner of it."""
+    return found.sums or (found.lowest < 0.2 and found.highest > 0.8)
+
+
+def _one_unit(code: str, seen: str, use: str) -> Finding:
     return fault(
-        "output-activation",
+        code,
         seen,
         "a logit that can be any number",
-        "Take the softmax out and use one output with BCEWithLogitsLoss, or two outputs with CrossEntropyLoss.",
+        f"{use} one output with BCEWithLogitsLoss, or two outputs with CrossEntropyLoss.",
         remedy=Remedy("loss", "kind", "logits"),
     )
 
@@ -130,7 +136,7 @@ def _last(context: Context, kind: str) -> str | None:
 
 def _twice(context: Context, kind: str, found: Ends) -> Finding:
     layer = _last(context, kind)
-    name = "CrossEntropyLoss" if context.kind == "cross-entropy" else "BCEWithLogitsLoss"
+    name = type(context.loss).__name__ if type(context.loss).__module__.startswith("torch.") else "the loss"
     where = f"layer {layer}" if layer else "the network's forward"
     return fault(
         "double-softmax",

@@ -9,13 +9,15 @@ import torch
 
 from netwright.checks.context import Context
 from netwright.checks.finding import Finding, Remedy, fault, note
-from netwright.checks.trial import STEPS, Trial, no_decay, rate_times
+from netwright.checks.trial import STEPS, Change, Trial, no_decay, rate_times
 
 LONG = 1.0  # |first step| over |weights|
+SEEN = 1e-4  # |first step| over |weights| of the first larger rate that is worth a trial
 SHORT = 3e-5  # |step| over |weights| of the median layer and step
 FELL = 0.8  # share of the first loss that a slow run still has
 HELPS = 0.75
 TINY, HUGE = 1e-12, 1e-4  # of Adam's eps
+RUNGS = (10.0, 100.0, 1000.0, 10000.0)  # of larger rates, from the first that moves anything
 TRAVEL = 0.1  # steps x step over weights: below it a run ends near where it began
 PULL = 0.5  # share of the weights' norm that is left when a penalty swamps the data
 
@@ -80,7 +82,7 @@ def epsilon(context: Context) -> Iterable[Finding]:
     groups = [group for o in context.user_optimizers for group in o.param_groups if "eps" in group and "betas" in group]
     if not groups or not context.steps:
         return
-    given = float(groups[0]["eps"])
+    given = context.signal("eps of the rule", float(groups[0]["eps"]), HUGE, "lr-too-low")
     if TINY <= given <= HUGE:
         return
 
@@ -130,8 +132,8 @@ def too_low(context: Context) -> Iterable[Finding]:
     level = fault if middle < SHORT or total else note
     yield level(
         "lr-too-low",
-        f"at a rate of {rate:g} a step changes weights by {middle:.1e} of their size and {steps} steps lower the loss "
-        f"from {trial.start:.4g} to {trial.end:.4g}; at {rate * factor:g} they lower it to {best.end:.4g}",
+        f"at a rate of {rate:g} a step changes weights by {middle:.1e} of their size and {steps} steps take the loss "
+        f"from {trial.start:.4g} to {trial.end:.4g}; at {rate * factor:g} they take it to {best.end:.4g}",
         "steps of about a thousandth of the weights",
         f"Try a rate of {rate * factor:g}, or nw.lr_finder.",
         evidence={"rate": rate, "ratio": middle, "end": trial.end, "end_larger": best.end},
@@ -149,7 +151,8 @@ def _whole_run(context: Context, total: int) -> bool | None:
 def _faster(context: Context, trial: Trial) -> tuple[Trial, float]:
     """The best trial at a larger rate that stays calm, and the factor."""
     best, factor = trial, 1.0
-    for larger in (10.0, 100.0, 1000.0, 10000.0):
+    lowest = _moves_from(context)
+    for larger in (lowest * rung for rung in RUNGS):
         other = context.trial(rate_times(larger))
         calm = other.finite and max(other.losses) < 3 * max(trial.losses)
         if not calm:
@@ -159,6 +162,15 @@ def _faster(context: Context, trial: Trial) -> tuple[Trial, float]:
         if context.left(best) < 0.5:
             break
     return best, factor
+
+
+def _moves_from(context: Context) -> float:
+    """A tenth of the first power of ten times the rate whose first step is long enough to be seen, at most 1e4."""
+    for factor in RUNGS:
+        first = sorted(context.trial(rate_times(factor), steps=1).first.values())
+        if first and first[len(first) // 2] > SEEN:
+            return factor / 10
+    return RUNGS[-1]
 
 
 def _warming_up(context: Context) -> bool:
@@ -178,21 +190,32 @@ def penalty(context: Context) -> Iterable[Finding]:
     pull = _pull(context, strongest)
     context.signal("pull of the penalty over that of the data", pull, 2.0, "over-regularised")
     context.signal("norm of the weights left", kept, PULL, "over-regularised")
-    if pull <= 1.0 and kept >= 0.9:
+    if (pull <= 1.0 and kept >= 0.9) or context.left(trial) < 0.5:
         return
-    free = context.trial(no_decay)
-    before, after = min(context.left(trial), 1e6), context.left(free)
-    if not (after < HELPS * before and before - after > 0.05):
+    held, free = _longer(context), _longer(context, no_decay)
+    before, after = min(context.left(held), 1e6), context.left(free)
+    kept = held.weights[-1] / held.weights[0] if held.weights and held.weights[0] > 0 else kept
+    context.signal("loss left without the penalty, of that with it", after / max(before, 1e-12), HELPS, "")
+    faded = before > 0.97 and kept < 0.2 and before - after > 0.05
+    better = after < HELPS * before and before - after > 0.05
+    if not (faded or better):
         return
-    yield fault(
+    little = before > 0.9 or (before > 0.6 and after < 0.5 * before)
+    yield (fault if faded or little else note)(
         "over-regularised",
-        f"a weight decay of {strongest:g} pulls {pull:.2g} times as hard as the data; after {len(trial.losses)} steps "
+        f"a weight decay of {strongest:g} pulls {pull:.2g} times as hard as the data; after {len(held.losses)} steps "
         f"{kept:.0%} of the weights' norm is left, and {before:.2g} of the loss ({after:.2g} without decay)",
         "a pull of a few per cent of the data's",
         f"Try a weight decay of {_smaller(strongest):g}.",
         evidence={"decay": strongest, "pull": pull, "norm_left": kept, "left_as_is": before, "left_without": after},
         remedy=Remedy("optimizer", "weight_decay", _smaller(strongest)),
     )
+
+
+def _longer(context: Context, change: Change | None = None) -> Trial:
+    """A trial of five times as many steps, or of the whole run where that is shorter."""
+    total = (context.epochs or 5 * context.steps) * math.ceil(len(context.data.whole) / context.data.batch_size)
+    return context.trial(change, steps=max(context.steps, min(5 * context.steps, total)))
 
 
 def _smaller(decay: float) -> float:

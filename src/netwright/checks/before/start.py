@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from netwright.checks.anatomy import Operation
+from netwright.checks.before.backward.growth import growth_through_time
 from netwright.checks.before.gates import flat_share
+from netwright.checks.before.unseen import worse_on_unseen
 from netwright.checks.context import Context
 from netwright.checks.copies import quiet
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
@@ -20,6 +22,7 @@ from netwright.checks.trial import Trial, default_start, run_trial
 FADED = 1e-3  # gradient of the first weights over that of the last
 CONFIDENT = 2.0  # first loss over that of ignorance
 DEAD = 0.9  # share of units of a layer
+GROWN = 10.0  # gradient of the first steps of a sequence over that of the last
 FLAT = 0.5  # share of activations at a flat end
 HELPS = 0.75
 
@@ -27,6 +30,7 @@ HELPS = 0.75
 def units_differ(context: Context) -> Iterable[Finding]:
     """Layers whose units are all the same at the start and still are after a few steps."""
     same = [name for name, weight in _hidden(context) if _alike(weight)]
+    context.signal("layers whose units are all the same", len(same), 0, "symmetric-init")
     if not same:
         return
     module = context.fresh()
@@ -118,7 +122,7 @@ def scale_of_weights(context: Context) -> Iterable[Finding]:
     if fresh.left < HELPS * before and before - fresh.left > 0.1 and calmer:
         large = high > CONFIDENT
         size, usual = _sizes(context)
-        yield fault(
+        yield (note if context.in_the_end < 0.5 and not worse_on_unseen(context, default_start) else fault)(
             "init-scale",
             (f"the first loss is {start:.3g}, and {prior:.3g} for the best constant answer" if large else "")
             + ("" if large else f"outputs hardly differ from row to row ({_variation(context):.1e})")
@@ -260,25 +264,29 @@ def through_time(context: Context) -> Iterable[Finding]:
     norms = [norm for norm in trial.norms if math.isfinite(norm)]
     if not norms:
         return
+    growth = growth_through_time(context)
+    context.signal("growth of the gradient back through the steps", growth, GROWN, "exploding-gradient")
     middle = sorted(norms)[len(norms) // 2]
     spikes = max(norms) / max(middle, 1e-12)
     context.signal("largest gradient over the median one", spikes, 100.0, "exploding-gradient")
     before = context.left(trial)
     if trial.finite and before < 0.9 and spikes < 100:
         return
-    if middle < 5 and spikes < 20 and trial.finite:
-        return
+    if growth <= GROWN or (middle < 5 and spikes < 20 and trial.finite):
+        return  # what grows in the steps of training alone is that of too high a rate
     clipped = context.trial(clip=1.0)
     after = context.left(clipped)
     redrawn = _redrawn(context)
+    figures = {"growth": growth, "first": norms[0], "largest": max(norms)}
     if after < HELPS * min(before, 1e6) or (redrawn.left < HELPS * min(before, 1e6) and max(norms[:3]) > 20):
         yield fault(
             "exploding-gradient",
-            f"the gradient's norm is {norms[0]:.3g} at the start and reaches {max(norms):.3g}; clipped at 1, "
-            f"{context.steps} steps leave {after:.2g} of the loss, not {min(before, 1e6):.2g}",
+            f"the gradient grows by a factor of {growth:.2g} on its way back through the steps, its norm is "
+            f"{norms[0]:.3g} at the start and reaches {max(norms):.3g}; clipped at 1, {context.steps} steps leave "
+            f"{after:.2g} of the loss, not {min(before, 1e6):.2g}",
             "a norm that stays within a factor of a hundred",
             f"Clip the gradient (clip_grad_norm_(..., 1.0)) and draw the recurrent weights of {recurrent[0]} smaller.",
-            evidence={"first": norms[0], "largest": max(norms), "left_as_is": before, "left_clipped": after},
+            evidence={**figures, "left_as_is": before, "left_clipped": after},
             remedy=Remedy("loop", "clip", 1.0),
             where=Where(layer=recurrent[0]),
         )

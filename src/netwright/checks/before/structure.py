@@ -125,6 +125,7 @@ def holds_a_few(context: Context) -> Iterable[Finding]:
     if width is None or not context.user_optimizers or not math.isfinite(context.prior):
         return
     narrow, layer, needed = width
+    context.signal("numbers that the narrowest layer hands on", narrow, needed, "capacity")
     if narrow >= needed or context.left(context.as_is) < 0.3:
         return
     few = _few(context)

@@ -23,7 +23,7 @@ def failed(watched: Any) -> bool:
     """Whether the run went so badly that the program as it began is worth questions."""
     values = watched.tape.values()
     if not values:
-        return watched.tape.backwards > 0
+        return watched.tape.backwards > 0 and not watched.tape.unseen
     if not all(map(math.isfinite, values)):
         return True
     if len(values) < 10:
@@ -79,8 +79,9 @@ def _standard_error(watched: Any) -> float:
     batch, output = tape.held_batches[-1], tape.held_outputs[-1]
     if not isinstance(batch.target, Tensor) or len(output) != len(batch.target) or len(output) < 10:
         return 0.0
+    loss = watched.way.loss(watched.loss)
     try:
-        rows = [float(watched.loss(output[k : k + 1], batch.target[k : k + 1])) for k in range(min(len(output), 400))]
+        rows = [float(loss(output[k : k + 1], batch.target[k : k + 1])) for k in range(min(len(output), 400))]
     except Exception:  # a loss that wants more than a row
         return 0.0
     return float(torch.tensor(rows).std()) / math.sqrt(len(output))
@@ -183,18 +184,20 @@ def one_answer(watched: Any) -> Iterable[Finding]:
         if share > 0.99 and true > 0.9 and ratio > 10 and not watched.intent.imbalanced:
             yield fault(
                 "class-imbalance",
-                f"the answer is class {commonest} for {share:.0%} of the rows, of which {true:.0%} are",
+                f"the answer is class {commonest} for {share:.0%} of the rows, and {true:.0%} of the labels are",
                 "some answers of every class",
                 "Weight the loss by class and judge by balanced accuracy.",
                 evidence={"share": share, "truth": true},
                 remedy=Remedy("loss", "class_weights", None),
             )
         return
-    yield fault(
+    # where little can be foretold, the commonest class is the best answer for all rows, though the loss has fallen
+    best = true > 0.5 and context.start < 0.97 * context.prior
+    yield (note if best else fault)(
         "collapse",
-        f"the answer is class {commonest} for {share:.0%} of the training rows, of which {true:.0%} are",
+        f"the answer is class {commonest} for {share:.0%} of the training rows, and {true:.0%} of the labels are",
         "answers of every class",
-        "Look at the findings above it; where there are none, at the labels and the learning rate.",
+        "Mend first what else is found; if nothing is, look at the labels, the class weights and the learning rate.",
         evidence={"share": share, "truth": true},
     )
 
@@ -221,12 +224,9 @@ def metric_agrees(watched: Any) -> Iterable[Finding]:
     context = watched.context()
     if context is None or context.classes is None:
         return
-    pairs = list(zip(tape.held_batches, tape.held_outputs, strict=True))
-    if len(tape.checked) == 1 or len(pairs) < 2 or len(pairs[0][0]) < 20:
-        return
     compared = []
-    for checked, (batch, output) in zip(tape.checked, pairs, strict=False):
-        if isinstance(output, Tensor) and isinstance(batch.target, Tensor) and math.isfinite(checked.score):
+    for checked, batch, output in _told_of(tape):
+        if isinstance(output, Tensor) and isinstance(batch.target, Tensor) and len(batch) >= 20:
             answers = _answers(output, batch.target, context)
             if answers is not None and answers.shape == batch.target.reshape(-1).shape:
                 own = float((answers == batch.target.reshape(-1).long()).double().mean())
@@ -251,6 +251,15 @@ def metric_agrees(watched: Any) -> Iterable[Finding]:
         evidence={"told": told, "accuracy": own_scores},
         remedy=Remedy("loop", "metric", "accuracy"),
     )
+
+
+def _told_of(tape: Any) -> Iterable[tuple[Any, Any, Any]]:
+    """The scores told, with the batch and output of the one pass that was made for each."""
+    seen = list(zip(tape.held_steps, tape.held_batches, tape.held_outputs, strict=True))
+    for checked in tape.checked:
+        passes = [(batch, output) for step, batch, output in seen if step == checked.step]
+        if len(passes) == 1 and math.isfinite(checked.score):
+            yield checked, *passes[0]
 
 
 def statistics_fit(watched: Any) -> Iterable[Finding]:

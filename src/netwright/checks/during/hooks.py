@@ -1,53 +1,33 @@
 """The hooks by which a watch sees somebody's loop without a change in it.
 
-A pre-hook and a hook of the module see every pass, hooks of the optimizer every update; inside the watch the method
-``Tensor.backward`` is wrapped, which is where the loss and the line of the user's loop are seen. All are taken off at
-the end. A step that is not looked at costs a few microseconds.
+Of every step three things are seen: that a pass begins, that a tensor goes backward, that an optimizer made its update.
+All else is put on for a step that is looked at closely and taken off after it, and nothing stays at the end. A copy
+of a watched module hears nothing, and what goes wrong in a look never reaches the loop.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from netwright.checks.anatomy import Pass
-from netwright.checks.during.sampling import summary
-from netwright.checks.during.tape import KEPT_BATCHES, Tape, looked_at, looked_inside
-from netwright.checks.reading import Batch, each, leaves
+from netwright.checks.during import backward
+from netwright.checks.during.ears import Ear, Entrance
+from netwright.checks.during.modes import Held, Modes
+from netwright.checks.during.origin import trace
+from netwright.checks.during.passes import Passes, scale
+from netwright.checks.during.sampling import Closer, Inside, Leftovers, gradient_norm
+from netwright.checks.during.tape import Tape, is_event, looked_at, looked_inside, next_event
 
-STATEFUL = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm)
 PACKAGE = "netwright.checks"
-HELD = 8  # held-out batches that are kept
-LONG = 300  # steps after which nothing more is kept
-
-
-class TargetSeen(TorchFunctionMode):
-    """Sees which tensor the output is compared with: the target of a loss that is no module."""
-
-    def __init__(self, output: Any) -> None:
-        super().__init__()
-        self.outputs = list(leaves(output))
-        self.target: Tensor | None = None
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if self.target is None:
-            tensors = [each for each in (*args, *(kwargs or {}).values()) if isinstance(each, Tensor)]
-            if any(self._is_output(each) for each in tensors):
-                others = [each for each in tensors if not self._is_output(each) and not each.requires_grad]
-                n = len(self.outputs[0]) if self.outputs and self.outputs[0].ndim else 0
-                self.target = next((each for each in others if each.ndim and len(each) == n), None)
-                if self.target is None and isinstance(result, Tensor) and result.requires_grad:
-                    self.outputs.append(result)
-        return result
-
-    def _is_output(self, tensor: Tensor) -> bool:
-        return any(tensor is output for output in self.outputs)
+LONG = 300  # steps after which no more batches are kept
+ODD = 20  # passes that cannot be read, after which no more are tried
+OFTEN = 64  # first steps in which the mode of every pass is looked at, and after them of one in eight
 
 
 class Hooks:
@@ -55,135 +35,166 @@ class Hooks:
 
     Parameters
     ----------
-    tape : to write on. module, optimizers, loss : the user's own.
+    tape : to write on. modules : the one that is called, and the one without a shell that is within it.
+    optimizers, loss : the user's own.
     """
 
-    def __init__(self, tape: Tape, module: nn.Module, optimizers: list[torch.optim.Optimizer], loss: Any) -> None:
-        self.tape, self.module, self.optimizers, self.loss = tape, module, optimizers, loss
-        self.stateful = [each for each in module.modules() if isinstance(each, STATEFUL)]
-        self.handles: list[Any] = []
+    def __init__(
+        self, tape: Tape, modules: tuple[nn.Module, nn.Module], optimizers: list[torch.optim.Optimizer], loss: Any
+    ) -> None:
+        self.tape, self.optimizers, self.loss = tape, optimizers, loss
+        self.called, self.module = _, module = modules
+        self.modes = Modes(tape, module)
+        self.held = Held(tape, self.modes)
+        self.training, self.holding = Passes(tape, loss), Passes(tape, loss)
+        self.closer, self.leftovers = Closer(tape, module, optimizers), Leftovers(tape)
+        self.always: list[Any] = []  # handles of what is on in every step
+        self.detail: list[Any] = []  # of what is on while batches are kept
+        self.updates: list[Any] = []  # of what is on in a step that is looked at
         self.record: Pass | None = None
+        self.inside = Inside()
         self.record_handles: list[Any] = []
-        self.mode: TargetSeen | None = None
-        self.inputs: Any = ()
-        self.output: Any = None
-        self.training_pass = False
-        self.fresh = True  # no backward since the last update
-        self.look = False
+        self.operations: list[Any] = []
+        self.entrance = Entrance(self.at_entrance)
+        self.held_pass = False
+        self.look = self.follow = self.close = self.begun = self.following = self.due = False
+        self.stays = False  # whether it is to be told that a backward pass ended
+        self.readable = False  # whether the loss can be read at once, and is no multiple of what is meant
+        self.next = 0
+        self.pending = False  # a backward pass since the last update
+        self.counted: Any = None  # the optimizer whose update ended the last step
+        self.last: Any = None
+        self.first: Any = None  # the loss at the beginning of a line search
+        self.searching = False
+        self.scaled = 1.0
         self.made = float("nan")
-        self.last_held: Any = None
-        self.closer: Callable[[int], Any] | None = None
-        self.value: Tensor | None = None
-        self.operations: Any = ()
-        self.backward: Any = None
+        self.rate: Any = None
+        self.lead: Any = optimizers[0] if optimizers else self
 
     def attach(self) -> None:
         """Put the hooks on."""
-        self.handles = [
-            self.module.register_forward_pre_hook(self.before_pass),
-        ]
-        self.rest: list[Any] = [self.module.register_forward_hook(self.after_pass)]
+        self.always = [self.called.register_forward_pre_hook(self.entrance, with_kwargs=True)]
         for optimizer in self.optimizers:
-            self.handles.append(optimizer.register_step_pre_hook(self.before_step))
-            self.handles.append(optimizer.register_step_post_hook(self.after_step))
-        if isinstance(self.loss, nn.Module):
-            self.rest.append(self.loss.register_forward_hook(self.after_loss))
-        self.backward = backward = torch.Tensor.backward
-        hooks = self
-
-        def watched(tensor: Tensor, *args: Any, **kwargs: Any) -> Any:
-            hooks.before_backward(tensor)
-            result = backward(tensor, *args, **kwargs)  # type: ignore[no-untyped-call]
-            hooks.after_backward()
-            return result
-
-        torch.Tensor.backward = watched  # type: ignore[assignment,method-assign]
+            self.always.append(optimizer.register_step_post_hook(self.after_step))
+            if isinstance(optimizer, torch.optim.LBFGS):
+                self.always.append(optimizer.register_step_pre_hook(self.before_search))
+        self.modes.refresh()
+        self._announce()
+        backward.listen(self)
 
     def detach(self) -> None:
-        """Take all hooks off."""
-        self.stop_recording()
-        self.stop_looking_for_target()
-        if self.backward is not None:
-            torch.Tensor.backward = self.backward  # type: ignore[method-assign]
-            self.backward = None
-        for handle in (*self.handles, *self.rest):
+        """Take all hooks off, and forget what belongs to the user."""
+        backward.end(self)
+        self._safely(self._end_held_pass)
+        self._safely(self.held.close)
+        self._stop_recording()
+        for handle in (*self.always, *self.detail, *self.updates):
             handle.remove()
-        self.handles, self.rest = [], []
+        self.always, self.detail, self.updates = [], [], []
+        self.training.clear()
+        self.holding.clear()
+        self.entrance.inputs, self.operations, self.closer.before = (), [], {}
 
-    # one pass
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Hear nothing inside, where trials are made."""
+        on = bool(self.always)
+        if on:
+            self.detach()
+        try:
+            yield
+        finally:
+            if on:
+                self.attach()
 
-    def before_pass(self, module: nn.Module, inputs: Any) -> None:
+    def _safely(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Look at something; where that fails, nothing more is looked at and the loop goes on."""
+        if self.tape.trouble:
+            return None
+        try:
+            return function(*arguments)
+        except Exception as error:
+            self.tape.trouble = f"{type(error).__name__}: {error}"
+            self._stop_recording()
+            self.training.clear()
+            self.holding.clear()
+            return None
+
+    # a pass
+
+    def at_entrance(self, inputs: Any, kwargs: Any) -> None:
+        """A pass begins of which more is to be seen."""
+        self._safely(self._look_at_pass, inputs, kwargs)
+
+    def _look_at_pass(self, inputs: Any, kwargs: Any) -> None:
+        self._end_held_pass()
+        self._prepare()
         tape = self.tape
-        self.inputs = inputs
-        self.training_pass = torch.is_grad_enabled()
-        self.stop_looking_for_target()
-        if not self.training_pass:
-            tape.held += 1
-            if self.stateful and any(each_layer.training for each_layer in self.stateful):
-                now = (id(inputs[0]) if inputs else None, tape.steps)
-                tape.repeated_held += now == self.last_held
-                self.last_held = now
-                tape.noisy_held += 1
+        if not torch.is_grad_enabled():
+            self.entrance.busy = self.held_pass = True
+            self.held.begin(inputs)
+            if self.held.close_look:
+                self._listen()
+                self.holding.begin(inputs, kwargs)
             return
-        if not self.fresh:
-            return
-        self.look = looked_at(tape.steps)
-        if self.look and self.record is None and looked_inside(tape.steps):
-            self.start_recording()
-        elif (self.rest and len(tape.batches) >= KEPT_BATCHES and len(tape.held_batches) >= HELD) or tape.steps > LONG:
-            self.see_less()
+        self.held.close()
+        self.entrance.busy = tape.room and tape.steps <= LONG and tape.odd < ODD
+        if self.entrance.busy:
+            self._listen()
+            self.training.begin(inputs, kwargs)
+        else:
+            self._listen(False)
+        if self.look and looked_inside(tape.steps) and self.record is None and self.called is self.module:
+            self._start_recording()
 
-    def see_less(self) -> None:
-        """Take off what is there for the first batches only."""
-        for handle in self.rest:
-            handle.remove()
-        self.rest = []
+    def _listen(self, on: bool = True) -> None:
+        """Hear what comes out of a pass and what the loss is given, or no more of it."""
+        if not on:
+            for handle in self.detail:
+                handle.remove()
+            self.detail = []
+        elif not self.detail:
+            self.detail = [self.called.register_forward_hook(Ear(self.after_pass))]
+            if isinstance(self.loss, nn.Module):
+                self.detail.append(self.loss.register_forward_hook(Ear(self.after_loss), with_kwargs=True))
 
     def after_pass(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        self.output = output
-        tape = self.tape
-        wanted = len(tape.batches) < KEPT_BATCHES if self.training_pass else len(tape.held_batches) < HELD
-        if wanted and not isinstance(self.loss, nn.Module):
-            self.mode = TargetSeen(output)
-            self.mode.__enter__()
+        """A pass ended."""
+        if torch.is_grad_enabled():
+            if self.training.count:
+                self._safely(self.training.after, output)
+        elif self.held_pass and self.holding.count:
+            self._safely(self.holding.after, output, True)
 
-    def after_loss(self, module: nn.Module, inputs: Any, value: Any) -> None:
-        if len(inputs) < 2 or not isinstance(value, Tensor):
-            return
-        self._target_is(inputs[1], value)
+    def after_loss(self, module: nn.Module, inputs: Any, kwargs: Any, value: Any) -> None:
+        """The loss was called as a module."""
+        passes = self.training if torch.is_grad_enabled() else self.holding
+        self._safely(passes.after_loss, inputs, kwargs, value)
 
-    def _target_is(self, target: Any, value: Tensor | None) -> None:
-        if not torch.is_grad_enabled():
-            if len(self.tape.held_batches) < HELD:
-                self.tape.held_batches.append(Batch(tuple(self.inputs), target))
-                self.tape.held_outputs.append(each(self.output, lambda tensor: tensor.detach()))
-            return
-        self.value = value
-        if len(self.tape.batches) >= KEPT_BATCHES:
-            return
-        size = sum(tensor.numel() * tensor.element_size() for tensor in leaves(self.inputs))
-        self.tape.keep(Batch(tuple(self.inputs), target), size)
+    def _end_held_pass(self) -> None:
+        if self.held_pass:
+            self.held_pass = False
+            if self.holding.count:
+                self.held.used += self.holding.held_out()
 
-    def stop_looking_for_target(self) -> None:
-        """End the search for the target, and keep the batch where it was found."""
-        if self.mode is None:
-            return
-        mode, self.mode = self.mode, None
-        mode.__exit__(None, None, None)
-        if mode.target is not None:
-            self._target_is(mode.target, None)
+    def validated(self) -> bool:
+        """Whether the passes without gradient since the last update, if there were any, were in train mode."""
+        self._safely(self._end_held_pass)
+        return self.held.noisy
 
-    def start_recording(self) -> None:
+    def _start_recording(self) -> None:
         """Look inside this pass."""
-        self.record = record = Pass(self.module, summary)
+        self.inside = Inside()
+        self.record = record = Pass(self.module, self.inside.summary)
         for part in self.module.modules():
             if part is not self.module:
-                self.record_handles.append(part.register_forward_pre_hook(record._enter))
-                self.record_handles.append(part.register_forward_hook(record._leave, always_call=True))
-        self.record_handles.append(self.module.register_forward_hook(lambda *_: self.stop_recording(keep=True)))
+                self.record_handles.append(part.register_forward_pre_hook(Ear(record._enter)))
+                self.record_handles.append(part.register_forward_hook(Ear(record._leave), always_call=True))
+        end = Ear(lambda module, inputs, output: self._stop_recording(output))
+        self.record_handles.append(self.module.register_forward_hook(end, always_call=True))
         record.__enter__()
 
-    def stop_recording(self, keep: bool = False) -> None:
+    def _stop_recording(self, output: Any = None) -> None:
         """End the look inside a pass."""
         if self.record is None:
             return
@@ -192,63 +203,160 @@ class Hooks:
         for handle in self.record_handles:
             handle.remove()
         self.record_handles = []
-        if keep:
-            self.operations = record.operations
+        if output is not None:
+            self.operations = self.inside.hidden(record.operations, output)
 
-    # backward and update
+    # backward
 
     def before_backward(self, tensor: Tensor) -> None:
+        """A tensor goes backward: the loss of this step, or of a part of its rows."""
         tape = self.tape
-        self.stop_looking_for_target()
         tape.backwards += 1
-        if self.stateful and not any(each_layer.training for each_layer in self.stateful):
-            tape.quiet_training += 1
-        if tape.line is None:
-            tape.line = _line()
-        if self.fresh:
-            self.fresh = False
-            tape.losses.append(tensor.detach())
-            if tape.steps and (self.look or tape.steps < 12):
-                tape.looked += 1
-                tape.stale += self._has_gradient()
-        value = self.value
-        if value is not None and len(tape.signs) < 20 and value.numel() == tensor.numel() == 1:
-            tape.signs.append(float(tensor.detach()) / (float(value.detach()) or 1.0))
+        if self.close or self.detail or not tape.backwards & 7:
+            self._safely(self._look_at_backward, tensor)
+        self.pending = True
+        if self.readable:
+            self.last = value = tensor.item() if tensor.numel() == 1 else float(tensor.detach().sum())
+            if value - value != 0.0 and tape.origin is None:
+                self._safely(self._trace)
+        else:
+            self.last = self._safely(self._unscaled, tensor)
+        if self.searching and self.first is None:
+            self.first = self.last
+
+    def _unscaled(self, tensor: Tensor) -> Tensor:
+        """The loss as a tensor that is read later: to read it at once might wait for a device."""
+        if self.scaled != 1.0:
+            self.scaled = _scale_of(tensor) or self.scaled
+        return tensor.detach() / self.scaled
+
+    def _look_at_backward(self, tensor: Tensor) -> None:
+        self._end_held_pass()
+        self._prepare()
+        self.modes.training_pass()
+        self.tape.read()
+        if self.tape.line is None:
+            self.tape.line = _line()
+        if self.follow:
+            self.leftovers.before_backward()
+        if self.detail:
+            factor = self.training.went_backward(tensor)
+            if factor is not None and scale(factor) > 1.0:
+                self.scaled = scale(factor)
+        self.readable = tensor.is_cpu and self.scaled == 1.0
+        self.stays = self.look or not self.optimizers
+
+    def _trace(self) -> None:
+        batches = self.tape.batches
+        target = batches[-1].target if batches and self.tape.batch_steps[-1] == self.tape.steps else ()
+        self.tape.origin = trace(self.module, self.entrance.inputs, target, self.tape.steps)
 
     def after_backward(self) -> None:
-        if self.look and self.closer is not None:
-            self.made = self.closer(0)
+        """The gradients are there."""
+        if self.look:
+            self.made = self._safely(gradient_norm, self.module.parameters()) or 0.0
+        if not self.optimizers:  # an update that the user makes by hand
+            self.after_step(None, (), {})
 
-    def _has_gradient(self) -> bool:
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                for parameter in group["params"]:
-                    gradient = parameter.grad
-                    if gradient is not None and not gradient.is_sparse and gradient.numel():
-                        return bool(gradient.abs().max() > 0)
-        return False
+    # an update
+
+    def before_search(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        """A step that is a search with many backward passes of its own begins."""
+        self.searching, self.first = True, None
 
     def before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        group = optimizer.param_groups[0]
-        rate = group.get("lr")
-        tape = self.tape
-        if rate is not None and optimizer is self.optimizers[0]:
-            rate = float(rate)
-            if not tape.rates or tape.rates[-1][1] != rate:
-                tape.rates.append((tape.steps, rate))
-        if self.look and self.closer is not None and optimizer is self.optimizers[0]:
-            self.closer(1)
+        """Of a step that is looked at: the gradients are as the optimizer takes them."""
+        self._safely(self._look_before_step, optimizer)
+
+    def _look_before_step(self, optimizer: Any) -> None:
+        if self.due and optimizer is self.counted:  # its closure has still to be called
+            self._prepare(tidy=False)
+        self.leftovers.before_update(optimizer)
+        if not self.look:
+            return
+        if not self.begun:
+            self.begun = True
+            self.closer.begin(self.made, self.scaled, self.operations)
+            self.operations = []
+        self.closer.before_update(optimizer)
 
     def after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        if optimizer is not self.optimizers[-1]:
+        """An optimizer made its update; several may do so one after the other in one step."""
+        if self.updates or self.training.aside:
+            self._safely(self._look_after_step, optimizer)
+        tape = self.tape
+        if optimizer is self.lead:
+            rate = optimizer.param_groups[0].get("lr")
+            if rate is not self.rate:
+                self.rate = rate
+                self._safely(tape.add_rate, rate)
+        if self.pending or self.counted is None or self.counted is optimizer:
+            if self.searching or not self.pending:
+                self._other_loss()
+            tape.losses.append(self.last)
+            tape.steps += 1
+            self.pending, self.counted = False, optimizer
+            if tape.steps == self.next:
+                self._announce()
+        if self.following and optimizer is not None:
+            self._safely(self.leftovers.keep, optimizer)
+
+    def _look_after_step(self, optimizer: Any) -> None:
+        self.training.end_search()
+        if optimizer is None:
             return
-        if self.look and self.closer is not None:
-            self.closer(2)
-            self.look = False
-        if len(self.tape.losses) <= self.tape.steps:  # a loss whose backward was not seen
-            self.tape.losses.append(torch.tensor(float("nan")))
-        self.tape.steps += 1
-        self.fresh = True
+        self.leftovers.before_update(optimizer)
+        if self.begun:
+            self.closer.after_update()
+        rate = optimizer.param_groups[0].get("lr")
+        if isinstance(rate, Tensor) and optimizer is self.lead:  # it may change in place
+            self.tape.add_rate(rate)
+
+    def _other_loss(self) -> None:
+        """The loss of a step that is a search: of its first pass; or that which was heard, where no backward was."""
+        if self.searching:
+            self.last, self.searching = self.first, False
+        else:
+            self.last = self._safely(self._heard)
+        if self.last is None:
+            self.last = float("nan")
+            self.tape.unseen += 1
+
+    def _heard(self) -> Any:
+        """The loss of a step whose backward was not seen, where the loss is heard as a module."""
+        value = self.training.value
+        self.training.clear()
+        return value.detach().clone() if isinstance(value, Tensor) and value.numel() == 1 else None
+
+    def _announce(self) -> None:
+        """A step comes of which more is to be seen, or one was the last of these."""
+        self.due = self.entrance.busy = self.close = True
+        self.following = is_event(self.tape.steps)
+        if self.following and not self.updates:
+            self.updates = [each.register_step_pre_hook(self.before_step) for each in self.optimizers]
+
+    def _prepare(self, tidy: bool = True) -> None:
+        """Begin a step that was announced; other optimizers may have ended the last one meanwhile."""
+        if not self.due:
+            return
+        step = self.tape.steps
+        self.due, self.follow, self.begun = False, self.following, False
+        self.look, self.close = looked_at(step), self.follow or step < OFTEN
+        self.next = step + 1 if self.follow else next_event(step)
+        self.made = float("nan")
+        if tidy and not self.follow:
+            for handle in self.updates:
+                handle.remove()
+            self.updates = []
+
+
+def _scale_of(tensor: Tensor) -> float | None:
+    """The number by which a loss was multiplied last, where that was one number."""
+    for name in ("_saved_other", "_saved_self"):
+        part = getattr(tensor.grad_fn, name, None)
+        if isinstance(part, Tensor) and part.numel() == 1 and not part.requires_grad:
+            return scale(float(part))
+    return None
 
 
 def _line() -> str | None:

@@ -9,7 +9,11 @@ import torch
 from torch import Tensor
 
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
+from netwright.checks.loss_kind import kind_of
+from netwright.checks.reward import climbing
+from netwright.core.errors import shown
 
+FALLING = ("cross-entropy", "nll", "logits", "probabilities", "squares", "absolute")  # with a better answer
 STALE = 0.5  # share of updates with a gradient left over
 FEW = 3
 
@@ -18,8 +22,19 @@ def _where(watched: Any) -> Where:
     return Where(line=watched.tape.line)
 
 
+def seen_to_the_end(watched: Any) -> Iterable[Finding]:
+    """A look that failed, after which nothing more was looked at."""
+    if watched.tape.trouble:
+        yield note(
+            "not-examined",
+            f"the watch stopped looking closely after step {watched.tape.steps}: {shown(watched.tape.trouble, 200)}",
+            "a program whose passes, gradients and updates can be read",
+            "Nothing of the training itself is touched by that.",
+        )
+
+
 def gradients_cleared(watched: Any) -> Iterable[Finding]:
-    """Gradients that are still there when the first backward after an update begins."""
+    """Gradients that are still there when the first backward after an update begins, and are added to."""
     tape = watched.tape
     if tape.looked < FEW:
         return
@@ -43,21 +58,22 @@ def gradients_cleared(watched: Any) -> Iterable[Finding]:
 def steps_made(watched: Any) -> Iterable[Finding]:
     """A backward pass without updates, or updates that change nothing."""
     tape = watched.tape
-    if tape.backwards >= 10 and tape.steps == 0:
-        yield fault(
-            "missing-step",
-            f"backward() ran {tape.backwards} times and optimizer.step() never",
-            "an update after each backward, or after a few",
-            "Call optimizer.step() after loss.backward().",
-            evidence={"backwards": tape.backwards, "steps": 0},
-            remedy=Remedy("loop", "step", True),
-            where=_where(watched),
-        )
+    if tape.backwards >= 10 and (tape.steps == 0 or not watched.optimizers):
+        if watched.beginning is not None and not watched.moved:
+            yield fault(
+                "missing-step",
+                f"backward() ran {tape.backwards} times and optimizer.step() never, and no weight moved",
+                "an update after each backward, or after a few",
+                "Call optimizer.step() after loss.backward().",
+                evidence={"backwards": tape.backwards, "steps": 0},
+                remedy=Remedy("loop", "step", True),
+                where=_where(watched),
+            )
         return
     still = [sample for sample in tape.samples if sample.ratios and not any(sample.ratios.values())]
     if len(tape.samples) < FEW or len(still) < len(tape.samples):
         return
-    if tape.rate == 0 or all(rate == 0 for _, rate in tape.rates):
+    if tape.rate == 0 or all(rate == 0 for _, rate in tape.rates) or (watched.beginning is not None and watched.moved):
         return  # a schedule that begins or ends at 0 is asked for elsewhere
     if all(sample.used == 0 for sample in still):
         seen = f"{tape.steps} updates changed no weight: no gradient reaches the parameters of the optimizer"
@@ -77,16 +93,16 @@ def steps_made(watched: Any) -> Iterable[Finding]:
 def training_mode(watched: Any) -> Iterable[Finding]:
     """Training passes in eval mode, though the module has dropout or batch statistics."""
     tape = watched.tape
-    if tape.backwards < 10:
+    if tape.backwards < 10 or not tape.modes:
         return
-    share = tape.quiet_training / tape.backwards
+    share = tape.quiet_training / tape.modes
     watched.signal("training passes in eval mode", share, 0.3, "no-train-mode")
     if share <= 0.3 or watched.intent.frozen is True:
         return
-    first = "from the first" if tape.quiet_training == tape.backwards else "after the first validation"
+    first = "from the first" if tape.quiet_training == tape.modes else "after the first validation"
     yield fault(
         "no-train-mode",
-        f"{share:.0%} of the training passes ran in eval mode ({first})",
+        f"{share:.0%} of the training passes looked at ran in eval mode ({first})",
         "module.train() before training",
         "Call module.train() at the beginning of every epoch, after a validation with module.eval().",
         evidence={"share": share},
@@ -96,18 +112,21 @@ def training_mode(watched: Any) -> Iterable[Finding]:
 
 
 def held_out_mode(watched: Any) -> Iterable[Finding]:
-    """Validation in train mode, though the module has dropout or batch statistics."""
+    """Validation in train mode, though the module has dropout or batch statistics.
+
+    Passes without gradient whose answers nobody uses (of a refresh of batch statistics) are no validation; where there
+    are as many of them as updates, they are one only if they are of the same rows each time.
+    """
     tape = watched.tape
     told = [each.noisy for each in tape.checked]
-    passes = tape.held and tape.noisy_held / tape.held
-    share = sum(told) / len(told) if told else passes
-    watched.signal("validations in train mode", share, 0.3, "no-eval-mode")
-    if (not told and tape.held < 3) or share <= 0.3:
+    rare = tape.same_held or 3 * tape.held <= tape.steps
+    if not told and (tape.validations < (2 if tape.same_held else 3) or not rare):
         return
-    if tape.noisy_held and tape.repeated_held > 0.5 * tape.noisy_held:
-        return  # many passes over one batch with dropout on: an average is meant
-    level = fault if told or tape.held >= 3 else note
-    yield level(
+    share = sum(told) / len(told) if told else tape.noisy_held / tape.validations
+    watched.signal("validations in train mode", share, 0.3, "no-eval-mode")
+    if share <= 0.3:
+        return
+    yield fault(
         "no-eval-mode",
         f"in {share:.0%} of the validations dropout or batch statistics were on",
         "module.eval() before validation",
@@ -119,27 +138,36 @@ def held_out_mode(watched: Any) -> Iterable[Finding]:
 
 
 def downhill(watched: Any) -> Iterable[Finding]:
-    """A backward pass of minus the loss."""
-    signs = watched.tape.signs
-    if len(signs) < FEW:
+    """A loss that the steps make larger, though it is one that falls with a better answer."""
+    up = climbing(watched.optimizers)
+    if len(watched.tape.factors) < FEW or (any(up) and not all(up)):
         return
-    watched.signal("backward value over the loss", min(signs), 0.0, "loss-sign")
-    if not all(sign < 0 for sign in signs):
+    factors = [-factor if any(up) else factor for factor in watched.tape.factors]
+    watched.signal("backward value over the loss", min(factors), 0.0, "loss-sign")
+    if not all(factor < 0 for factor in factors):
         return
-    yield fault(
+    yield (fault if _kind(watched) in FALLING else note)(
         "loss-sign",
-        f"what is propagated back is {sum(signs) / len(signs):.2g} times the loss in all {len(signs)} steps looked at",
+        f"the steps go downhill on {sum(factors) / len(factors):.2g} times the loss in all {len(factors)} looked at",
         "the loss itself, or a positive multiple of it",
         "Take the minus sign away.",
-        evidence={"factor": sum(signs) / len(signs)},
+        evidence={"factor": sum(factors) / len(factors)},
         remedy=Remedy("loss", "sign", 1),
         where=_where(watched),
     )
 
 
+def _kind(watched: Any) -> str:
+    """What the loss is by its behaviour, as the user wrote it."""
+    context = watched.context()
+    if context is None:
+        return "unknown"
+    return kind_of(watched.way.loss(watched.loss), context.output, context.probe.target)
+
+
 def order_of_classes(watched: Any) -> Iterable[Finding]:
     """Batches that hold next to nothing but one class each, though there are several."""
-    labels = [batch.target for batch in watched.tape.batches if _classes(batch.target)]
+    labels = _of_updates(watched.tape)
     if len(labels) < 6:
         return
     everything = torch.cat([each.reshape(-1) for each in labels])
@@ -164,6 +192,16 @@ def order_of_classes(watched: Any) -> Iterable[Finding]:
         remedy=Remedy("loader", "shuffle", True),
         where=_where(watched),
     )
+
+
+def _of_updates(tape: Any) -> list[Tensor]:
+    """The labels of each update: batches between two updates are one."""
+    parts: dict[int, list[Tensor]] = {}
+    for index, batch in enumerate(tape.batches):
+        step = tape.batch_steps[index] if tape.batch_steps else index
+        parts.setdefault(step, []).append(batch.target)
+    whole = [group for group in parts.values() if all(map(_classes, group))]
+    return [torch.cat([target.reshape(-1) for target in group]) for group in whole]
 
 
 def _classes(target: Any) -> bool:

@@ -6,14 +6,16 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from netwright.checks.during.proof import end
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
-from netwright.checks.trial import run_trial
+from netwright.checks.trial import no_decay, rate_times
 
 LONG = 1.0
 CLIPPED = 1e-2
 DEAD = 1e-2  # of the largest rate
 MOST = 0.4  # share of the steps that may run at a dead rate
 PULL = 2.0
+HELPS = 0.85  # share of a trial's loss that is left once the cause is taken away
 
 
 def _middle(values: list[float]) -> float:
@@ -22,7 +24,7 @@ def _middle(values: list[float]) -> float:
 
 
 def first_step(watched: Any) -> Iterable[Finding]:
-    """A first update longer than the weights it changes, after which the loss is no better."""
+    """A first update longer than the weights it changes, which at a tenth of the rate leads further."""
     tape = watched.tape
     if not tape.samples:
         return
@@ -32,16 +34,32 @@ def first_step(watched: Any) -> Iterable[Finding]:
     last = _mean(values[-max(5, len(values) // 5) :])
     if longest <= LONG or len(values) < 5 or (math.isfinite(last) and last < 0.7 * values[0]):
         return
-    yield fault(
+    told = _slower(watched)
+    if told is not None and not told[1] < HELPS * told[0]:
+        return
+    rate = tape.rates[0][1] if tape.rates else math.nan
+    yield (note if told is None else fault)(
         "lr-too-high",
         f"the first step changed weights by {longest:.2g} of their size, and the loss went from {values[0]:.3g} to "
-        f"{last:.3g}",
+        f"{last:.3g}{_says(told)}",
         "a first step of a few per cent of the weights",
-        f"Try a rate of {tape.rates[0][1] / 10 if tape.rates else math.nan:g}, or nw.lr_finder.",
-        evidence={"first_step": longest, "rate": tape.rates[0][1] if tape.rates else math.nan},
-        remedy=Remedy("optimizer", "lr", tape.rates[0][1] / 10 if tape.rates else None),
+        f"Try a rate of {rate / 10:g}, or nw.lr_finder.",
+        evidence={"first_step": longest, "rate": rate, "slower": None if told is None else told[1]},
+        remedy=Remedy("optimizer", "lr", rate / 10),
         where=Where(line=tape.line),
     )
+
+
+def _slower(watched: Any) -> tuple[float, float] | None:
+    """The loss at the end of trials from the beginning: as it is, and at a tenth of the rate."""
+    as_is, slower = end(watched, "as it is"), end(watched, "a tenth of the rate", rate_times(0.1))
+    return None if as_is is None or slower is None else (as_is, slower)
+
+
+def _says(told: tuple[float, float] | None) -> str:
+    if told is None:
+        return ""
+    return f"; on a copy it goes to {told[0]:.3g}, and to {told[1]:.3g} at a tenth of the rate"
 
 
 def _mean(values: list[float]) -> float:
@@ -49,23 +67,27 @@ def _mean(values: list[float]) -> float:
 
 
 def rises(watched: Any) -> Iterable[Finding]:
-    """A loss that ends far above where it began."""
+    """A loss that ends far above where it began, and above that of a constant answer or of a smaller rate."""
     tape = watched.tape
     values = tape.values()
     if len(values) < 20 or not all(map(math.isfinite, values)) or values[0] < 0:
         return
     tenth = max(5, len(values) // 10)
-    begin, end = max(values[0], _mean(values[:2])), _mean(values[-tenth:])
-    watched.signal("last loss over first", end / max(begin, 1e-12), 1.5, "lr-too-high")
-    if end <= 1.5 * begin or begin <= 1e-6:
+    begin, last = max(values[0], _mean(values[:2])), _mean(values[-tenth:])
+    watched.signal("last loss over first", last / max(begin, 1e-12), 1.5, "lr-too-high")
+    if last <= 1.5 * begin or begin <= 1e-6:
         return
+    context, told = watched.context(), _slower(watched)
+    prior = context.prior if context is not None else math.nan
+    worse = math.isfinite(prior) and last > 3 * max(begin, prior)
+    proved = told is not None and told[0] > 1.2 * begin and told[1] < HELPS * told[0]
     rate = tape.rates[0][1] if tape.rates else math.nan
-    yield fault(
+    yield (fault if worse or proved else note)(
         "lr-too-high",
-        f"the loss rose from {begin:.3g} to {end:.3g} at a rate of {rate:g}",
+        f"the loss rose from {begin:.3g} to {last:.3g} at a rate of {rate:g}{_says(told)}",
         "a loss that falls",
         f"Try a rate of {rate / 10:g}, or nw.lr_finder.",
-        evidence={"begin": begin, "end": end, "rate": rate},
+        evidence={"begin": begin, "end": last, "rate": rate},
         remedy=Remedy("optimizer", "lr", rate / 10),
         where=Where(line=tape.line),
     )
@@ -80,17 +102,23 @@ def clipped(watched: Any) -> Iterable[Finding]:
     if len(shares) < 3:
         return
     middle = watched.signal("share of the gradient that clipping leaves", _middle(shares), CLIPPED, "over-clipping")
-    if middle >= CLIPPED:
+    if middle >= CLIPPED or max(shares) <= 1.01 * min(shares):  # the same in each step is a scale
         return
     made = _middle([sample.made for sample in tape.samples])
     used = _middle([sample.used for sample in tape.samples])
     values = tape.values()
     slow = len(values) > 10 and _mean(values[-5:]) > 0.7 * _mean(values[:5])
     ratios = _middle([_middle(list(s.ratios.values())) for s in tape.samples if s.ratios])
-    yield (fault if slow or ratios < 1e-4 else note)(
+    free, held = end(watched, "as it is"), end(watched, "clipped as in the run", clip=used)
+    if free is None or held is None:
+        level = fault if slow and ratios < 1e-4 else note
+    else:
+        level = fault if (slow or ratios < 1e-4) and free < HELPS * held else note
+    told = "" if free is None or held is None else f"; a trial ends at {held:.3g}, and at {free:.3g} without clipping"
+    yield level(
         "over-clipping",
         f"the gradient has a norm of {made:.3g} after backward and {used:.3g} before the update: clipping leaves "
-        f"{middle:.1e} of it",
+        f"{middle:.1e} of it{told}",
         f"at least {CLIPPED:g} in most steps",
         f"Clip at the size that gradients usually have, {max(1.0, made):.2g}.",
         evidence={"made": made, "used": used},
@@ -112,45 +140,45 @@ def schedule(watched: Any) -> Iterable[Finding]:
     if share <= MOST:
         return
     values = [value for value in tape.values() if math.isfinite(value)]
-    begin, end = _mean(values[:3]), _mean(values[-max(5, len(values) // 10) :])
-    again = _resumed(watched, top)
-    learns = again is not None and again < 0.9 * end
-    level = fault if learns or (again is None and end > 0.3 * begin) else note
+    begin, last = _mean(values[:3]), _mean(values[-max(5, len(values) // 10) :])
     first = next(step for step, rate in tape.rates if step > peak and rate < DEAD * top)
-    more = f"; {60} more steps at {top:g} bring it to {again:.3g}" if again is not None else ""
-    yield level(
+    stays, again = _resumed(watched, top, max(60, dead))
+    learns = stays is not None and again is not None and again < HELPS * stays and stays - again > 0.1 * abs(begin)
+    more = "" if again is None else f"; on a copy it goes on to {stays:.3g}, and to {again:.3g} at {top:g}"
+    yield (fault if learns else note)(
         "schedule-dead",
         f"the rate fell below {DEAD:.0%} of {top:g} in step {first} of {tape.steps}, when the loss was "
-        f"{_mean(values[first : first + 5]):.3g}; it ended at {end:.3g}{more}",
+        f"{_mean(values[first : first + 5]):.3g}; it ended at {last:.3g}{more}",
         "a rate that lasts as long as there is something to learn",
         "Step the scheduler once an epoch and not once a batch, or decay more slowly.",
-        evidence={"share": share, "step": first, "end": end, "resumed": again},
+        evidence={"share": share, "step": first, "end": last, "resumed": again},
         remedy=Remedy("scheduler", "every", "epoch"),
         where=Where(line=tape.line, step=first),
     )
 
 
-def _resumed(watched: Any, rate: float) -> float | None:
-    """The loss after 60 more steps at a rate, from the weights as they are, on a copy."""
-    context = watched.context(beginning=False)
-    if context is None:
-        return None
+def _resumed(watched: Any, rate: float, steps: int) -> tuple[float | None, float | None]:
+    """The loss after some more steps from the weights as they are, at the rate as it is and at another."""
 
     def change(module: Any, optimizers: Any) -> None:
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
 
-    return run_trial(context.program, context.loss, context.data.stream(60), change).end
+    stays = end(watched, "as it is", beginning=False, steps=steps)
+    return stays, end(watched, "at the first rate", change, beginning=False, steps=steps)
 
 
 def decayed(watched: Any) -> Iterable[Finding]:
-    """Weights that fall towards 0 under a decay that outweighs the data."""
+    """A decay that outweighs the data: weights fall towards 0, next to nothing is learned, and without it much is."""
     tape = watched.tape
     samples = [sample for sample in tape.samples if math.isfinite(sample.weights) and sample.weights > 0]
     if len(samples) < 4:
         return
-    kept = samples[-1].weights / samples[0].weights
+    now = math.hypot(
+        *(float(p.detach().norm()) for p in watched.module.parameters() if p.ndim >= 2 and p.requires_grad)
+    )
+    kept = now / samples[0].weights
     yield from _penalised(watched, kept)
     if not any(sample.decay > 0 for sample in samples):
         return
@@ -158,14 +186,22 @@ def decayed(watched: Any) -> Iterable[Finding]:
         "pull of the penalty over the data", _middle([s.decay for s in samples]), PULL, "over-regularised"
     )
     values = [value for value in tape.values() if math.isfinite(value)]
-    end, begin = _mean(values[-max(5, len(values) // 5) :]), _mean(values[:3])
-    if not (kept < 0.5 and end > 0.7 * begin):
+    last, begin = _mean(values[-max(5, len(values) // 5) :]), _mean(values[:3])
+    if not (kept < 0.5 or pull > 0.5) or last < 0.6 * begin:
         return
+    held, free, prior = _without_decay(watched)
+    if held is None or free is None:
+        level = fault if kept < 0.2 and pull > 0.5 and last > 0.7 * begin else note
+    else:
+        faded = held > 0.97 * prior and kept < 0.2 and held - free > 0.05 * prior
+        little = held > 0.9 * prior or (held > 0.6 * prior and free < 0.5 * held)
+        level = fault if faded or (little and free < HELPS * held) else note
+    told = "" if held is None else f"; trials end at {held:.3g}, and at {free:.3g} without it"
     decay = max(float(g.get("weight_decay", 0.0)) for o in watched.optimizers for g in o.param_groups)
-    yield fault(
+    yield level(
         "over-regularised",
-        f"the weights' norm fell from {samples[0].weights:.3g} to {samples[-1].weights:.3g} under a weight decay of "
-        f"{decay:g} ({pull:.2g} times the data's gradient), and the loss went from {begin:.3g} to {end:.3g}",
+        f"the weights' norm went from {samples[0].weights:.3g} to {now:.3g} under a weight decay of "
+        f"{decay:g} ({pull:.2g} times the data's gradient), and the loss from {begin:.3g} to {last:.3g}{told}",
         "a penalty of a few per cent of the gradient",
         f"Try a weight decay of {min(1e-4, decay / 1000):.1g}.",
         evidence={"kept": kept, "pull": pull, "decay": decay},
@@ -173,13 +209,23 @@ def decayed(watched: Any) -> Iterable[Finding]:
     )
 
 
+def _without_decay(watched: Any) -> tuple[float | None, float | None, float]:
+    """The loss at the end of trials of as many steps with and without decay, and that of the best constant answer."""
+    steps = watched.tape.steps
+    held = end(watched, "as it is", steps=steps)
+    free = end(watched, "without decay", no_decay, steps=steps)
+    context = watched.context()
+    prior = context.prior if context is not None and math.isfinite(context.prior) else math.inf
+    return held, free, prior
+
+
 def _penalised(watched: Any, kept: float) -> Iterable[Finding]:
     """A penalty that the loop adds to the loss itself: the number that goes backward is far above the loss."""
-    signs = sorted(watched.tape.signs)
-    if len(signs) < 5:
+    factors = sorted(watched.tape.factors)
+    if len(factors) < 5:
         return
-    share = watched.signal("what goes backward over the loss", signs[len(signs) // 2], 2.0, "over-regularised")
-    if share <= 2.0 or kept >= 0.5:
+    share = watched.signal("what goes backward over the loss", factors[len(factors) // 2], 2.0, "over-regularised")
+    if share <= 2.0 or kept >= 0.5 or factors[-1] <= 1.01 * factors[0]:  # the same in each step is a scale
         return
     yield fault(
         "over-regularised",

@@ -7,28 +7,34 @@ step, so that a run of n steps has about 8 + 4 log2(n / 10) of them and a long o
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from netwright.checks.reading import Batch
+from netwright.checks.reading import Batch, leaves
 
 KEPT_BATCHES = 64
-KEPT_BYTES = 256 * 2**20
+KEPT_BYTES = 64 * 2**20
+UNREAD = 1024  # losses that are kept as tensors at most
+FIRST = 12  # first updates after which it is looked whether the gradient is cleared
 
 
-def _close(last: int) -> frozenset[int]:
+def _close(last: int) -> tuple[int, ...]:
     """The steps that are looked at, up to a last one: each half as far again as the one before."""
     steps = [0, 1, 2, 3, 4, 10, 20, 40]
     while steps[-1] < last:
         steps.append(steps[-1] * 3 // 2)
-    return frozenset(steps)
+    return tuple(steps)
 
 
-_CLOSE = _close(10**9)
-_INSIDE = frozenset(sorted(_CLOSE)[::3])  # 0, 3, 20, 90, 303, 1021, ...
+_CLOSE = _close(10**10)
+_LOOKED = frozenset(_CLOSE)
+_INSIDE = frozenset(_CLOSE[::3])  # 0, 3, 20, 90, 303, 1021, ...
+_EVENTS = tuple(sorted({*range(FIRST), *_CLOSE}))
+_IS_EVENT = frozenset(_EVENTS)
 
 
 @dataclass
@@ -38,7 +44,7 @@ class Sample:
     Attributes
     ----------
     step : its number. made : norm of the gradient after backward. used : the norm just before the update.
-    ratios : |update| / |weights| of each weight matrix. gradients : mean |gradient| of each, in the order of use.
+    ratios : |update| / |weights| of each weight matrix. gradients : the size of the gradient of each, in their order.
     weights : norm of all weight matrices. off : by place, the share of ReLU units that were 0 for all rows since the
     last sample but one. flat : by place, the share of sigmoid or tanh values at a flat end. decay : |decay x weights|
     over |gradient|.
@@ -71,21 +77,44 @@ class Checked:
     noisy: bool
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where the first number that is not finite came from.
+
+    Attributes
+    ----------
+    step : of the training. place : "X", "y", "layer", "loss" or "weights". name : of the layer or of the parameter.
+    row, column : of the batch. value : what is there.
+    """
+
+    step: int
+    place: str
+    name: str | None = None
+    row: int | None = None
+    column: int | None = None
+    value: float = math.nan
+
+
 @dataclass
 class Tape:
     """All that a watch saw.
 
     Attributes
     ----------
-    losses : of every step, as tensors until they are asked for. samples : steps looked at. checked : held-out figures.
-    rates : (step, rate) at every change. backwards, steps : how often each was called. stale : of how many updates the
-    gradient was added to that of the update before; looked : of how many that was looked at.
-    quiet_training : training passes in eval mode although dropout or batch statistics are there.
-    noisy_held : passes without gradient in train mode. held : passes without gradient.
-    batches : the first ones, as they came, with their targets where these were seen.
+    losses : of every step. unseen : steps whose loss was not seen. samples : steps looked at. checked : held-out
+    figures. rates : (step, rate) at every change. backwards, steps : how often each was called.
+    stale, looked : of how many updates looked at the gradient of the update before was still there, and of how many
+    that was looked at. modes, quiet_training : backward passes whose mode was looked at, and those in eval mode
+    although dropout or batch statistics are there. held : groups of passes without gradient, each between two updates.
+    validations, noisy_held : those of them whose answers are used, and of these those in train mode. same_held :
+    whether the same rows came in all of them.
+    factors : what went backward over the loss of output and target, of the first steps. batches, batch_steps : the
+    first ones, as they came, with their targets, and their steps. odd : passes whose loss is not one of output and
+    target alone. origin : of the first number that was not finite.
     """
 
-    losses: list[Tensor] = field(init=False, default_factory=list)
+    losses: list[Any] = field(init=False, default_factory=list)
+    unseen: int = field(init=False, default=0)
     samples: list[Sample] = field(init=False, default_factory=list)
     checked: list[Checked] = field(init=False, default_factory=list)
     rates: list[tuple[int, float]] = field(init=False, default_factory=list)
@@ -93,38 +122,67 @@ class Tape:
     steps: int = field(init=False, default=0)
     stale: int = field(init=False, default=0)
     looked: int = field(init=False, default=0)
+    modes: int = field(init=False, default=0)
     quiet_training: int = field(init=False, default=0)
     held: int = field(init=False, default=0)
+    validations: int = field(init=False, default=0)
     noisy_held: int = field(init=False, default=0)
-    repeated_held: int = field(init=False, default=0)
-    signs: list[float] = field(init=False, default_factory=list)
+    same_held: bool = field(init=False, default=False)
+    factors: list[float] = field(init=False, default_factory=list)
     batches: list[Batch] = field(init=False, default_factory=list)
+    batch_steps: list[int] = field(init=False, default_factory=list)
+    odd: int = field(init=False, default=0)
     held_batches: list[Batch] = field(init=False, default_factory=list)
+    held_steps: list[int] = field(init=False, default_factory=list)
     held_outputs: list[Any] = field(init=False, default_factory=list)
     kept_bytes: int = field(init=False, default=0)
     line: str | None = field(init=False, default=None)
+    origin: Origin | None = field(init=False, default=None)
+    trouble: str = field(init=False, default="")
     _numbers: list[float] = field(init=False, default_factory=list)
 
     def values(self) -> list[float]:
-        """The losses as numbers."""
+        """The losses as numbers; none where that of a step was not seen."""
         new = self.losses[len(self._numbers) :]
-        if new:
-            stacked = torch.stack([each.detach().reshape(-1).sum().float().cpu() for each in new])
-            self._numbers += stacked.tolist()
-        return self._numbers
+        tensors = [each.detach().reshape(-1).sum().float() for each in new if isinstance(each, Tensor)]
+        if tensors:
+            read = iter(torch.stack([each.to(tensors[0].device) for each in tensors]).tolist())
+            new = [next(read) if isinstance(each, Tensor) else each for each in new]
+        self._numbers += new
+        self.losses[len(self.losses) - len(new) :] = new
+        return [] if self.unseen else self._numbers
 
-    def keep(self, batch: Batch, size: int) -> bool:
+    def read(self) -> None:
+        """Read losses that are tensors where there are many of them."""
+        if len(self.losses) - len(self._numbers) >= UNREAD:
+            self.values()
+
+    def keep(self, batch: Batch) -> bool:
         """Keep a batch where there is room, and say whether it was kept."""
-        if len(self.batches) >= KEPT_BATCHES or self.kept_bytes + size > KEPT_BYTES:
+        size = sum(tensor.numel() * tensor.element_size() for tensor in leaves(batch.inputs))
+        if not self.room or self.kept_bytes + size > KEPT_BYTES:
+            self.kept_bytes = KEPT_BYTES
             return False
         self.batches.append(batch)
+        self.batch_steps.append(self.steps)
         self.kept_bytes += size
         return True
+
+    @property
+    def room(self) -> bool:
+        """Whether more batches may be kept."""
+        return len(self.batches) < KEPT_BATCHES and self.kept_bytes < KEPT_BYTES
 
     @property
     def rate(self) -> float:
         """The learning rate as it is."""
         return self.rates[-1][1] if self.rates else math.nan
+
+    def add_rate(self, rate: Any) -> None:
+        """The rate of the step that is made, kept where it is another than before."""
+        rate = float(rate)
+        if not self.rates or self.rates[-1][1] != rate:
+            self.rates.append((self.steps, rate))
 
     def epochs(self) -> list[tuple[Checked, float]]:
         """For each moment at which held-out figures were told, these and the mean training loss since the last one."""
@@ -148,7 +206,7 @@ def looked_at(step: int) -> bool:
     >>> [step for step in range(450) if looked_at(step)]
     [0, 1, 2, 3, 4, 10, 20, 40, 60, 90, 135, 202, 303]
     """
-    return step in _CLOSE
+    return step in _LOOKED
 
 
 def looked_inside(step: int) -> bool:
@@ -159,3 +217,28 @@ def looked_inside(step: int) -> bool:
     step : counted from 0.
     """
     return step in _INSIDE
+
+
+def is_event(step: int) -> bool:
+    """Whether more is done at a step than to write its loss down.
+
+    Parameters
+    ----------
+    step : counted from 0.
+    """
+    return step in _IS_EVENT
+
+
+def next_event(step: int) -> int:
+    """The first event after a step.
+
+    Parameters
+    ----------
+    step : counted from 0.
+
+    Examples
+    --------
+    >>> next_event(0), next_event(11), next_event(100)
+    (1, 20, 135)
+    """
+    return _EVENTS[bisect_right(_EVENTS, step)]

@@ -11,17 +11,21 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from netwright.checks.checking import ask, declared, examine, optimizers_of
+from netwright.checks.checking import ask, examine
 from netwright.checks.context import Context, Intent
 from netwright.checks.copies import replica
 from netwright.checks.diagnosis import Diagnosis, Signal, diagnose
 from netwright.checks.during import curves, inside, origin, protocol, speed
 from netwright.checks.during.hooks import Hooks
-from netwright.checks.during.sampling import Closer
+from netwright.checks.during.passes import Way
 from netwright.checks.during.tape import Checked, Tape
 from netwright.checks.finding import Finding
+from netwright.checks.options import declared, loss_of, module_of, optimizers_of
 from netwright.checks.reading import Batch, Material, leaves
 from netwright.core.errors import InvalidParameter, problem, shown
+
+ODD = 0.1  # passes that cannot be read, for each batch that was kept
+LARGEST = 2**28  # bytes of a module of which a copy is kept
 
 
 class Watched:
@@ -30,35 +34,70 @@ class Watched:
     Attributes
     ----------
     tape : what was seen. module, optimizers, loss : the user's. intent : what is declared. signals : figures looked at.
+    beginning : copies of the module and the optimizers before the first step, or None. way : from the output to what
+    the loss is given. trials : ends of trials that were made.
     """
 
     def __init__(self, tape: Tape, module: nn.Module, optimizers: list[Any], loss: Any, intent: Intent) -> None:
         self.tape, self.module, self.optimizers, self.loss, self.intent = tape, module, optimizers, loss, intent
         self.signals: dict[str, Signal] = {}
         self.beginning: tuple[Any, ...] | None = None
+        self.way = Way()
+        self.trials: dict[Any, float | None] = {}
+        self.programs: dict[bool, Context | None] = {}
+
+    def renew(self) -> None:
+        """Forget what was computed of the run so far."""
+        self.signals, self.trials, self.programs = {}, {}, {}
 
     def signal(self, name: str, value: float, limit: float, code: str) -> float:
         """Note a figure that is looked at, and give it back."""
         self.signals[name] = Signal(float(value), float(limit), code)
         return float(value)
 
+    @property
+    def plain(self) -> bool:
+        """Whether the loop is "the loss of output and target", so that a trial of it says something of the run."""
+        return bool(self.tape.batches) and self.tape.odd <= ODD * len(self.tape.batches)
+
+    @property
+    def moved(self) -> bool:
+        """Whether any weight is another than at the beginning; also where that is not known."""
+        if self.beginning is None:
+            return True
+        now, then = list(self.module.parameters()), list(self.beginning[0].parameters())
+        alike = [
+            a.shape == b.shape and a.dtype == b.dtype and a.device == b.device for a, b in zip(now, then, strict=False)
+        ]
+        if len(now) != len(then) or not all(alike):
+            return True
+        return any(not torch.equal(a.detach(), b.detach()) for a, b in zip(now, then, strict=True))
+
     def context(self, beginning: bool = True) -> Context | None:
-        """The program for trials: as it began or as it is, with the batches that were kept; None without targets."""
-        if not self.tape.batches or not callable(self.loss):
+        """The program for trials: as it began or as it is, with the batches that were kept.
+
+        None where there is no program to be tried: no targets, a loop that is more than the loss of output and target.
+        """
+        if beginning not in self.programs:
+            self.programs[beginning] = self._program(beginning)
+        return self.programs[beginning]
+
+    def _program(self, beginning: bool) -> Context | None:
+        if not self.plain or not callable(self.loss) or (beginning and self.beginning is None):
             return None
         module, optimizers = (self.module, self.optimizers)
-        if beginning:
-            if self.beginning is None:
-                return None
+        if beginning and self.beginning is not None:
             module, optimizers = self.beginning
         batches = [batch for batch in self.tape.batches if _alike(batch, self.tape.batches[0])]
+        if not batches:
+            return None
         whole = Batch(
             tuple(torch.cat(parts) for parts in zip(*(batch.inputs for batch in batches), strict=True)),
             torch.cat([batch.target for batch in batches]),
         )
         sizes = [len(batch) for batch in batches]
         material = Material(whole, batches, max(sizes), min(sizes), None, complete=False)
-        return Context(module, optimizers, self.loss, material, None, self.intent)
+        return Context(module, optimizers, self.way.loss(self.loss), material, None, self.intent)
 
 
 def _alike(batch: Batch, other: Batch) -> bool:
@@ -104,42 +143,71 @@ class Watch:
         imbalanced: bool = False,
         ignore: Iterable[str] = (),
     ) -> None:
-        if not isinstance(module, nn.Module):
-            raise InvalidParameter(problem("nw.watch(module)", "a torch.nn.Module", shown(module)))
-        intent = declared(frozen, imbalanced, ignore)
+        inside, loss = module_of(module, "nw.watch"), None if loss is None else loss_of(loss, "nw.watch")
+        intent = declared(frozen, imbalanced, ignore, module, "nw.watch")
         self.tape = Tape()
-        self._watched = Watched(self.tape, module, optimizers_of(optimizer), loss, intent)
-        self._hooks = Hooks(self.tape, module, self._watched.optimizers, loss)
-        self._hooks.closer = Closer(self.tape, self._hooks)
+        self._watched = Watched(self.tape, inside, optimizers_of(optimizer, "nw.watch"), loss, intent)
+        self._hooks = Hooks(self.tape, (module, inside), self._watched.optimizers, loss)
+        self._told: tuple[Any, Diagnosis] | None = None
 
     def __enter__(self) -> Self:
         watched = self._watched
-        try:
-            watched.beginning = replica(watched.module, watched.optimizers)
-        except Exception:  # a module that cannot be copied is watched without trials
-            watched.beginning = None
+        if watched.beginning is None and not self.tape.steps:
+            watched.beginning = _copied(watched)
         self._hooks.attach()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._hooks.detach()
 
-    def validation(self, loss: float = math.nan, score: float = math.nan) -> None:
+    def validation(self, loss: Any = None, score: Any = None) -> None:
         """Tell how the held-out rows stand, once an epoch.
 
         Parameters
         ----------
-        loss : their loss. score : higher is better.
+        loss : their loss, a number or a tensor with one; None where it is not known.
+        score : the same, higher is better.
+
+        Raises
+        ------
+        InvalidParameter : what is no number.
         """
-        hooks = self._hooks
-        hooks.stop_looking_for_target()
-        noisy = any(each.training for each in hooks.stateful)
-        self.tape.checked.append(Checked(self.tape.steps, float(loss), float(score), noisy))
+        told = _number("loss", loss), _number("score", score)
+        self.tape.checked.append(Checked(self.tape.steps, *told, self._hooks.validated()))
 
     @property
     def diagnosis(self) -> Diagnosis:
         """What was found so far, root cause first."""
-        return diagnose_run(self._watched)
+        tape, watched = self.tape, self._watched
+        now = (tape.steps, tape.backwards, tape.held, len(tape.checked), len(self._hooks.always))
+        if self._told is None or self._told[0] != now:
+            watched.way = self._hooks.training.way or Way()
+            with self._hooks.paused():
+                self._told = now, diagnose_run(watched)
+        return self._told[1]
+
+
+def _copied(watched: Watched) -> tuple[Any, ...] | None:
+    """The program as it begins; None where it cannot be copied, or is too large to be kept twice."""
+    try:
+        tensors = [*watched.module.parameters(), *watched.module.buffers()]
+        if sum(tensor.numel() * tensor.element_size() for tensor in tensors) > LARGEST:
+            return None
+        copies: tuple[Any, ...] = replica(watched.module, watched.optimizers)
+    except Exception:  # a module that cannot be copied is watched without trials
+        return None
+    return copies
+
+
+def _number(name: str, value: Any) -> float:
+    """A figure of the user's as a number, NaN for none."""
+    if value is None:
+        return math.nan
+    try:
+        return float(value.detach() if isinstance(value, Tensor) else value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        where = f"watch.validation({name})"
+        raise InvalidParameter(problem(where, "a number, a tensor with one, or None", shown(value))) from error
 
 
 def diagnose_run(watched: Watched) -> Diagnosis:
@@ -149,7 +217,7 @@ def diagnose_run(watched: Watched) -> Diagnosis:
     ----------
     watched : the run.
     """
-    watched.signals = {}
+    watched.renew()
     found: list[Finding] = []
     for question in QUESTIONS:
         found += [replace(each, stage="run") for each in ask(question, watched)]  # type: ignore[arg-type]
@@ -162,6 +230,7 @@ def diagnose_run(watched: Watched) -> Diagnosis:
 
 
 QUESTIONS = (
+    protocol.seen_to_the_end,
     protocol.gradients_cleared,
     protocol.steps_made,
     protocol.training_mode,

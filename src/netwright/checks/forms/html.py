@@ -57,7 +57,7 @@ _STYLE = f"""
 & .figures tr {{ background: none; border: 0; }}
 & .figures th, & .figures td {{ padding: 2px 0; border: 0; background: none; color: inherit; font-size: 13px;
   line-height: 1.45; vertical-align: top; text-align: left; }}
-& .figures th {{ padding-right: 14px; font-weight: 400; opacity: 0.72; }}
+& .figures th {{ padding-right: 14px; font-weight: 400; opacity: 0.72; overflow-wrap: break-word; }}
 & .figures td {{ text-align: right; }}
 & ul {{ list-style: none; }}
 & li {{ margin: 0 0 4px; padding: 0; max-width: none; }}

@@ -1,0 +1,1 @@
+"""Questions to a program after its training, one family a file."""

@@ -1,0 +1,206 @@
+"""Questions to the curves of a run; each fault with its healthy twin."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from netwright.checks import watch
+from netwright.checks.during.curves import (
+    carries_over,
+    failed,
+    metric_agrees,
+    one_answer,
+    overfits,
+    statistics_fit,
+    unfinished,
+)
+
+CROSS = nn.CrossEntropyLoss()
+SGD, Adam = torch.optim.SGD, torch.optim.Adam
+
+
+def told(module: nn.Module, X: Tensor, y: Tensor, loss: Any = CROSS) -> Any:
+    """A validation after each epoch, told with its loss and accuracy."""
+
+    def tell(watching: Any) -> None:
+        module.eval()
+        with torch.no_grad():
+            output = module(X)
+            watching.validation(loss=loss(output, y), score=(output.argmax(1) == y).float().mean())
+        module.train()
+
+    return tell
+
+
+# overfitting
+
+
+@pytest.mark.parametrize("epochs", [60, 6])
+def test_a_held_out_loss_that_turns_up(epochs: int, train: Any, found: Any, net: Any, draw: Any) -> None:
+    X = draw(500, 6)
+    y = (X[:, 0] + draw(500) > 0).long()
+    module = net(6, 128, 2)
+    optimizer = Adam(module.parameters(), lr=1e-2)
+    tell = told(module, X[60:], y[60:])
+    watching = train(module, optimizer, (X[:60], y[:60]), epochs=epochs, size=10, each_epoch=tell)
+    seen = found(overfits, watching)
+    assert [each.code for each in seen] == (["overfitting"] if epochs == 60 else [])
+    if seen:
+        best = seen[0].evidence["best_epoch"]
+        assert seen[0].remedy.value == best < 20
+        assert seen[0].evidence["train"] < 0.5 * seen[0].evidence["last"]
+        assert f"Stop at epoch {best}" in seen[0].do
+
+
+def test_a_held_out_loss_that_only_wavers(found: Any, train: Any, net: Any, rows: Any) -> None:
+    module = net(6, 12, 3)
+    watching = train(module, SGD(module.parameters(), lr=0.3), rows(), epochs=20)
+    steps = [watching.tape.steps * (k + 1) // 20 for k in range(20)]
+    for k, step in enumerate(steps):
+        watching.tape.steps = step
+        watching.validation(loss=0.4 + 0.2 * math.sin(5 * k), score=0.8)
+    assert not found(overfits, watching)
+
+
+# stopped
+
+
+@pytest.mark.parametrize("epochs", [4, 60])
+def test_a_run_that_stops_while_it_learns(epochs: int, train: Any, found: Any, net: Any, rows: Any) -> None:
+    module = net(6, 32, 3)
+    watching = train(module, SGD(module.parameters(), lr=0.2), rows(), epochs=epochs)
+    seen = found(unfinished, watching)
+    assert [(each.code, each.level) for each in seen] == ([("too-few-epochs", "fault")] if epochs == 4 else [])
+    if seen:
+        assert seen[0].evidence["continued"] < 0.85 * seen[0].evidence["last"]
+        assert seen[0].remedy.argument == "steps"
+
+
+# labels
+
+
+@pytest.mark.parametrize("shuffled", [True, False])
+def test_what_is_memorised_does_not_carry_over(shuffled: bool, train: Any, found: Any, net: Any, rows: Any) -> None:
+    X, y = rows(500)
+    if shuffled:
+        y = y[torch.randperm(500, generator=torch.Generator().manual_seed(2))]
+    module = net(6, 128, 3)
+    tell = told(module, X[200:], y[200:])
+    watching = train(module, Adam(module.parameters(), lr=1e-2), (X[:200], y[:200]), epochs=12, each_epoch=tell)
+    assert [each.code for each in found(carries_over, watching)] == (["labels-unrelated"] if shuffled else [])
+
+
+# one answer
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_one_answer_for_all_rows(silent: bool, train: Any, found: Any, net: Any, rows: Any) -> None:
+    module = net(6, 12, 3)
+    if silent:
+        nn.init.zeros_(module[2].weight)
+    optimizer = SGD([module[2].bias] if silent else module.parameters(), lr=0.1)
+    watching = train(module, optimizer, rows(), epochs=8)
+    assert [each.code for each in found(one_answer, watching)] == (["collapse"] if silent else [])
+
+
+# scores
+
+
+@pytest.mark.parametrize("wrong", [True, False])
+def test_a_score_of_argmax_of_one_column(wrong: bool, train: Any, the: Any, found: Any, net: Any, rows: Any) -> None:
+    X, y = rows(320)
+    target, loss = (y == 0).float()[:, None], nn.BCEWithLogitsLoss()
+    module = net(6, 12, 1)
+
+    def tell(watching: Any) -> None:
+        with torch.no_grad():
+            output = module(X[200:])
+            answers = output.argmax(1) if wrong else (output[:, 0] > 0).long()
+            score = (answers == target[200:, 0]).float().mean()
+            watching.validation(loss=loss(output, target[200:]), score=score)
+
+    optimizer = Adam(module.parameters(), lr=1e-2)
+    watching = train(module, optimizer, (X[:200], target[:200]), loss, epochs=8, each_epoch=tell)
+    if not wrong:
+        assert not found(metric_agrees, watching)
+        return
+    seen = the(metric_agrees, watching)
+    assert (seen.code, seen.level) == ("wrong-metric", "fault")
+    assert len(set(seen.evidence["told"])) == 1
+    assert seen.evidence["accuracy"][-1] > 0.8
+
+
+def test_a_score_that_is_another_one_than_the_accuracy(train: Any, found: Any, net: Any, rows: Any) -> None:
+    X, y = rows(320)
+    module = net(6, 12, 3)
+
+    def tell(watching: Any) -> None:
+        with torch.no_grad():
+            output = module(X[200:])
+            right = (output.argmax(1) == y[200:]).float().mean()
+            watching.validation(loss=CROSS(output, y[200:]), score=right**3)
+
+    watching = train(module, Adam(module.parameters(), lr=1e-2), (X[:200], y[:200]), epochs=8, each_epoch=tell)
+    assert all(each.level == "note" for each in found(metric_agrees, watching))
+
+
+def test_a_validation_in_several_batches_is_not_compared_batch_by_batch(
+    train: Any, found: Any, net: Any, rows: Any
+) -> None:
+    X, y = rows(320)
+    module = net(6, 32, 3)
+    order = y[200:].argsort()  # batches on which the accuracy differs
+
+    def tell(watching: Any) -> None:
+        with torch.no_grad():
+            for part in order.split(40):
+                CROSS(module(X[200:][part]), y[200:][part])
+        watching.validation(score=0.9)
+
+    watching = train(module, SGD(module.parameters(), lr=0.01), (X[:200], y[:200]), epochs=8, each_epoch=tell)
+    assert not found(metric_agrees, watching)
+
+
+# statistics
+
+
+@pytest.mark.parametrize("momentum", [1e-4, 0.1])
+def test_statistics_that_lag_behind(momentum: float, train: Any, found: Any, rows: Any) -> None:
+    X, y = rows(320)
+    parts = [nn.Linear(6, 24), nn.BatchNorm1d(24, momentum=momentum), nn.ReLU(), nn.Linear(24, 3)]
+    module = nn.Sequential(*parts)
+    watching = train(module, Adam(module.parameters(), lr=1e-2), (4 * X + 3, y), epochs=8)
+    seen = found(statistics_fit, watching)
+    assert [(each.code, each.level) for each in seen] == ([("stale-batch-norm", "fault")] if momentum < 0.1 else [])
+    if seen:
+        assert seen[0].evidence["eval"] > 2 * seen[0].evidence["train"]
+        assert seen[0].remedy.value == 0.1
+
+
+# runs that went badly
+
+
+def test_a_run_that_learned_nothing_has_failed(train: Any, net: Any, rows: Any) -> None:
+    for rate, bad in ((0.0, True), (0.2, False)):
+        module = net(6, 24, 3)
+        watching = train(module, SGD(module.parameters(), lr=rate), rows(), epochs=15)
+        assert failed(watching._watched) == bad
+
+
+def test_a_run_without_losses_has_not(net: Any, adam: Any) -> None:
+    module = net(6, 24, 3)
+    with watch(module, adam(module), CROSS) as watching:
+        pass
+    assert not failed(watching._watched)
+    assert watching.diagnosis.ok
+
+
+def test_of_a_run_that_failed_the_beginning_is_examined(train: Any, rows: Any) -> None:
+    module = nn.Sequential(nn.Linear(6, 12), nn.ReLU(), nn.Linear(12, 3), nn.Softmax(1))
+    watching = train(module, SGD(module.parameters(), lr=0.05), rows(), epochs=4)
+    assert watching.diagnosis.codes[0] == "double-softmax"

@@ -1,10 +1,15 @@
-"""What a watch costs: the same loop with and without one, in turn, as a ratio of the time of a step.
+"""What a watch costs: the same loop with and without one, in turn, as a share of the time of a step.
 
-OMP_NUM_THREADS=1 python benchmarks/diagnosis/overhead.py
+    OMP_NUM_THREADS=1 python benchmarks/diagnosis/overhead.py
+    OMP_NUM_THREADS=1 python benchmarks/diagnosis/overhead.py --rounds 31 --only dense
+
+Rounds go with, without, without, with, so that a machine that slows down meanwhile is fair to both. What is told is the
+median of their ratios, with its quartiles, and the ratio of the fastest runs, which other programs disturb least.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import statistics
 import time
@@ -15,7 +20,8 @@ from torch import nn
 
 from netwright.checks import watch
 
-STEPS, ROUNDS = 2000, 7
+STEPS, ROUNDS = 2000, 11
+Make = Callable[[], tuple[nn.Module, torch.Tensor, torch.Tensor]]
 
 
 def dense() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
@@ -54,7 +60,7 @@ def curves() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
     return Reader(), torch.randn(32, 30, 4), torch.randint(0, 3, (32,))
 
 
-def seconds(make: Callable[[], tuple[nn.Module, torch.Tensor, torch.Tensor]], watched: bool, steps: int) -> float:
+def seconds(make: Make, watched: bool, steps: int) -> float:
     """CPU time of a loop, with or without a watch; making the network and the watch's own copy are not counted."""
     torch.manual_seed(0)
     module, x, y = make()
@@ -68,17 +74,34 @@ def seconds(make: Callable[[], tuple[nn.Module, torch.Tensor, torch.Tensor]], wa
         return time.process_time() - begin
 
 
+def pair(make: Make, steps: int, flip: bool) -> tuple[float, float]:
+    """Seconds of a loop without and with a watch, in one order or the other."""
+    first = seconds(make, flip, steps)
+    second = seconds(make, not flip, steps)
+    return (second, first) if flip else (first, second)
+
+
 def main() -> None:
     """Print a line a network."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--only", default="", help="dense, images or curves")
+    options = parser.parse_args()
     torch.set_num_threads(1)
     for make in (dense, images, curves):
+        if options.only not in make.__name__:
+            continue
         steps = STEPS if make is dense else STEPS // 4
         for watched in (False, True):
             seconds(make, watched, 50)
-        pairs = [(seconds(make, False, steps), seconds(make, True, steps)) for _ in range(ROUNDS)]
-        ratio = statistics.median(b / a for a, b in pairs) - 1
+        pairs = [pair(make, steps, bool(k % 2)) for k in range(options.rounds)]
+        low, middle, high = statistics.quantiles([b / a - 1 for a, b in pairs], n=4)
+        least = min(b for _, b in pairs) / min(a for a, _ in pairs) - 1
         plain = statistics.median(a for a, _ in pairs) / steps
-        print(f"{make.__name__:8s} {1e6 * plain:8.0f} us a step, {steps} steps, watched {ratio:+.1%}")
+        print(
+            f"{make.__name__:8s} {1e6 * plain:8.0f} us a step, {steps} steps, watched {middle:+.1%} "
+            f"(quartiles {low:+.1%} to {high:+.1%}), fastest runs {least:+.1%}"
+        )
 
 
 if __name__ == "__main__":

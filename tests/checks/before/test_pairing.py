@@ -118,3 +118,18 @@ def test_a_reward_has_no_floor_and_is_right(ask: Any, net: Any, draw: Any) -> No
     module = net(4, 2)
     climbing = torch.optim.SGD(module.parameters(), lr=0.1, maximize=True)
     assert not ask(floor, module, lambda z, t: -likelihood(z, t), (draw(40, 4), draw(40)), climbing)
+
+
+def test_targets_far_away_are_paired_too(ask: Any, net: Any, draw: Any) -> None:
+    far = 2e5 + 10 * draw(40, 1)
+    assert not ask(paired, net(4, 1), SQUARES, (draw(40, 4), far))
+    assert not ask(paired, net(4, 1), nn.PoissonNLLLoss(), (draw(40, 4), torch.arange(40.0))), (
+        "shapes are another question"
+    )
+
+
+def test_labels_that_meet_in_a_sum_have_a_part(ask: Any, net: Any, draw: Any) -> None:
+    dice = lambda z, t: 1 - 2 * (z.sigmoid() * t).sum() / (z.sigmoid().sum() + t.sum())  # noqa: E731
+    for width in (1, 3):
+        labels = (draw(40, width) > 0).float()
+        assert not ask(silent_labels, net(4, width), dice, (draw(40, 4), labels))

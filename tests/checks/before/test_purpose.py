@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from netwright.checks.before.graph import owned, reached
 from netwright.checks.before.purpose import copies_among, looks_learned, put_to_eval
@@ -153,3 +154,27 @@ def learn(layer: nn.Linear, draw: Any) -> None:
 def test_a_cut_without_an_optimizer_is_a_note(one: Any, formula: Any, data: Any) -> None:
     module = formula(lambda m, x: m.last(m.first(x).detach()), first=nn.Linear(4, 6), last=nn.Linear(6, 3))
     assert one(reached, module, CROSS, data).level == "note"
+
+
+def test_inputs_whose_gradient_forward_wants_are_no_weights(
+    ask: Any, one: Any, formula: Any, adam: Any, data: Any
+) -> None:
+    def run(m: Any, x: Tensor, more: Any = None) -> Tensor:
+        x = x.detach().requires_grad_()
+        y = m.o(x).tanh()
+        return y + torch.autograd.grad(y.sum(), x, create_graph=True)[0].sum(1, True)  # type: ignore[no-any-return]
+
+    module = formula(run, o=nn.Linear(4, 3))
+    for rows in (32, 4):
+        assert not ask(owned, module, CROSS, data, adam(module), batch_size=rows)
+    made = formula(lambda m, x: m.o(nn.Linear(4, 32)(x)), o=nn.Linear(32, 3))  # as many units as rows
+    assert one(owned, made, CROSS, data, adam(made), batch_size=32).evidence["anew"] == 2
+
+
+def test_layers_that_are_computed_again_in_backward_are_right(
+    ask: Any, formula: Any, net: Any, adam: Any, data: Any
+) -> None:
+    run = lambda m, x: m.o(checkpoint(m.i, x.requires_grad_(), use_reentrant=True))  # noqa: E731
+    module = formula(run, i=net(4, 8, 6), o=nn.Linear(6, 3))
+    assert not ask(owned, module, CROSS, data, adam(module))
+    assert not ask(reached, module, CROSS, data, adam(module))

@@ -20,7 +20,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from netwright.checks.after.trained import Trained
+from netwright.checks.after.trained import Part, Trained
 from netwright.checks.finding import Finding, Remedy, note
 
 ROWS = 200  # held-out rows without which nothing is said
@@ -47,6 +47,10 @@ def frequencies(context: Trained) -> Iterable[Finding]:
     )
     if error <= limit or not _too_sure(sure, right):
         return
+    yield _finding(part, sure, right, error, limit)
+
+
+def _finding(part: Part, sure: Tensor, right: Tensor, error: float, limit: float) -> Finding:
     temperature = best_temperature(part.answers, part.truth)
     after, loss = _cross_fitted(part.answers, part.truth)
     helps = after < HELPS * error
@@ -57,7 +61,7 @@ def frequencies(context: Trained) -> Iterable[Finding]:
         else "Train with label smoothing, stop earlier, or take the mean of several networks: one temperature does "
         f"not mend it ({after:.3f})."
     )
-    yield note(
+    return note(
         "miscalibrated",
         f"the answers for {len(part)} held-out rows have a mean probability of {float(sure.mean()):.3f}, and "
         f"{float(right.mean()):.3f} of them are right: a calibration error of {error:.3f}",

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from netwright.checks.anatomy import recorded
+from netwright.checks.before.backward.walking import hides_a_part, leaves_of_pass
 from netwright.checks.before.purpose import copies_among, looks_learned, put_to_eval
 from netwright.checks.context import Context
 from netwright.checks.copies import quiet
@@ -22,68 +23,58 @@ NOISY = 0.35  # random part of an answer in eval mode, of what rows differ by
 
 def owned(context: Context) -> Iterable[Finding]:
     """Weights in the graph that the module does not own: kept in a plain list, or drawn anew in every pass."""
-    module, optimizers, loss = context.copies()
-    known = {id(p) for p in (*module.parameters(), *context.user_module.parameters(), *_parameters(loss))}
-    known |= {id(p) for o in context.user_optimizers for group in o.param_groups for p in group["params"]}
-    held = {id(p) for o in optimizers for group in o.param_groups for p in group["params"]}
-    module.train()
-    with quiet(), torch.enable_grad():
-        (reached, inside), (again, _) = (_leaves_of(context, module, loss) for _ in range(2))
-    inputs = {id(tensor) for tensor in leaves(context.batch.inputs)}
-    strange = [t for t in reached if id(t) not in known | inputs | held]
+    strange, new, kind = _strange(context)
     context.signal("weights of the graph that the module does not own", len(strange), 0, "unregistered")
     if not strange:
         return
-    repeated = {id(t) for t in again}
-    new = [t for t in strange if id(t) not in repeated]
-    outside = not new and not any(id(t) in inside for t in strange)
-    still = not new and {id(t) for t in strange} <= put_to_eval(module)
     shapes = ", ".join(str(tuple(t.shape)) for t in strange[:4])
     weights = "a weight" if len(strange) == 1 else f"{len(strange)} weights"
-    if new:
+    if kind == "new":
         seen = f"{weights} (shapes {shapes}) of the graph are made anew in every forward pass"
         do = "Make layers in __init__ and only call them in forward."
-    elif outside or still:
-        place = "the loss" if outside else "forward, by a network in eval mode,"
-        seen = f"{weights} (shapes {shapes}) are used in {place} and no optimizer holds them"
-        do = "Freeze them with requires_grad_(False) if they are not to learn; else give them to the optimizer."
-    else:
+    elif kind == "kept":
         seen = f"{weights} (shapes {shapes}) are used in forward and are not among module.parameters()"
         do = "Keep layers in nn.ModuleList or nn.ModuleDict, and tensors as nn.Parameter."
-    yield (note if outside or still else fault)(
+    else:
+        seen = f"{weights} (shapes {shapes}) are used in {kind} and no optimizer holds them"
+        do = "Freeze them with requires_grad_(False) if they are not to learn; else give them to the optimizer."
+    yield (fault if kind in ("new", "kept") else note)(
         "unregistered",
         seen,
         "all weights among module.parameters()",
         do,
-        evidence={"weights": len(strange), "anew": len(new)},
+        evidence={"weights": len(strange), "anew": new},
         remedy=Remedy("module", "register", [list(t.shape) for t in strange[:20]]),
     )
+
+
+def _strange(context: Context) -> tuple[list[Tensor], int, str]:
+    """The weights that the module does not own, how many of them are made anew in a pass, and of what kind they are."""
+    module, optimizers, loss = context.copies()
+    known = {id(p) for p in (*module.parameters(), *context.user_module.parameters(), *_parameters(loss))}
+    held = [*context.user_optimizers, *optimizers]
+    known |= {id(p) for o in held for group in o.param_groups for p in group["params"]}
+    known |= {id(tensor) for tensor in leaves(context.batch.inputs)}
+    few = context.batch.rows(slice(0, max(2, len(context.batch) - 1)))
+    module.train()
+    with quiet(), torch.enable_grad():
+        (reached, inside), (again, _) = (leaves_of_pass(module, loss, context.batch) for _ in range(2))
+        strange, repeated = [t for t in reached if id(t) not in known], {id(t) for t in again}
+        if any(id(t) not in repeated for t in strange):  # what has as many rows as the batch is an input of a kind
+            shapes = {t.shape for t in leaves_of_pass(module, loss, few)[0]}
+            strange = [t for t in strange if id(t) in repeated or t.shape in shapes]
+    new = sum(id(t) not in repeated for t in strange)
+    if new:
+        return strange, new, "new"
+    if not any(id(t) in inside for t in strange):
+        return strange, 0, "the loss"
+    asleep = {id(t) for t in strange} <= put_to_eval(module)
+    return strange, 0, "forward, by a network in eval mode," if asleep else "kept"
 
 
 def _parameters(loss: Any) -> Iterator[Tensor]:
     if isinstance(loss, nn.Module):
         yield from loss.parameters()
-
-
-def _leaves_of(context: Context, module: nn.Module, loss: Any) -> tuple[list[Tensor], set[int]]:
-    """The leaf tensors that the loss of a batch depends on, and the ids of those that the output does."""
-    output = call(module, context.batch)
-    outputs = list(leaves(output))
-    inside = list(_behind(outputs))
-    behind = list(_behind([loss(output, context.batch.target)]))
-    return behind, {id(tensor) for tensor in (inside if outputs else behind)}
-
-
-def _behind(values: list[Any]) -> Iterator[Tensor]:
-    pending, visited = [getattr(value, "grad_fn", None) for value in values], set()
-    while pending:
-        node = pending.pop()
-        if node is None or node in visited:
-            continue
-        visited.add(node)
-        if hasattr(node, "variable"):
-            yield node.variable
-        pending.extend(following for following, _ in node.next_functions)
 
 
 def reached(context: Context) -> Iterable[Finding]:
@@ -96,6 +87,8 @@ def reached(context: Context) -> Iterable[Finding]:
         for name, gradient in gradients.items()
         if gradient is None and named[name].requires_grad and not context.intent.freezes(name)
     ]
+    if missed and hides_a_part(*context.copies()[::2], context.batch):
+        return
     context.signal("trainable parameters without a gradient", len(missed), 0, "detached")
     if not missed or (len(missed) == len([p for p in named.values() if p.requires_grad]) and not _some(context)):
         return
@@ -350,7 +343,7 @@ def depends(context: Context) -> Iterable[Finding]:
 
 
 def _has_slope(context: Context, batch: Batch) -> bool:
-    """Whether the output has a gradient at the inputs, however small."""
+    """Whether the output has a gradient at most rows of an input, however small."""
     wide = each(batch.inputs, lambda t: t.detach().double().requires_grad_() if t.is_floating_point() else t)
     inputs = [t for t in leaves(wide) if t.requires_grad]
     module = context.fresh().eval().double()
@@ -359,7 +352,8 @@ def _has_slope(context: Context, batch: Batch) -> bool:
         if not inputs or not numbers.requires_grad:
             return False
         found = torch.autograd.grad((numbers * torch.randn_like(numbers)).sum(), inputs, allow_unused=True)
-    return any(slope is not None and bool((slope != 0).any()) for slope in found)
+    rows = [(slope != 0).reshape(len(slope), -1).any(1).double().mean() for slope in found if slope is not None]
+    return any(float(share) > 0.5 for share in rows)
 
 
 def _constant(numbers: Tensor) -> bool:

@@ -122,7 +122,7 @@ def sign(context: Context) -> Iterable[Finding]:
     """A loss that is lower for wrong answers than for right ones, or an optimizer that climbs."""
     groups = climbing(context.user_optimizers)
     climbs = bool(groups) and all(groups)  # then the context has turned the loss
-    pair = _right_and_wrong(context)
+    pair = right_and_wrong(context)
     right, wrong = (math.nan,) * 2 if pair is None else (context.value(each, context.probe.target) for each in pair)
     known = math.isfinite(right) and math.isfinite(wrong)
     if any(groups) and (not climbs or not known):
@@ -170,8 +170,13 @@ def _falls_without_end(context: Context, pair: tuple[Tensor, Tensor], gap: float
     return context.value(10 * pair[1], target) < context.value(pair[1], target) - 2 * gap
 
 
-def _right_and_wrong(context: Context) -> tuple[Tensor, Tensor] | None:
-    """Outputs that are clearly right, and clearly wrong, for the targets; None where that is not known."""
+def right_and_wrong(context: Context) -> tuple[Tensor, Tensor] | None:
+    """Outputs that are clearly right, and clearly wrong, for the targets; None where that is not known.
+
+    Parameters
+    ----------
+    context : the program.
+    """
     output, target, kind = context.output, context.probe.target, context.kind
     if not isinstance(output, Tensor) or not isinstance(target, Tensor) or not finite(output) or not finite(target):
         return None

@@ -27,12 +27,12 @@ DIRECTIONS = 8
 def paired(context: Context) -> Iterable[Finding]:
     """A loss that stays the same when the targets change places among the rows: it does not pair rows with targets."""
     pair = _pair(context)
-    if pair is None:
-        return
+    if pair is None or (pair[0].numel() == pair[1].numel() and pair[0].shape != pair[1].shape):
+        return  # shapes that differ are asked for by themselves
     output, target = pair
     draw = torch.Generator().manual_seed(0)
     used = False
-    for wild in _wild(output, draw):
+    for wild in _wild(output, target, draw):
         value = context.value(wild, target)
         if not math.isfinite(value):
             continue
@@ -58,12 +58,14 @@ def _pair(context: Context) -> tuple[Tensor, Tensor] | None:
     return output, target
 
 
-def _wild(output: Tensor, draw: torch.Generator) -> Iterator[Tensor]:
-    """Outputs of the shape of a network's: of any sign, and in (0, 1)."""
+def _wild(output: Tensor, target: Tensor, draw: torch.Generator) -> Iterator[Tensor]:
+    """Outputs of the shape of a network's: of any sign, in (0, 1), and among the targets, be they large."""
     noise = torch.randn(output.shape, generator=draw, dtype=output.dtype)
     yield output + noise * max(float(output.double().std()), 1e-3)
     yield noise
     yield noise.sigmoid()
+    values = target.double()
+    yield (values.mean() + values.std() * noise).to(output.dtype)
 
 
 def _others(target: Tensor) -> Tensor:
@@ -169,16 +171,15 @@ def silent_labels(context: Context) -> Iterable[Finding]:
     if len(labels) != 2:
         return
     draw = torch.Generator().manual_seed(0)
-    slopes = torch.zeros(len(target), dtype=torch.float64)
+    slopes = torch.zeros(target.shape, dtype=torch.float64)
     for size in (0.3, 3.0, 30.0):
         z = (size * torch.randn(output.shape, generator=draw, dtype=output.dtype)).requires_grad_()
         with quiet(), torch.enable_grad():
             value = context.loss(z, target)
             if not getattr(value, "requires_grad", False):
                 return
-            slopes += torch.autograd.grad(value.sum(), z)[0].double().abs().reshape(len(target), -1).sum(1)
-    own = target.reshape(len(target), -1)[:, 0]
-    silent = [label for label in labels if float(slopes[own == label].max()) == 0]
+            slopes += torch.autograd.grad(value.sum(), z)[0].double().abs().reshape(target.shape)
+    silent = [label for label in labels if float(slopes[target == label].max()) == 0]
     if len(silent) != 1 or not bool(torch.isfinite(slopes).all()):
         return
     label, other = float(silent[0]), float(labels[labels != silent[0]][0])

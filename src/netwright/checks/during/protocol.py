@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from netwright.checks.before.loss import right_and_wrong
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
 from netwright.checks.loss_kind import kind_of
 from netwright.checks.reward import climbing
@@ -142,7 +144,8 @@ def downhill(watched: Any) -> Iterable[Finding]:
     up = climbing(watched.optimizers)
     if len(watched.tape.factors) < FEW or (any(up) and not all(up)):
         return
-    factors = [-factor if any(up) else factor for factor in watched.tape.factors]
+    way = _way(watched, -1 if any(up) else 1)
+    factors = [way * factor for factor in watched.tape.factors]
     watched.signal("backward value over the loss", min(factors), 0.0, "loss-sign")
     if not all(factor < 0 for factor in factors):
         return
@@ -155,6 +158,16 @@ def downhill(watched: Any) -> Iterable[Finding]:
         remedy=Remedy("loss", "sign", 1),
         where=_where(watched),
     )
+
+
+def _way(watched: Any, otherwise: int) -> int:
+    """1 where what the optimizers make smaller of the loss is lower for right answers, and -1 where it is higher."""
+    context = watched.context()
+    pair = None if context is None else right_and_wrong(context)
+    if context is None or pair is None:
+        return otherwise
+    right, wrong = (context.value(each, context.probe.target) for each in pair)
+    return otherwise if right == wrong or math.isnan(right - wrong) else 1 if right < wrong else -1
 
 
 def _kind(watched: Any) -> str:

@@ -32,7 +32,7 @@ def verdict_of(forward: Any, backward: Any, x: Tensor) -> str:
 
 @pytest.fixture
 def x(draw: Any) -> Tensor:
-    return draw(6, 5)  # type: ignore[no-any-return]
+    return draw(8, 12)  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize(
@@ -86,10 +86,11 @@ def test_a_gradient_that_is_changed_on_purpose(forward: Any, backward: Any, x: T
         (lambda x: (x > 0).to(x.dtype), lambda x, y, g: g / (1 + 10 * x.abs()) ** 2),
         (lambda x: (7 * x / x.abs().max()).round() * x.abs().max() / 7, lambda x, y, g: g.clone()),
         (lambda x: x.sign() * x.abs().mean(), lambda x, y, g: g.clone()),
+        (lambda x: x.sign() * x.abs().mean(1, True), lambda x, y, g: g.clone()),
         (lambda x: x.clamp(-0.5, 0.5), lambda x, y, g: g.clone()),
         (lambda x: x * (x.abs() > x.abs().median()), lambda x, y, g: g.clone()),
     ],
-    ids=["round", "sign", "spike", "levels", "mean", "clamp", "pruned"],
+    ids=["round", "sign", "spike", "levels", "mean", "means", "clamp", "pruned"],
 )
 def test_a_surrogate_of_a_step(forward: Any, backward: Any, x: Tensor) -> None:
     assert verdict_of(forward, backward, x) == "rounds"
@@ -161,6 +162,6 @@ def test_an_inherited_forward_is_put_back_too(x: Tensor) -> None:
         """Nothing of its own."""
 
     with calls_of([Heir]) as calls:
-        Heir.apply(x.requires_grad_(), torch.ones(5, 5))
+        Heir.apply(x.requires_grad_(), torch.ones(12, 12))
     assert len(calls) == 1
     assert "forward" not in Heir.__dict__

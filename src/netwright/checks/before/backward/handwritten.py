@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from netwright.checks.before.backward.double import double_precision
+from netwright.checks.before.backward.walking import nodes_behind
 from netwright.checks.copies import quiet
 
 STEP = 1e-5
@@ -57,18 +58,8 @@ def functions_of(value: Any) -> list[Any]:
     ----------
     value : a tensor.
     """
-    pending, visited = [getattr(value, "grad_fn", None)], set()
-    found: dict[Any, None] = {}
-    while pending:
-        node = pending.pop()
-        if node is None or node in visited:
-            continue
-        visited.add(node)
-        own = getattr(type(node), "_forward_cls", None)
-        if own is not None and not own.__module__.startswith("torch."):
-            found[own] = None
-        pending.extend(following for following, _ in node.next_functions)
-    return list(found)
+    own = (getattr(type(node), "_forward_cls", None) for node in nodes_behind([value]))
+    return list(dict.fromkeys(each for each in own if each is not None and not each.__module__.startswith("torch.")))
 
 
 @contextmanager
@@ -133,7 +124,8 @@ def _wide(item: Any) -> Any:
 
 def _judged(function: Any, args: list[Any]) -> str:
     outputs = _outputs(function, args)
-    weights = [torch.randn(each.shape, generator=torch.Generator().manual_seed(at)) for at, each in enumerate(outputs)]
+    drawn = [torch.randn(each.shape, generator=torch.Generator().manual_seed(at)) for at, each in enumerate(outputs)]
+    weights = [v.to(each) for v, each in zip(drawn, outputs, strict=True)]
     asked = [at for at, each in enumerate(args) if isinstance(each, Tensor) and each.requires_grad]
     slopes = torch.autograd.grad(_sum(outputs, weights), [args[at] for at in asked], allow_unused=True)
     outputs = [each.detach() for each in outputs]
@@ -194,7 +186,7 @@ def _kind(x: Tensor, entries: list[Entry], outputs: list[Tensor]) -> str:
     if any(each.shape == x.shape and torch.equal(each, x) for each in outputs):
         return "reverses"
     levels = min((len(torch.unique(each)) / max(each.numel(), 1) for each in outputs), default=1.0)
-    flat = min(0.25, 2 / x.numel()) if levels <= 0.5 else 1e-7  # a mean that scales all moves with each entry
+    flat = min(0.25, levels) if levels <= 0.5 else 1e-7  # a mean that scales some moves with each of them
     still = [entry.own <= flat for entry in entries]
     if sum(still) >= STILL * len(still):
         return "rounds"

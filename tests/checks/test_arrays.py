@@ -136,6 +136,9 @@ class Sparse:
     def toarray(self) -> Any:
         return np.zeros((2, 2))
 
+    def __repr__(self) -> str:
+        return "Sparse()"
+
 
 @pytest.mark.parametrize(
     ("given", "text"),

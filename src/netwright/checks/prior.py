@@ -38,7 +38,7 @@ def best_constant(loss: Loss, kind: str, output: Any, rows: Batch) -> float:
     finite = all(bool(torch.isfinite(t).all()) for t in (target, output) if t.is_floating_point())
     if not output.ndim or not finite:
         return math.nan
-    z = torch.zeros((1, *output.shape[1:]), dtype=output.dtype, requires_grad=True)
+    z = _first(kind, output, target).requires_grad_()
     if kind in NUMBERS and target.numel() == len(target) * z.numel():
         return _of_numbers(loss, z, target)
     link = _link(loss, kind, output, rows)
@@ -48,6 +48,16 @@ def best_constant(loss: Loss, kind: str, output: Any, rows: Batch) -> float:
             plain = float(torch.as_tensor(loss(link(z * 0).expand(len(rows), *z.shape[1:]), target)).double().sum())
         return math.nan if 0 <= best < TRIFLE * plain else best  # where a constant is perfect nothing is foretold
     return best
+
+
+def _first(kind: str, output: Tensor, target: Tensor) -> Tensor:
+    """Where the descent begins: zeros, and for one class a row the logarithms of their frequencies, mostly its end."""
+    z = torch.zeros((1, *output.shape[1:]), dtype=output.dtype)
+    if kind not in ("cross-entropy", "nll") or output.ndim != 2 or target.is_floating_point() or target.ndim != 1:
+        return z
+    width = output.shape[1]
+    counts = torch.bincount(target[(target >= 0) & (target < width)].long(), minlength=width).to(z)
+    return z + (counts.clamp_min(0.5) / counts.sum().clamp_min(1)).log()
 
 
 def _of_numbers(loss: Loss, z: Tensor, target: Tensor) -> float:

@@ -32,6 +32,7 @@ from netwright.graph.expression import (
     count_inputs,
 )
 from netwright.graph.plan import below, named, plan_of
+from netwright.graph.table import Shape
 
 _FREE = (torch.nn.modules.conv._ConvNd, torch.nn.modules.batchnorm._BatchNorm)
 
@@ -91,11 +92,11 @@ class ManyInputs(torch.nn.Module):
 
 @ability
 def build(expression: Expression, seed: int = 0, inplace: bool = True) -> torch.nn.Module:
-    """The module of a closed expression, with weights drawn from the seed.
+    """The module of a closed expression, or of a layer that knows its input, with weights drawn from the seed.
 
     Parameters
     ----------
-    expression : a network that begins with `Input`.
+    expression : a network that begins with `Input`, or one layer as `CRF`, whose size tells the shape of its input.
     seed : integer >= 0; the same seed gives the same weights.
     inplace : whether ReLUs and sums may work in place where no other layer reads.
 
@@ -111,6 +112,8 @@ def build(expression: Expression, seed: int = 0, inplace: bool = True) -> torch.
     torch.Size([3, 4])
     """
     check("build(seed)", seed, integer(0))
+    if isinstance(expression, Layer) and expression.takes is not None:
+        return _made(expression, (expression.takes,), seed, "")
     plan = plan_of(expression)
     expression = close(expression)
     closed = expression if isinstance(expression, (Chain, Parallel)) else Chain((expression,))
@@ -146,10 +149,14 @@ def _module(part: Expression, path: str, plan: Plan, seed: int, inplace: bool) -
     if isinstance(part, Block):
         return _module(plan.blocks[path], path, plan, seed, inplace)
     assert isinstance(part, Layer)
-    node = plan.node(path)
+    return _made(part, plan.shapes_into(plan.node(path)), seed, path)
+
+
+def _made(layer: Layer, shapes: Iterable[Shape], seed: int, path: str) -> torch.nn.Module:
+    """The module of one layer, its weights drawn from the stream of its place."""
     if torch.get_default_device().type == "meta":  # nothing is drawn there
-        return part.make(*plan.shapes_into(node))
+        return layer.make(*shapes)
     own = derive(seed, "weights", path)
     with torch.random.fork_rng(devices=[]), forked_random(own):  # a third party's module may draw from any generator
         torch.default_generator.manual_seed(own)
-        return part.make(*plan.shapes_into(node))
+        return layer.make(*shapes)

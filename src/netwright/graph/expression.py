@@ -126,10 +126,12 @@ class Expression(ABC):  # noqa: B024
 class Layer(Expression):
     """One brick of a network. A layer author writes a value with one method, `make`.
 
-    Class attributes: ``merges`` is True for layers that take several inputs as one tuple (``Concat``, ``Add``).
+    Class attributes: ``merges`` is True for layers that take several inputs as one tuple (``Concat``, ``Add``);
+    ``takes`` is the shape of the input of a layer that knows it by itself (``CRF``) and is built alone, else None.
     """
 
     merges: ClassVar[bool] = False
+    takes: ClassVar[tuple[int, ...] | None] = None
 
     @abstractmethod
     def make(self, *shapes: Shape) -> torch.nn.Module:

@@ -37,6 +37,10 @@ from netwright.layers.local_response import LocalResponseNorm
 # symbols
 from netwright.layers.embedding import ColumnEmbedding, Embedding
 
+# chains of tags
+from netwright.layers.crf.layer import CRF
+from netwright.layers.crf.constraints import forbidden_transitions
+
 # merging
 from netwright.layers.merge import Add, Concat, Elementwise, Multiply
 from netwright.layers.gated_average import GatedAverage
@@ -76,6 +80,7 @@ __all__ = [
     "Add",
     "AvgPool",
     "BatchNorm",
+    "CRF",
     "ColumnEmbedding",
     "Concat",
     "Constant",
@@ -143,6 +148,7 @@ __all__ = [
     "Upsample",
     "XavierNormal",
     "XavierUniform",
+    "forbidden_transitions",
     "importance_variation",
     "leaky_gain",
     "load_balance",

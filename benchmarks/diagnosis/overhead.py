@@ -1,16 +1,16 @@
 """What a watch costs: the same loop with and without one, in turn, as a share of the time of a step.
 
     OMP_NUM_THREADS=1 python benchmarks/diagnosis/overhead.py
-    OMP_NUM_THREADS=1 python benchmarks/diagnosis/overhead.py --rounds 31 --only dense
+    OMP_NUM_THREADS=1 python benchmarks/diagnosis/overhead.py --rounds 31 --steps 10000 --only dense
 
-Rounds go with, without, without, with, so that a machine that slows down meanwhile is fair to both. What is told is the
-median of their ratios, with its quartiles, and the ratio of the fastest runs, which other programs disturb least.
+Both loops make ten steps in turn, so that a machine that slows down meanwhile is fair to both. What is told is the
+median of the ratios of some rounds, with its quartiles, and the ratio of the fastest runs, which other programs disturb
+least. A short run pays more for each step than a long one: most of what a watch looks at comes in the first steps.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import statistics
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from torch import nn
 
 from netwright.checks import watch
 
-STEPS, ROUNDS = 2000, 11
+STEPS, ROUNDS, BLOCK = 2000, 11, 10
 Make = Callable[[], tuple[nn.Module, torch.Tensor, torch.Tensor]]
 
 
@@ -60,12 +60,13 @@ def curves() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
     return Reader(), torch.randn(32, 30, 4), torch.randint(0, 3, (32,))
 
 
-def seconds(make: Make, watched: bool, steps: int) -> float:
-    """CPU time of a loop, with or without a watch; making the network and the watch's own copy are not counted."""
+def steps_of(make: Make) -> tuple[Callable[[int], float], tuple[nn.Module, torch.optim.Optimizer, nn.Module]]:
+    """A function that makes so many steps and says their CPU time, and the objects of its loop."""
     torch.manual_seed(0)
     module, x, y = make()
     loss, optimizer = nn.CrossEntropyLoss(), torch.optim.Adam(module.parameters(), 1e-4)
-    with watch(module, optimizer, loss) if watched else contextlib.nullcontext():
+
+    def run(steps: int) -> float:
         begin = time.process_time()
         for _ in range(steps):
             optimizer.zero_grad()
@@ -73,28 +74,41 @@ def seconds(make: Make, watched: bool, steps: int) -> float:
             optimizer.step()
         return time.process_time() - begin
 
+    return run, (module, optimizer, loss)
 
-def pair(make: Make, steps: int, flip: bool) -> tuple[float, float]:
-    """Seconds of a loop without and with a watch, in one order or the other."""
-    first = seconds(make, flip, steps)
-    second = seconds(make, not flip, steps)
-    return (second, first) if flip else (first, second)
+
+def pair(make: Make, steps: int) -> tuple[float, float]:
+    """Seconds of a loop without and with a watch, which make some steps each in turn.
+
+    Making the network and the watch's own copy are not counted.
+    """
+    plain, _ = steps_of(make)
+    watched, (module, optimizer, loss) = steps_of(make)
+    own, spent = torch.autograd.backward, [0.0, 0.0]
+    with watch(module, optimizer, loss):
+        heard = torch.autograd.backward
+        for turn in range(steps // BLOCK):
+            for which in (False, True) if turn % 2 else (True, False):
+                torch.autograd.backward = heard if which else own
+                spent[which] += (watched if which else plain)(BLOCK)
+        torch.autograd.backward = heard
+    return spent[0], spent[1]
 
 
 def main() -> None:
     """Print a line a network."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--steps", type=int, default=STEPS, help="of the dense one, the others a quarter of it")
     parser.add_argument("--only", default="", help="dense, images or curves")
     options = parser.parse_args()
     torch.set_num_threads(1)
     for make in (dense, images, curves):
         if options.only not in make.__name__:
             continue
-        steps = STEPS if make is dense else STEPS // 4
-        for watched in (False, True):
-            seconds(make, watched, 50)
-        pairs = [pair(make, steps, bool(k % 2)) for k in range(options.rounds)]
+        steps = options.steps if make is dense else options.steps // 4
+        pair(make, 50)
+        pairs = [pair(make, steps) for _ in range(options.rounds)]
         low, middle, high = statistics.quantiles([b / a - 1 for a, b in pairs], n=4)
         least = min(b for _, b in pairs) / min(a for a, _ in pairs) - 1
         plain = statistics.median(a for a, _ in pairs) / steps

@@ -256,3 +256,15 @@ def test_a_lazy_module_that_cannot_be_called(pair: Any) -> None:
     found = check(module, CROSS, torch.optim.Adam(module.parameters(), lr=1e-2), pair)
     assert found.ok
     assert {each.code for each in found.findings} == {"not-examined"}
+
+
+def test_labels_as_a_column_where_the_last_layer_has_one_unit(net: Any, pair: Any, adam: Any) -> None:
+    """``loss(net(x).squeeze(1), y.float())`` in a loop takes labels as they are."""
+    X, y = pair[0], torch.arange(len(pair[0])) % 2
+    module = net(X.shape[1], 6, 1)
+    loss = nn.functional.binary_cross_entropy_with_logits
+    diagnosis = check(module, loss, adam(module), (X, y))
+    assert "label-range" not in diagnosis.codes
+    assert "not-examined" not in [each.code for each in diagnosis.notes]
+    one = check(module, nn.CrossEntropyLoss(), adam(module), (X, y))  # a softmax of one number is no such loss
+    assert not one.ok

@@ -12,7 +12,7 @@ from sklearn.neighbors import NearestNeighbors
 from torch import nn
 from torch.nn import functional
 
-from netwright.checks.neighbours import matrix, nearest, relation, ridge, standard
+from netwright.checks.neighbours import matrix, nearest, relation, ridge, standard, told_by
 
 CROSS, SQUARES = nn.CrossEntropyLoss(), nn.MSELoss()
 
@@ -130,3 +130,21 @@ def test_labels_need_not_begin_at_0(context: Any, net: Any, draw: Any) -> None:
     program = context(net(4, 9), CROSS, (X, y))
     assert torch.equal(functional.one_hot(program.classes)[:, [3, 5]].argmax(1), (X[:, 0] > 0).long())
     assert relation(program, program.classes).exists
+
+
+def test_categories_are_known(context: Any, formula: Any, draw: Any) -> None:
+    kinds = torch.randint(-1, 99, (800, 6), generator=torch.Generator().manual_seed(3))  # with -1 for none
+    y = draw(100)[kinds[:, :1] + 1]  # a number for each kind, in no order
+    module = formula(lambda m, x: m.last(m.words(x + 1).flatten(1)), words=nn.Embedding(100, 2), last=nn.Linear(12, 1))
+    found = related(context, module, nn.MSELoss(), kinds, y)
+    assert found.best.learner == "ridge regression of categories"
+    assert found.quality > 0.3
+
+
+def test_the_best_of_several_learners(draw: Any) -> None:
+    X = draw(400, 5).double()
+    assert told_by(X, X[:, :1], False, 0.9) > 0.9
+    assert told_by(X, (X[:, :1] * X[:, 1:2]), False, 0.9) > 0.9
+    assert told_by(X, draw(400, 1).double(), False, 0.9) < 0.1
+    two = torch.nn.functional.one_hot((X[:, 0] > 0).long()).double()
+    assert told_by(X, two, True, 0.95) >= 0.95

@@ -9,24 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from netwright.checks.after import batches, certainty, filters, repeats, score, suspects
 from netwright.checks.after.trained import Trained
-from netwright.checks.before import (
-    data,
-    gradient,
-    graph,
-    labels,
-    loss,
-    optimizer,
-    order,
-    output,
-    pairing,
-    rate,
-    sequences,
-    split,
-    start,
-    structure,
-)
 from netwright.checks.budget import OutOfTime
 from netwright.checks.context import Context
 from netwright.checks.copies import plainly, quiet, unchanged
@@ -35,35 +18,8 @@ from netwright.checks.finding import FAULT, Finding, note
 from netwright.checks.fitting import fit, number_format
 from netwright.checks.options import counted, declared, loss_of, module_of, optimizers_of
 from netwright.checks.reading import read
+from netwright.checks.stages import AFTER, ENDS, STAGES, Check
 from netwright.core.errors import shown
-
-Check = Callable[[Any], Iterable[Finding]]
-
-# The stage of a finding, and the checks that make it, root causes first.
-STAGES: tuple[tuple[str, tuple[Check, ...]], ...] = (
-    ("data", (data.finite, labels.in_range)),
-    ("data", (data.varying, split.shared_rows, split.leaking_column, split.scales_alike, split.enough_rows)),
-    ("data", (order.shuffled, order.rows_for_statistics, labels.even, labels.agreeing)),
-    ("start", (graph.owned, optimizer.own_parameters, optimizer.movable, loss.slope)),
-    ("start", (graph.reached, graph.steps_have_slopes)),
-    ("start", (optimizer.complete, graph.repeatable, graph.rows_apart, graph.depends, data.axes)),
-    ("start", (sequences.future, sequences.padding, graph.statistics_in_two_places, gradient.gradients_agree)),
-    ("start", (output.applied_twice, loss.suits, loss.shapes, pairing.paired, pairing.narrow)),
-    ("start", (pairing.silent_labels, loss.sign, pairing.floor, output.reaches)),
-    ("start", (start.units_differ,)),
-    ("steps", (data.scale_of_inputs, data.scale_of_targets, start.scale_of_weights, structure.bends)),
-    ("steps", (start.units_alive, start.slopes, start.gradients_arrive, start.through_time, structure.dropped)),
-    ("steps", (rate.epsilon, rate.penalty, loss.summed, rate.too_high, rate.too_low, structure.holds_a_few)),
-    ("steps", (labels.related,)),
-)
-# Of a program that is trained: the questions to its data, and what its answers show.
-AFTER: tuple[tuple[str, tuple[Check, ...]], ...] = (
-    *(each for each in STAGES if each[0] == "data"),
-    ("data", (labels.related,)),
-    ("after", (score.one_answer, score.held_down, certainty.frequencies, suspects.wrong_labels)),
-    ("after", (filters.like_noise, batches.extreme, repeats.repeatable)),
-)
-ENDS = {"non-finite-data", "label-range"}  # after a stage with one of these nothing else can be asked
 
 
 def check(

@@ -145,6 +145,9 @@ def _needed(program: Program, batch: Batch) -> Change:
     for change in _targets(like):
         if _runs(copied, change(into(batch)), True):
             return lambda given: change(into(given))
+    as_column = _columns(into(batch), like)
+    if _runs(copied, as_column, True) and _moves(copied, as_column):
+        return lambda given: _columns(into(given), like)
     return into
 
 
@@ -183,6 +186,22 @@ def _targets(like: torch.dtype) -> Iterator[Change]:
     yield lambda batch: replace(batch, target=each(batch.target, lambda t: t if t.is_floating_point() else t.long()))
     yield lambda batch: replace(batch, target=each(batch.target, lambda t: t.to(like)))
     yield lambda batch: replace(batch, target=each(batch.target, long))
+
+
+def _columns(batch: Batch, like: torch.dtype) -> Batch:
+    """One number a row as a column, the form of the output of a last layer of one unit."""
+    return replace(batch, target=each(batch.target, lambda t: (t[:, None] if t.ndim == 1 else t).to(like)))
+
+
+def _moves(program: Program, batch: Batch) -> bool:
+    """Whether the loss of a batch changes with the output, as that of a softmax of one number does not."""
+    module, _, loss = program
+    with quiet(), torch.no_grad():
+        output = call(module, batch)
+        if not isinstance(output, Tensor):
+            return False
+        values = [float(torch.as_tensor(loss(each_one, batch.target)).sum()) for each_one in (output, output + 1)]
+    return values[0] != values[1]
 
 
 def _runs(program: Program, batch: Batch, backward: bool) -> bool:

@@ -6,8 +6,10 @@ ridge regression on the columns and their squares, on the spectrum of a sequence
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -22,6 +24,8 @@ from netwright.checks.reading import leaves
 ROWS = 800
 NEIGHBOURS = 10
 FOLDS = 4
+MOST_PAIRED = 24  # columns whose products are looked at
+MOST_CATEGORIES = 1500  # of all columns of integers
 
 
 @dataclass
@@ -63,9 +67,9 @@ class Relation:
 
 def matrix(context: Context, most: int = ROWS) -> tuple[Tensor, Tensor] | None:
     """Rows of all inputs as one standardised matrix, and the target's rows; None where there is no single target."""
+    if not isinstance(context.rows.target, Tensor) or len(context.rows.target) != len(context.rows):
+        return None  # several targets, or as many as there are pairs or nodes and not as there are rows
     rows = thinned(context.rows, most)
-    if not isinstance(rows.target, Tensor):
-        return None
     parts = [tensor.reshape(len(tensor), -1).double() for tensor in leaves(rows.inputs) if len(tensor) == len(rows)]
     if not parts:
         return None
@@ -120,29 +124,70 @@ def kept_rows(context: Context, most: int = ROWS) -> Tensor:
 
 def thinned_like(context: Context, values: Tensor, most: int = ROWS) -> Tensor:
     """Values that belong to ``context.rows``, for the rows that `matrix` keeps."""
+    return evenly(values, most)
+
+
+def evenly(values: Tensor, most: int = ROWS) -> Tensor:
+    """At most so many values, evenly spaced."""
     n = len(values)
     return values if n <= most else values[torch.linspace(0, n - 1, most).round().long()]
 
 
+def told_by(X: Tensor, Y: Tensor, classes: bool, enough: float) -> float:
+    """The accuracy or R^2 of the best of several learners out of fold; once one is good enough no more are asked.
+
+    Parameters
+    ----------
+    X : standardised columns, (n, d). Y : one column a class or a number, (n, m). classes : which of both.
+    enough : accuracy or R^2.
+    """
+    best = -math.inf
+    for guess in chain(_of_columns(X, Y, classes), _of_trees(X, Y, classes)):
+        best = max(best, guess.quality)
+        if best >= enough:
+            break
+    return best
+
+
+def _rated(name: str, scores: Tensor, Y: Tensor, classes: bool) -> Guess:
+    if classes:
+        return Guess(name, scores, float((scores.argmax(1) == Y.argmax(1)).double().mean()))
+    spread = (Y - Y.mean(0)).square().mean()
+    return Guess(name, scores, 1 - float((scores - Y).square().mean() / spread.clamp_min(1e-12)))
+
+
 def _guesses(context: Context, X: Tensor, Y: Tensor, classes: bool) -> Iterator[Guess]:
     def rated(name: str, scores: Tensor) -> Guess:
-        if classes:
-            return Guess(name, scores, float((scores.argmax(1) == Y.argmax(1)).double().mean()))
-        spread = (Y - Y.mean(0)).square().mean()
-        return Guess(name, scores, 1 - float((scores - Y).square().mean() / spread.clamp_min(1e-12)))
+        return _rated(name, scores, Y, classes)
 
-    yield rated("nearest neighbours", Y[nearest(X)].mean(1))
-    yield rated("ridge regression", ridge(X, Y))
-    yield rated("ridge regression with squares", ridge(torch.cat([X, X * X], 1), Y))
-    floats = [tensor for tensor in leaves(thinned(context.rows, ROWS).inputs) if tensor.ndim == 3]
+    yield from _of_columns(X, Y, classes)
+    rows = thinned(context.rows, ROWS)
+    floats = [tensor for tensor in leaves(rows.inputs) if tensor.ndim == 3]
     if floats and floats[0].is_floating_point():
         spectrum = torch.fft.rfft(floats[0].double(), dim=1).abs().reshape(len(X), -1)
         yield rated("ridge regression of the spectrum", ridge(standard(spectrum), Y))
         yield rated("nearest neighbours in the spectrum", Y[nearest(standard(spectrum))].mean(1))
-    tokens = [tensor for tensor in leaves(thinned(context.rows, ROWS).inputs) if not tensor.is_floating_point()]
+    tokens = [tensor for tensor in leaves(rows.inputs) if not tensor.is_floating_point()]
     if tokens and tokens[0].ndim == 2 and int(tokens[0].min()) >= 0 and int(tokens[0].max()) < 20_000:
         yield rated("ridge regression of tokens", ridge(standard(_bags(tokens[0])), Y))
-    yield rated("random trees", _trees(X, Y, classes))
+    integers = [tensor.reshape(len(X), -1) for tensor in leaves(rows.inputs) if not tensor.is_floating_point()]
+    if integers and (known := _categories(torch.cat(integers, 1))) is not None:
+        yield rated("ridge regression of categories", ridge(standard(known), Y))
+    yield from _of_trees(X, Y, classes)
+
+
+def _of_columns(X: Tensor, Y: Tensor, classes: bool) -> Iterator[Guess]:
+    yield _rated("nearest neighbours", Y[nearest(X)].mean(1), Y, classes)
+    yield _rated("ridge regression", ridge(X, Y), Y, classes)
+    yield _rated("ridge regression with squares", ridge(torch.cat([X, X * X], 1), Y), Y, classes)
+    if 2 <= X.shape[1] <= MOST_PAIRED:
+        first, second = torch.triu_indices(X.shape[1], X.shape[1], 1)
+        pairs = torch.cat([X, standard(X[:, first] * X[:, second])], 1)
+        yield _rated("ridge regression with products", ridge(pairs, Y), Y, classes)
+
+
+def _of_trees(X: Tensor, Y: Tensor, classes: bool) -> Iterator[Guess]:
+    yield _rated("random trees", _trees(X, Y, classes), Y, classes)
 
 
 def standard(X: Tensor) -> Tensor:
@@ -159,6 +204,14 @@ def _bags(tokens: Tensor) -> Tensor:
     steps = torch.arange(tokens.shape[1])[None, :, None].double()
     places = torch.where(here, steps, float(tokens.shape[1])).amin(1)
     return torch.cat([here.double().sum(1), places], 1)
+
+
+def _categories(codes: Tensor) -> Tensor | None:
+    """One column for each value of each column; None where there are too many."""
+    found = [torch.unique(column, return_inverse=True) for column in codes.T[:64]]
+    if codes.shape[1] > 64 or sum(len(values) for values, _ in found) > MOST_CATEGORIES:
+        return None
+    return torch.cat([torch.nn.functional.one_hot(place, len(values)) for values, place in found], 1).double()
 
 
 def ridge(X: Tensor, Y: Tensor, strength: float = 1.0) -> Tensor:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from netwright.checks.budget import now
 from netwright.checks.copies import program_copy, quiet
 from netwright.checks.reading import Batch, Keywords, each
 from netwright.core.errors import InvalidData
@@ -35,7 +36,7 @@ class Trial:
     ----------
     losses : of each batch, before its step. ratios : median over layers of |step| / |weights|, for each step.
     first : |step| / |weights| of each weight matrix in the first step. norms : of the gradient at each step.
-    module : the copy as it is at the end. finite : whether all losses were.
+    module : the copy as it is at the end. seconds : of the processor, of a step. finite : whether all losses were.
     """
 
     module: nn.Module
@@ -44,6 +45,7 @@ class Trial:
     first: dict[str, float] = field(default_factory=dict)
     norms: list[float] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
+    seconds: float = 0.0
 
     @property
     def finite(self) -> bool:
@@ -125,13 +127,14 @@ def train(
             after(module)
         moved = _weights(module, optimizers)
         held = [p for each in optimizers for group in each.param_groups for p in group["params"] if p.requires_grad]
-        rules = [(optimizer, _given(optimizer)) for optimizer in optimizers]
+        rules, begin = [(optimizer, _given(optimizer)) for optimizer in optimizers], now()
         for batch in batches:
             before = [weight.detach().clone() for weight in moved.values()]
             _Step(trial, module, loss, batch, held, clip).make(rules)
             _measure(trial, moved, before)
             if not math.isfinite(trial.losses[-1]):
                 break
+        trial.seconds = (now() - begin) / max(len(trial.losses), 1)
     return trial
 
 
@@ -150,10 +153,14 @@ class _Step:
     def make(self, rules: list[tuple[torch.optim.Optimizer, str]]) -> None:
         try:
             for optimizer, given in rules:
+                self.forget()
                 if given != "closure":
                     self.gradient()
                 asked = {"closure": self.gradient, "objective": self.value, "residuals": self.residuals}.get(given)
                 optimizer.step(*([] if asked is None else [asked]))  # type: ignore[arg-type]
+                if not self.seen:  # a wrapper that takes a closure and does not pass it on
+                    self.gradient()
+                    optimizer.step()
         except InvalidData:  # a rule of netwright refuses a loss that is not finite
             if not self.seen or bool(torch.isfinite(self.seen[0])):
                 raise
@@ -167,10 +174,13 @@ class _Step:
         output = call(self.module, self.batch)
         return output, torch.as_tensor(self.loss(output, each(self.batch.target, torch.clone))).sum()
 
-    def gradient(self) -> Tensor:
-        """The loss, whose gradients are then with the parameters."""
+    def forget(self) -> None:
         for parameter in self.held:
             parameter.grad = None
+
+    def gradient(self) -> Tensor:
+        """The loss, whose gradients are then with the parameters."""
+        self.forget()
         value = self.value()
         if value.requires_grad and self.held:
             # only into the copy's own parameters: a tensor of the user's that the module still refers to gets nothing
@@ -191,7 +201,8 @@ def _given(optimizer: torch.optim.Optimizer) -> str:
     takes = getattr(getattr(optimizer, "rule", None), "takes", "")
     if takes in EVALUATING:
         return str(takes)
-    parameters = list(inspect.signature(optimizer.step).parameters.values())
+    places = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = [each for each in inspect.signature(optimizer.step).parameters.values() if each.kind in places]
     needed = bool(parameters) and parameters[0].default is parameters[0].empty
     return "closure" if needed or any("closure" in each.name for each in parameters) else ""
 
@@ -217,7 +228,8 @@ def _norm(parameters: list[Tensor]) -> float:
 
 def _norms(tensors: list[Tensor]) -> list[float]:
     """The Euclidean norm of each tensor."""
-    return [] if not tensors else list(map(float, torch._foreach_norm(tensors, 2, dtype=torch.float64)))
+    real = [torch.view_as_real(tensor) if tensor.is_complex() else tensor for tensor in tensors]
+    return [] if not real else list(map(float, torch._foreach_norm(real, 2, dtype=torch.float64)))
 
 
 def _weights(module: nn.Module, optimizers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
@@ -249,11 +261,16 @@ def rate_times(factor: float) -> Change:
 
 
 def default_start(module: nn.Module, optimizers: list[torch.optim.Optimizer]) -> None:
-    """A change: every layer that can draws its weights anew by its own default."""
+    """A change: every layer that can draws its weights anew by its own default; large ones of others are made small."""
     for part in module.modules():
         reset = getattr(part, "reset_parameters", None)
         if callable(reset):
             reset()
+            continue
+        for weight in part.parameters(recurse=False):
+            usual = min(weight.shape, default=1) ** -0.5
+            if weight.ndim == 2 and float(weight.detach().double().std()) > 2 * usual:
+                nn.init.normal_(weight, 0.0, usual)
 
 
 def dropout_off(module: nn.Module, optimizers: list[torch.optim.Optimizer]) -> None:

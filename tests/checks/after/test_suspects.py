@@ -156,5 +156,5 @@ def test_text_and_page_name_the_rows(train: Any, net: Any, halves: Any, flipped:
     assert first in str(diagnosis)
     page = diagnosis.to_html()
     assert first in page
-    assert '<th scope="row">suggested</th>' in page
+    assert '<th scope="col">suggested</th>' in page
     assert '"suggested"' in diagnosis.to_sarif()

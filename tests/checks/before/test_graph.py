@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from netwright.checks.before.graph import (
-    depends,
     owned,
     reached,
     repeatable,
@@ -280,45 +278,6 @@ def test_what_ends_in_eval_mode_is_right(ask: Any, net: Any, formula: Any, data:
     assert not ask(repeatable, own, CROSS, data)
     counted = formula(lambda m, x: (setattr(m, "calls", getattr(m, "calls", 0) + 1), m.o(x))[1], o=nn.Linear(4, 3))
     assert not ask(repeatable, counted, CROSS, data)  # what is remembered is not in the answer
-
-
-# an output that depends on the input
-
-
-@pytest.mark.parametrize(
-    "lost", [lambda x: 0 * x, torch.ones_like, lambda x: x[:1].expand_as(x)], ids=["0", "1", "first"]
-)
-def test_an_input_that_is_lost(lost: Any, one: Any, formula: Any, data: Any) -> None:
-    module = formula(lambda m, x: m.o(m.i(lost(x)).relu()), i=nn.Linear(4, 6), o=nn.Linear(6, 3))
-    found = one(depends, module, CROSS, data)
-    assert (found.code, found.level) == ("input-ignored", "fault")
-    assert (found.remedy.object, found.remedy.argument) == ("module", "use_input")
-
-
-def test_tokens_that_are_lost(one: Any, formula: Any) -> None:
-    module = formula(lambda m, x: m.o(m.e(0 * x).mean(1)), e=nn.Embedding(9, 4), o=nn.Linear(4, 3))
-    assert (
-        one(depends, module, CROSS, (torch.arange(160).reshape(40, 4) % 9, torch.arange(40) % 3)).code
-        == "input-ignored"
-    )
-
-
-def test_outputs_that_start_equal_and_can_differ_are_right(ask: Any, net: Any, data: Any) -> None:
-    module = net(4, 6, 3)
-    assert not ask(depends, module, CROSS, data)
-    nn.init.zeros_(module[2].weight)  # a head that begins at 0
-    assert not ask(depends, module, CROSS, data)
-    dead = net(4, 6, 3)
-    nn.init.constant_(dead[0].bias, -1e3)
-    assert not ask(depends, dead, CROSS, data)
-    assert not ask(depends, net(4, 6, 3), CROSS, (torch.ones(40, 4), data[1]))  # nothing to depend on
-
-
-def test_outputs_that_are_no_tensors_of_rows_are_right(ask: Any, formula: Any, data: Any) -> None:
-    named = formula(lambda m, x: SimpleNamespace(logits=m.o(x)), o=nn.Linear(4, 3))
-    assert not ask(depends, named, lambda z, t: CROSS(z.logits, t), data)
-    whole = formula(lambda m, x, t: CROSS(m.o(x), t), o=nn.Linear(4, 3))
-    assert not ask(depends, whole, lambda z, t: z, (*data, data[1]))
 
 
 # statistics in two places

@@ -167,3 +167,81 @@ def test_the_roughness_is_a_signal_even_of_what_is_right(context: Any) -> None:
     value = program.signals["roughness along the axes that a layer slides over"].value
     centred = (X - X.mean(0)).double()
     assert value == pytest.approx(max(roughness(centred, 2), roughness(centred, 3)), rel=1e-4)
+
+
+# noisy pictures and series, and patterns that come back
+
+
+def noisy_waves(seed: int, n: int = 300, side: int = 12) -> Any:
+    """Waves in three tints, with much noise."""
+    generator = torch.Generator().manual_seed(seed)
+    turn = torch.rand(n, 1, 1, generator=generator) * torch.pi
+    rows, columns = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    wave = torch.sin(1.6 * (rows * turn.cos() + columns * turn.sin()) + 6 * torch.rand(n, 1, 1, generator=generator))
+    tint = 0.6 + 0.4 * torch.rand(n, 3, 1, 1, generator=generator)
+    return tint * wave[:, None] + 0.5 * torch.randn(n, 3, side, side, generator=generator)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_noisy_pictures_that_were_viewed(seed: int, context: Any) -> None:
+    X = noisy_waves(seed)
+    module = nn.Conv2d(3, 4, 3)
+    assert found_in(context, module, X) is None
+    viewed = X.permute(0, 2, 3, 1).reshape(X.shape)
+    assert found_in(context, module, viewed)[3] == "(rows, height, width, channels)"
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4])
+@pytest.mark.parametrize("period", [2, 3, 4])
+@pytest.mark.parametrize("noise", [0.2, 0.6])
+def test_patterns_that_come_back_stay(channels: int, period: int, noise: float, context: Any) -> None:
+    generator = torch.Generator().manual_seed(period)
+    rows, columns = torch.meshgrid(torch.arange(12), torch.arange(12), indexing="ij")
+    for place in (rows, columns, rows + columns):
+        start = torch.randint(0, period, (200, channels, 1, 1), generator=generator)
+        X = ((place + start) % period == 0) + noise * torch.randn(200, channels, 12, 12, generator=generator)
+        assert found_in(context, nn.Conv2d(channels, 4, 3), X) is None
+        same = ((place + start[:, :1]) % period == 0) + noise * torch.randn(200, channels, 12, 12, generator=generator)
+        assert found_in(context, nn.Conv2d(channels, 4, 3), same) is None
+
+
+def test_noise_and_spectrograms_stay(context: Any, draw: Any) -> None:
+    along = draw(200, 3, 12, 16).cumsum(3)
+    for X in (draw(200, 3, 12, 12), along, along.transpose(2, 3), (draw(200, 3, 12, 12) > 1.5).float()):
+        assert found_in(context, nn.Conv2d(3, 4, 3), X) is None
+
+
+class Recurrent(nn.Module):
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.inner = nn.GRU(features, 4, batch_first=True)
+
+    def forward(self, x: Any) -> Any:
+        return self.inner(x)[0][:, -1]
+
+
+@pytest.mark.parametrize("noise", [0.2, 0.5])
+def test_noisy_channels_reshaped_into_time(noise: float, context: Any, draw: Any) -> None:
+    start = 6 * torch.rand(300, 1, 1, generator=torch.Generator().manual_seed(2))
+    lag = torch.arange(6)[:, None] * 0.7
+    X = torch.sin(torch.arange(20) / 2 - lag + start) + noise * draw(300, 6, 20)
+    assert found_in(context, Recurrent(6), X.transpose(1, 2).contiguous()) is None
+    assert found_in(context, Recurrent(6), X.reshape(300, 20, 6))[3] == "its last two axes regrouped"
+
+
+@pytest.mark.parametrize(("steps", "features"), [(20, 6), (12, 4), (24, 12), (30, 2)])
+def test_series_in_order_stay(steps: int, features: int, context: Any, draw: Any) -> None:
+    generator = torch.Generator().manual_seed(4)
+    kinds = torch.randint(0, features, (250, steps), generator=generator)
+    alike = draw(250, steps, 1)
+    for X in (
+        draw(250, steps, features),
+        draw(250, steps, features).cumsum(1),
+        draw(250, steps, features).cumsum(2),  # spectra, one a step, in no order
+        draw(250, steps, features).cumsum(2) + 2 * draw(250, steps, features),
+        nn.functional.one_hot(kinds, features).float(),
+        alike + 0.3 * draw(250, steps, features),  # sensors that move together, up and down from step to step
+        draw(250, steps * features).cumsum(1).reshape(250, steps, features),  # a long series in pieces
+        (torch.arange(features) < kinds[..., None]).float() + 0.2 * draw(250, steps, features),
+    ):
+        assert found_in(context, Recurrent(features), X) is None

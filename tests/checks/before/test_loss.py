@@ -154,6 +154,25 @@ def test_a_column_of_probabilities_is_right(ask: Any, net: Any, draw: Any) -> No
 # the sign
 
 
+def likeness(z: Tensor, t: Tensor) -> Tensor:
+    """The cosine of the angle between answer and target."""
+    return nn.functional.cosine_similarity(z, t).mean()
+
+
+def test_a_likeness_that_is_made_small(one: Any, ask: Any, net: Any, draw: Any) -> None:
+    X = draw(60, 4)
+    data, module = (X, X @ draw(4, 5)), net(4, 8, 5)
+    found = one(sign, module, likeness, data)
+    assert (found.code, found.level) == ("loss-sign", "fault")
+    assert not ask(sign, module, lambda z, t: 1 - likeness(z, t), data)
+
+
+def test_rewards_of_which_the_target_is_a_factor_are_at_most_a_note(ask: Any, net: Any, draw: Any) -> None:
+    data, module = (draw(60, 4), draw(60, 5)), net(4, 8, 5)
+    for reward in (lambda z, r: (z.softmax(1) * r).sum(1).mean(), lambda z, r: (z * r).mean()):
+        assert all(each.level == "note" for each in ask(sign, module, reward, data))
+
+
 def test_a_loss_with_its_sign_turned(one: Any, net: Any, draw: Any) -> None:
     X, y, k = draw(40, 4), draw(40, 1), torch.arange(40) % 3
     found = one(sign, net(4, 1), lambda z, t: -SQUARES(z, t), (X, y))

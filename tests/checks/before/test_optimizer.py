@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from netwright.checks.before.optimizer import complete, movable, own_parameters
+from netwright.checks.before.optimizer import complete, in_name, movable, own_parameters
 
 CROSS, SQUARES = nn.CrossEntropyLoss(), nn.MSELoss()
 
@@ -147,3 +147,17 @@ def test_how_many_are_missing_is_a_signal(context: Any, net: Any, adam: Any, dat
         program = context(module, CROSS, data, adam(held))
         list(complete(program))
         assert program.signals["trainable parameters in no optimizer"].value == count
+
+
+def test_a_layer_that_is_free_in_name_only(one: Any, ask: Any, net: Any, adam: Any, data: Any) -> None:
+    module = net(4, 6, 3)
+    module[2].requires_grad_(False)
+    assert not ask(in_name, module, CROSS, data, adam(module))
+    module[2].requires_grad = True
+    found = one(in_name, module, CROSS, data, adam(module))
+    assert (found.code, found.level, found.where.layer) == ("all-frozen", "fault", "2")
+    assert "2.requires_grad_(True)" in found.do
+    module[2].requires_grad_(True)
+    assert not ask(in_name, module, CROSS, data, adam(module))
+    module[2].requires_grad = False  # frozen in name only: it learns, which may do no harm
+    assert one(in_name, module, CROSS, data, adam(module)).level == "note"

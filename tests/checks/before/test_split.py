@@ -98,6 +98,38 @@ def test_columns_that_tell_much_are_right(ask: Any, net: Any, draw: Any, classes
     assert not ask(leaking_column, net(5, 1), SQUARES, (X[:20], X[:20, :1]))
 
 
+def heaps(columns: int, seed: int, apart: float = 10.0) -> tuple[Any, Any]:
+    """Two heaps of rows whose middles are drawn evenly within a cube: some columns tell them apart, others less."""
+    generator = torch.Generator().manual_seed(seed)
+    middle = 2 * apart * torch.rand(2, columns, generator=generator) - apart
+    y = torch.arange(300) % 2
+    return middle[y] + torch.randn(300, columns, generator=generator), y
+
+
+@pytest.mark.parametrize("columns", [3, 4, 5, 8])
+def test_classes_that_are_easy_to_tell_are_right(columns: int, ask: Any, net: Any) -> None:
+    for seed in range(12):
+        assert not ask(leaking_column, net(columns, 2), CROSS, heaps(columns, seed))
+
+
+def test_a_column_beside_others_that_tell_as_much_is_right(ask: Any, one: Any, net: Any, draw: Any) -> None:
+    y = torch.arange(400) % 2
+    X = draw(400, 8) + 1.2 * y[:, None]  # each by itself says little, all of them nearly everything
+    X[:, 2] = 12.0 * y + draw(400)
+    assert not ask(leaking_column, net(8, 2), CROSS, (X, y))
+    X[:, [0, 1, 3, 4, 5, 6, 7]] -= 0.9 * y[:, None]
+    found = one(leaking_column, net(8, 2), CROSS, (X, y))
+    assert (found.evidence["column"], found.evidence["best"]) == (2, 1.0)
+    assert 0.5 < found.evidence["others"] < 0.85
+
+
+def test_a_number_that_others_give_too_is_right(ask: Any, net: Any, draw: Any) -> None:
+    X = draw(300, 6)
+    y = X[:, :5].sum(1, keepdim=True)
+    X[:, 5] = y[:, 0] + 0.01 * draw(300)  # a sum beside its parts
+    assert not ask(leaking_column, net(6, 1), SQUARES, (X, y))
+
+
 # scales that differ
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from netwright.checks.before.structure import bends, dropped, holds_a_few
+from netwright.checks.before.structure import bends, dropped, holds_a_few, one_line
 
 CROSS, LOGITS, SQUARES = nn.CrossEntropyLoss(), nn.BCEWithLogitsLoss(), nn.MSELoss()
 
@@ -157,3 +157,29 @@ def test_strong_dropout_that_learns_is_at_most_a_note(ask: Any, adam: Any) -> No
     module = nn.Sequential(nn.Linear(8, 256), nn.ReLU(), nn.Dropout(0.75), nn.Linear(256, 10))
     found = ask(dropped, module, CROSS, ten(), adam(module))
     assert all(each.level == "note" for each in found)
+
+
+# one straight line
+
+
+def crossed(n: int = 240) -> tuple[torch.Tensor, torch.Tensor]:
+    """Points of a square, class by the product of their coordinates."""
+    X = 2 * torch.rand(n, 2, generator=torch.Generator().manual_seed(2)) - 1
+    return X, (X[:, 0] * X[:, 1] > 0).long()
+
+
+def test_a_line_for_a_task_that_bends(one: Any, adam: Any) -> None:
+    module = nn.Linear(2, 2)
+    found = one(one_line, module, CROSS, crossed(), adam(module))
+    assert (found.code, found.level) == ("capacity", "fault")
+    assert found.evidence["curved"] > 0.8 > 0.65 > found.evidence["straight"]
+
+
+def test_a_line_for_a_straight_task_is_right(ask: Any, adam: Any, net: Any) -> None:
+    X, _ = crossed()
+    module = nn.Linear(2, 2)
+    assert not ask(one_line, module, CROSS, (X, (X[:, 0] + X[:, 1] > 0).long()), adam(module))
+    noise = (torch.rand(240, generator=torch.Generator().manual_seed(3)) > 0.5).long()
+    assert not ask(one_line, module, CROSS, (X, noise), adam(module))
+    deep = net(2, 8, 2)
+    assert not ask(one_line, deep, CROSS, crossed(), adam(deep))

@@ -95,6 +95,17 @@ def test_what_is_memorised_does_not_carry_over(shuffled: bool, train: Any, found
     assert [each.code for each in found(carries_over, watching)] == (["labels-unrelated"] if shuffled else [])
 
 
+def test_held_out_rows_of_larger_loss_that_is_learned_carry_over(train: Any, found: Any, net: Any, rows: Any) -> None:
+    """A few held-out rows may be harder than all of training: their loss falls, if never below ignorance."""
+    module = net(6, 128, 3)
+    watching = train(module, Adam(module.parameters(), lr=1e-2), rows(200), epochs=12)
+    steps = [watching.tape.steps * (k + 1) // 12 for k in range(12)]
+    for k, step in enumerate(steps):
+        watching.tape.steps = step
+        watching.validation(loss=2.0 - 0.05 * k)
+    assert not found(carries_over, watching)
+
+
 # one answer
 
 
@@ -149,6 +160,45 @@ def test_a_score_that_is_another_one_than_the_accuracy(train: Any, found: Any, n
     assert all(each.level == "note" for each in found(metric_agrees, watching))
 
 
+def every_pair(output: Tensor, y: Tensor) -> Tensor:
+    """A column of answers compared with a flat row of labels."""
+    return (output.argmax(1)[:, None] == y).float().mean()
+
+
+def right_a_batch(output: Tensor, y: Tensor) -> float:
+    """Right answers over batches of 32."""
+    return float((output.argmax(1) == y).sum()) / 4
+
+
+def right(output: Tensor, y: Tensor) -> float:
+    """Right answers."""
+    return float((output.argmax(1) == y).sum())
+
+
+def per_cent(output: Tensor, y: Tensor) -> float:
+    """The accuracy in per cent."""
+    return 100 * right(output, y) / len(y)
+
+
+@pytest.mark.parametrize(
+    ("score", "says"),
+    [(every_pair, "all pairs"), (right_a_batch, "30 times the accuracy"), (right, ""), (per_cent, "")],
+)
+def test_a_score_that_is_counted_anew(score: Any, says: str, train: Any, found: Any, net: Any, rows: Any) -> None:
+    X, y = rows(320)
+    module = net(6, 24, 3)
+
+    def tell(watching: Any) -> None:
+        with torch.no_grad():
+            output = module(X[200:])
+            watching.validation(loss=CROSS(output, y[200:]), score=score(output, y[200:]))
+
+    watching = train(module, Adam(module.parameters(), lr=1e-2), (X[:200], y[:200]), epochs=8, each_epoch=tell)
+    faults = [each for each in found(metric_agrees, watching) if each.level == "fault"]
+    assert [each.code for each in faults] == (["wrong-metric"] if says else [])
+    assert not says or says in faults[0].seen
+
+
 def test_a_validation_in_several_batches_is_not_compared_batch_by_batch(
     train: Any, found: Any, net: Any, rows: Any
 ) -> None:
@@ -180,6 +230,18 @@ def test_statistics_that_lag_behind(momentum: float, train: Any, found: Any, row
     if seen:
         assert seen[0].evidence["eval"] > 2 * seen[0].evidence["train"]
         assert seen[0].remedy.value == 0.1
+
+
+def test_statistics_of_a_network_whose_loss_is_no_number(train: Any, found: Any, rows: Any) -> None:
+    X, y = rows(320)
+    module = nn.Sequential(nn.Linear(6, 24), nn.BatchNorm1d(24), nn.ReLU(), nn.Linear(24, 3))
+
+    def loss(z: Tensor, t: Tensor) -> Tensor:
+        return CROSS(z, t) if module.training else CROSS(z, t) * math.nan
+
+    watching = train(module, Adam(module.parameters(), lr=1e-2), (X, y), loss, epochs=8)
+    module.eval()
+    assert not found(statistics_fit, watching)
 
 
 # runs that went badly

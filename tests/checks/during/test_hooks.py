@@ -23,7 +23,12 @@ CROSS = nn.CrossEntropyLoss()
 def hooks_of(module: nn.Module) -> list[Any]:
     """All hooks of a module and its parts."""
     kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    return [hook for part in module.modules() for kind in kinds for hook in getattr(part, kind).values()]
+    hooks = [hook for part in module.modules() for kind in kinds for hook in getattr(part, kind).values()]
+    return [*hooks, *(vars(part)["_compiled_call_impl"] for part in module.modules() if _is_heard(part))]
+
+
+def _is_heard(module: nn.Module) -> bool:
+    return "_compiled_call_impl" in vars(module)
 
 
 def hooks_of_updates(optimizer: torch.optim.Optimizer) -> list[Any]:
@@ -293,3 +298,83 @@ def test_a_module_that_is_called_by_name(rows: Any, adam: Any) -> None:
     assert watching.tape.steps == 12
     assert not watching.tape.batches
     assert watching.diagnosis.ok
+
+
+class Stateful(nn.Linear):
+    """A layer that gives its attributes as they are to copies and files."""
+
+    def __getstate__(self) -> dict[str, object]:
+        return dict(vars(self))
+
+
+def test_a_copy_that_takes_all_attributes_is_its_own(rows: Any, adam: Any) -> None:
+    X, y = rows(40)
+    module = Stateful(6, 3)
+    optimizer = adam(module)
+    with watch(module, optimizer, CROSS) as watching:
+        copied = copy.deepcopy(module)
+        loaded = io.BytesIO()
+        torch.save(module, loaded)
+        loaded.seek(0)
+        others = [copied, torch.load(loaded, weights_only=False)]
+        for other in others:
+            nn.init.zeros_(other.weight)
+            nn.init.zeros_(other.bias)
+            assert not other(X).any()
+        assert module(X).any()
+        CROSS(module(X), y).backward()
+        optimizer.step()
+    assert watching.tape.steps == 1
+    assert "_compiled_call_impl" not in vars(module)
+
+
+def test_a_place_that_is_taken(program: Any) -> None:
+    module, optimizer, loss, run = program
+    own = module._call_impl
+    module._compiled_call_impl = lambda *inputs: own(*inputs)
+    taken = module._compiled_call_impl
+    with watch(module, optimizer, loss) as watching:
+        run(20)
+    assert module._compiled_call_impl is taken
+    assert (watching.tape.steps, len(watching.tape.batches)) == (20, 20)
+    assert len(hooks_of(module)) == 1
+
+
+def test_a_place_that_the_user_takes_meanwhile(program: Any) -> None:
+    module, optimizer, loss, run = program
+    with watch(module, optimizer, loss) as watching:
+        run(3)
+        module._compiled_call_impl = taken = module._call_impl
+        run(3)
+    assert module._compiled_call_impl is taken
+    assert watching.tape.steps == 6
+    assert not watching.tape.trouble
+
+
+def test_two_watches_of_one_module(program: Any) -> None:
+    module, optimizer, loss, run = program
+    with watch(module, optimizer, loss) as outer:
+        with watch(module, optimizer, loss) as inner:
+            run(6)
+        run(6)
+    assert (inner.tape.steps, outer.tape.steps) == (6, 12)
+    assert (len(inner.tape.batches), len(outer.tape.batches)) == (6, 12)
+    assert not hooks_of(module)
+    assert not hooks_of(loss)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The .grad attribute")
+@pytest.mark.parametrize("shell", [False, True])
+def test_a_module_that_is_called_compiled(shell: bool, net: Any, adam: Any, rows: Any) -> None:
+    X, y = rows(40)
+    module = net(6, 12, 3)
+    compiled, optimizer = torch.compile(module, backend="eager"), adam(module)
+    with watch(compiled if shell else module, optimizer, CROSS) as watching:
+        for _ in range(6):
+            optimizer.zero_grad()
+            CROSS(compiled(X), y).backward()
+            optimizer.step()
+    assert (watching.tape.steps, len(watching.tape.batches)) == (6, 6)
+    assert not watching.tape.trouble
+    assert not hooks_of(module)

@@ -68,6 +68,17 @@ def test_layers_that_are_frozen_from_the_first_pass_on_are_meant_so() -> None:
     assert counted(inside, lambda: None, module.eval, lambda: None) == (3, 2)  # put to eval mode by a validation
 
 
+def test_norms_alone_that_are_put_to_eval_mode_later_are_frozen_on_purpose() -> None:
+    module = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)))
+
+    def freeze() -> None:
+        module[1].eval()
+        module[2][1].eval()
+
+    assert counted(module, lambda: None, freeze, freeze) == (3, 0)
+    assert counted(module, module.train, module.eval, freeze) == (3, 2)
+
+
 def groups(*passes: Any, used: bool = True) -> tuple[Tape, Held]:
     """Groups of passes, each a list of inputs, over a module with dropout that is in train mode."""
     tape = Tape()

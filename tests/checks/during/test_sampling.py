@@ -175,3 +175,17 @@ def test_units_are_off_only_when_they_were_in_the_last_passes(train: Any, draw: 
             CROSS(module(data[0][index : index + 1]), data[1][index : index + 1]).backward()
             optimizer.step()
     assert [list(sample.off.values()) for sample in watching.tape.samples if sample.off] == [[0.5], [0.0]]
+
+
+def test_many_activations_are_looked_at_rarely(train: Any, rows: Any) -> None:
+    class Reader(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.head = nn.GRU(1, 4, batch_first=True), nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.layer(x.repeat(1, 4)[..., None])[0][:, -1])  # type: ignore[no-any-return]
+
+    module = Reader()
+    watching = train(module, torch.optim.Adam(module.parameters(), lr=1e-2), rows(64), epochs=12)
+    assert [sample.step for sample in watching.tape.samples if sample.flat] == [0, 20]

@@ -47,6 +47,36 @@ def diagnosis(twice: Finding) -> Diagnosis:
 
 
 @pytest.fixture
+def suspects() -> Finding:
+    """A note with rows and what is known of each."""
+    return Finding(
+        "noisy-labels",
+        "note",
+        "15 of 200 labels are doubtful",
+        "next to none",
+        "Look at row 100.",
+        evidence={
+            "suspicious": 15,
+            "rows": np.arange(100, 115),
+            "given": ["cat", *[3] * 14],
+            "suggested": [HOSTILE, *[4] * 14],
+            "probability": [0.5, 0.75, *[1.0] * 13],
+            "pairs": [(1, 2)] * 15,
+        },
+        where=Where(row=100),
+        stage="after",
+    )
+
+
+@pytest.fixture
+def shared() -> Finding:
+    """A fault whose remedy names many rows."""
+    rows = list(range(0, 2400, 2))
+    remedy = Remedy("data", "drop_shared_rows", rows)
+    return Finding("duplicate-rows", "fault", "1200 rows are shared", "none", "Drop them.", {"shared": 1200}, remedy)
+
+
+@pytest.fixture
 def hostile() -> Diagnosis:
     inner = Finding("collapse", "note", HOSTILE, HOSTILE, HOSTILE)
     return Diagnosis(
@@ -62,6 +92,8 @@ def hostile() -> Diagnosis:
                     "deep": {HOSTILE: [[HOSTILE], None]},
                     "big": list(range(5000)),
                     "x" * 500: 1,
+                    "rows": [1, 2],
+                    "given": [HOSTILE, None],
                 },
                 remedy=Remedy(HOSTILE, HOSTILE, HOSTILE),
                 where=Where(layer=HOSTILE, column=HOSTILE, line=f"{HOSTILE}:3"),

@@ -19,7 +19,7 @@ from netwright.checks.forms.sarif import sarif
 LOG = {"$schema", "version", "runs"}
 RUN = {"tool", "results", "columnKind"}
 DRIVER = {"name", "version", "semanticVersion", "rules"}
-RULE = {"id", "shortDescription", "fullDescription", "defaultConfiguration", "properties"}
+RULE = {"id", "shortDescription", "fullDescription", "help", "defaultConfiguration", "properties"}
 RESULT = {"ruleId", "ruleIndex", "level", "message", "locations", "relatedLocations", "properties"}
 LOCATION = {"id", "message", "physicalLocation", "logicalLocations"}
 LOGICAL = {"name", "fullyQualifiedName", "kind"}
@@ -43,6 +43,7 @@ def require_valid(log: dict[str, Any]) -> None:
         assert rule["defaultConfiguration"]["level"] in LEVELS
         require_message(rule["shortDescription"])
         require_message(rule["fullDescription"])
+        require_message(rule["help"])
     names = [rule["id"] for rule in driver["rules"]]
     assert len(set(names)) == len(names)
     for result in run["results"]:
@@ -117,6 +118,29 @@ def test_a_diagnosis(diagnosis: Diagnosis) -> None:
     assert related["message"]["text"] == "vanishing-gradient: The gradient is 3e-06."
     assert second["properties"]["stage"] == "data"
     assert [each["kind"] for each in second["locations"][0]["logicalLocations"]] == ["column", "row"]
+
+
+def test_rows_are_related_locations(suspects: Finding, shared: Finding) -> None:
+    found = Diagnosis((suspects, shared))
+    log = json.loads(found.to_sarif())
+    require_valid(log)
+    many, few = log["runs"][0]["results"]
+    assert len(few["relatedLocations"]) == 15
+    second = few["relatedLocations"][1]
+    assert second["message"]["text"] == "row 101, given 3, suggested 4, probability 0.75"
+    assert second["logicalLocations"] == [{"name": "101", "fullyQualifiedName": "row 101", "kind": "row"}]
+    assert few["properties"]["evidence"]["rows"] == list(range(100, 115))
+    assert len(many["relatedLocations"]) == 100
+    assert len(many["properties"]["remedy"]["value"]) == 1200
+    [told] = [each for each in json.loads(found.to_json())["findings"] if each["code"] == "noisy-labels"]
+    assert told["evidence"]["rows"] == list(range(100, 115))
+    assert told["evidence"]["probability"][1] == 0.75
+
+
+def test_a_rule_says_what_it_is_and_who_described_it(diagnosis: Diagnosis) -> None:
+    rule = sarif(diagnosis)["runs"][0]["tool"]["driver"]["rules"][0]
+    assert rule["help"]["text"].startswith("Softmax or sigmoid applied twice. The loss applies it again")
+    assert rule["help"]["text"].endswith("Described in Karpathy 2019.")
 
 
 def test_nothing_found() -> None:

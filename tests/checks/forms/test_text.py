@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from netwright.checks import Diagnosis
+from netwright.checks import Diagnosis, Finding
 from netwright.checks.forms.text import headline, text
 from netwright.checks.forms.wording import counts, figure, remedy_of, sentence
 
@@ -29,6 +31,38 @@ def test_blocks(diagnosis: Diagnosis) -> None:
         "  hence     vanishing-gradient: The gradient is 3e-06.",
         "            underfitting: 61 % are right.",
     ]
+
+
+def test_rows_are_a_table(suspects: Finding) -> None:
+    known = {name: suspects.evidence[name] for name in ("rows", "given", "probability")}
+    lines = text(Diagnosis((replace(suspects, evidence=known),))).splitlines()
+    begin = next(number for number, line in enumerate(lines) if line.startswith("  rows"))
+    assert lines[begin : begin + 3] == [
+        "  rows      row  given  probability",
+        "            100    cat         0.50",
+        "            101      3         0.75",
+    ]
+    assert lines[begin + 15] == "            114      3         1.00"
+    assert lines[begin + 16] == ""
+
+
+def test_a_table_that_is_too_wide_is_written_out(suspects: Finding) -> None:
+    lines = text(Diagnosis((suspects,)), 60).splitlines()
+    assert max(map(len, lines)) < 60
+    assert "            row 101, given 3, suggested 4, probability 0.75" in lines
+
+
+def test_numbers_of_rows_are_cut(shared: Finding) -> None:
+    said = " ".join(text(Diagnosis((shared,))).split())
+    assert "rows 0, 2, 4, 6," in said
+    assert "76, 78, and 1,160 more" in said
+
+
+def test_rows_that_are_told_are_not_told_again(suspects: Finding) -> None:
+    found = replace(suspects, do="Look at rows 7, 8.", evidence={"rows": [8, 7]})
+    assert "  rows" not in text(Diagnosis((found,)))
+    more = replace(found, evidence={"rows": [8, 7, 9]})
+    assert "  rows      8, 7, 9" in text(Diagnosis((more,)))
 
 
 @pytest.mark.parametrize("width", [0, 40, 80, 200])
@@ -56,6 +90,7 @@ def test_nothing_found_and_the_head_stands_out(diagnosis: Diagnosis) -> None:
         (np.float32(0.1), "0.1"),
         (np.int64(12345), "12,345"),
         (123456.7, "123,457"),
+        (8789.4, "8,789"),
         (1e12, "1e+12"),
         (float("nan"), "nan"),
         (None, "-"),

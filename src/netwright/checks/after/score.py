@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from netwright.checks.after.trained import BEHIND, LEAST, Part, Trained
-from netwright.checks.before.rate import rate_of
+from netwright.checks.before.steps.rate import rate_of
 from netwright.checks.finding import Finding, Remedy, fault, note
 from netwright.checks.reading import Batch, each, leaves
 from netwright.checks.trial import rate_times

@@ -109,10 +109,10 @@ def _commonest(matrix: Tensor) -> float:
 
 def scale_of_inputs(context: Context) -> Iterable[Finding]:
     """Inputs on large or very different scales, where they reach weights unscaled and standardising them helps."""
-    entering = _entering(context)
-    if entering is None:
+    columns = entering(context)
+    if columns is None:
         return
-    deviation, mean = entering.std(0), entering.mean(0).abs()
+    deviation, mean = columns.std(0), columns.mean(0).abs()
     live = deviation > 1e-8 * (mean + 1e-12)
     if int(live.sum()) < 1:
         return
@@ -147,8 +147,13 @@ def scale_of_inputs(context: Context) -> Iterable[Finding]:
     )
 
 
-def _entering(context: Context) -> Tensor | None:
-    """The inputs as a matrix, unless the first layer with weights that they meet normalises them."""
+def entering(context: Context) -> Tensor | None:
+    """The inputs as a matrix, unless the first layer with weights that they meet normalises them.
+
+    Parameters
+    ----------
+    context : the program.
+    """
     if not context.floats or any(not bool(torch.isfinite(tensor).all()) for tensor in context.floats):
         return None
     first_call = next((layer for _, layer, _ in context.seen[0].calls if list(layer.parameters(recurse=False))), None)

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from netwright.checks.anatomy import recorded
 from netwright.checks.before.backward.walking import hides_a_part, leaves_of_pass
+from netwright.checks.before.inputs import has_a_part, numbers_of
 from netwright.checks.before.purpose import copies_among, looks_learned, put_to_eval
 from netwright.checks.context import Context
 from netwright.checks.copies import quiet
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
 from netwright.checks.reading import Batch, each, leaves
-from netwright.checks.trial import call, called
+from netwright.checks.trial import call
 
 CHANGED = 1e-5  # of the size of the outputs: below it two answers are the same
 NOISY = 0.35  # random part of an answer in eval mode, of what rows differ by
@@ -95,6 +96,7 @@ def reached(context: Context) -> Iterable[Finding]:
     called = _called(context)
     cut = [name for name in missed if name.rpartition(".")[0] in called or "." not in name]
     follow = copies_among(missed, named, [name for name, gradient in gradients.items() if gradient is not None])
+    cut = [name for name in cut if has_a_part(context, name)]
     steered = [name for name in cut if (id(named[name]) in held or not held) and name not in follow]
     if steered:
         meant = not held or _stands_still(context, steered)
@@ -112,9 +114,9 @@ def reached(context: Context) -> Iterable[Finding]:
     if unused and not steered:
         yield note(
             "detached",
-            f"forward does not use {_listed(unused)}",
-            "layers that are used",
-            "Remove the layer, or call it in forward.",
+            f"the output does not use {_listed(unused)}",
+            "layers that have a part in the output",
+            "Remove the layer, or call it in forward and use what it gives.",
             evidence={"parameters": unused[:50]},
             where=Where(layer=unused[0].rpartition(".")[0]),
         )
@@ -252,9 +254,9 @@ def _suspect(context: Context) -> str | None:
 
 
 def _swapped(tensor: Tensor, row: int) -> Tensor:
-    """The tensor with one row replaced by another one's numbers in reverse order."""
-    other = tensor.clone()
-    other[row] = tensor[(row + len(tensor) // 3) % len(tensor)].reshape(-1).flip(0).reshape(tensor.shape[1:])
+    """The tensor with one row replaced by another one, whose real numbers are in reverse order; symbols keep theirs."""
+    other, given = tensor.clone(), tensor[(row + len(tensor) // 3) % len(tensor)]
+    other[row] = given.reshape(-1).flip(0).reshape(given.shape) if tensor.is_floating_point() else given
     return other
 
 
@@ -269,8 +271,8 @@ def repeatable(context: Context) -> Iterable[Finding]:
     """In eval mode, another answer to the same input: something is remembered, or random."""
     batch = context.probe
     module = context.fresh()
-    first, second = (_numbers(context.answer(module, batch)) for _ in range(2))
-    other = _numbers(context.answer(context.fresh(), batch))
+    first, second = (numbers_of(context.answer(module, batch)) for _ in range(2))
+    other = numbers_of(context.answer(context.fresh(), batch))
     if first.shape != second.shape or not bool(torch.isfinite(first).all()):
         return
     size = float(first.std(0).mean()) if len(first) > 1 else float(first.abs().mean())
@@ -287,7 +289,7 @@ def repeatable(context: Context) -> Iterable[Finding]:
             remedy=Remedy("module", "reset_state", True),
         )
         return
-    others = torch.stack([_numbers(context.answer(context.module, batch, seed)) for seed in range(1, 9)])
+    others = torch.stack([numbers_of(context.answer(context.module, batch, seed)) for seed in range(1, 9)])
     noise = float(others.std(0).mean()) / max(size, 1e-12)
     context.signal("random part of an answer in eval mode", noise, NOISY, "stateful-eval")
     if noise > 1e-4:
@@ -301,63 +303,6 @@ def repeatable(context: Context) -> Iterable[Finding]:
             evidence={"noise": noise},
             remedy=Remedy("module", "dropout_in_eval", False),
         )
-
-
-def _numbers(output: Any) -> Tensor:
-    return _numbers_of(output).detach().double()
-
-
-def _numbers_of(output: Any) -> Tensor:
-    parts = [t.reshape(len(t), -1) for t in leaves(output) if t.is_floating_point() and t.ndim]
-    return torch.cat(parts, 1) if parts else torch.zeros(1, 1)
-
-
-def depends(context: Context) -> Iterable[Finding]:
-    """An output that no input can change, whatever the weights."""
-    batch = context.probe
-    if len(batch) < 2 or not any(float(t.double().std()) > 0 for t in leaves(batch.inputs) if t.numel() > 1):
-        return
-    numbers = _numbers(context.output)
-    if len(numbers) != len(batch):
-        return
-    if not _constant(numbers) or (numbers.shape[1] == 1 and float((numbers - 1).abs().max()) < 1e-6):
-        return  # an output of nothing but 1 is a softmax of one number, which is asked for elsewhere
-    module = context.fresh()
-    for seed in range(2):
-        generator = torch.Generator().manual_seed(seed)
-        with torch.no_grad():
-            for parameter in module.parameters():
-                scale = 1 / max(1, parameter[0].numel() if parameter.ndim > 1 else 4) ** 0.5
-                parameter.copy_(torch.randn(parameter.shape, generator=generator) * scale)
-        if not _constant(_numbers(context.answer(module, batch))):
-            return
-    if _has_slope(context, batch):
-        return  # many layers of sigmoids let next to nothing through, which is another fault
-    yield fault(
-        "input-ignored",
-        f"{len(batch)} different rows get the same output, and still do with other random weights",
-        "an output that depends on the input",
-        "Look in forward for an input that is overwritten, multiplied by 0, or replaced by a constant.",
-        remedy=Remedy("module", "use_input", True),
-    )
-
-
-def _has_slope(context: Context, batch: Batch) -> bool:
-    """Whether the output has a gradient at most rows of an input, however small."""
-    wide = each(batch.inputs, lambda t: t.detach().double().requires_grad_() if t.is_floating_point() else t)
-    inputs = [t for t in leaves(wide) if t.requires_grad]
-    module = context.fresh().eval().double()
-    with torch.enable_grad():
-        numbers = _numbers_of(called(module, wide))
-        if not inputs or not numbers.requires_grad:
-            return False
-        found = torch.autograd.grad((numbers * torch.randn_like(numbers)).sum(), inputs, allow_unused=True)
-    rows = [(slope != 0).reshape(len(slope), -1).any(1).double().mean() for slope in found if slope is not None]
-    return any(float(share) > 0.5 for share in rows)
-
-
-def _constant(numbers: Tensor) -> bool:
-    return float((numbers - numbers[:1]).abs().max()) <= 1e-6 * max(float(numbers.abs().max()), 1e-6)
 
 
 def statistics_in_two_places(context: Context) -> Iterable[Finding]:

@@ -25,6 +25,8 @@ ROUGH, SMOOTH = 0.8, 0.35  # roughness without and with a clear order
 SHARE = 0.6  # of the roughness that pictures have in the right order
 LEAST = 0.7  # roughness at most of pictures in the right order
 ALIKE = 0.3  # correlation of neighbours at least, where pictures are noisy
+FAINT = 0.12  # the same, where they lie as far apart as there are channels
+JUMP, ON = 2.0, 1.25  # the square of a jump over that of a step at least, and at most where a series goes on
 LONGER = 1.5  # steps than features, at least
 FEW, MANY = 4, 8  # channels of pictures, and pixels along an edge
 ROWS = 256
@@ -99,15 +101,50 @@ def _of_images(tensor: Tensor, now: float, layer: nn.Module) -> Iterator[Reading
         found.append(("pixels in columns", tensor.reshape(n, w, h).transpose(1, 2).reshape(n, 1, h, w)))
     for how, other in found:
         then, before, after = _of_picture(other), _in_images(tensor), _in_images(other)
+        if c > 1 and (before < -FAINT or not _ends_later(tensor)):
+            continue  # a pattern that comes back after as many places as there are channels
         clear = now > ROUGH and then < min(LEAST, SHARE * now)
         alike = after > max(ALIKE, 2 * before) and after - before > 0.25
-        if clear or (now > 0.95 and then < 0.85 * now and alike):
+        if clear or (now > 0.95 and then < 0.85 * now and (alike or (c > 1 and _lies_apart(tensor, other)))):
             yield Reading(how, other, then)
     kernel = layer.kernel_size[1] if isinstance(layer, nn.Conv2d) else 1
     if w <= FEW and min(c, h) >= MANY and (c == h or kernel > 1):
         down, across = roughness(tensor, 1), roughness(tensor, 2)
         if max(down, across) < LEAST and max(down, across) < 3 * min(down, across) + 0.05:
             yield Reading(LAST, tensor.permute(0, 3, 1, 2), max(down, across))
+
+
+def _lies_apart(tensor: Tensor, other: Tensor) -> bool:
+    """Whether neighbours lie as many places apart as there are channels, however noisy pictures are."""
+    inside, own, ended = _row_ends(tensor)
+    return (
+        _in_images(other) > max(FAINT, 1.5 * _in_images(tensor))
+        and inside > FAINT
+        and own > 0.8 * inside
+        and ended < 0.6 * inside
+    )
+
+
+def _ends_later(tensor: Tensor) -> bool:
+    """Whether rows of pixels end later than the width says, as far as numbers that far apart are alike at all."""
+    inside, own, ended = _row_ends(tensor)
+    return own > 0.6 * inside and ended < 0.95 * inside
+
+
+def _row_ends(tensor: Tensor) -> tuple[float, float, float]:
+    """How numbers correlate that lie as many places apart as there are channels: inside of rows, and over their ends.
+
+    Where pixels lie with their channels together, a row of them ends after channels times the width, which is the last
+    figure, and goes on where the width says that it ends, which is the second. Stripes that come back have no such end.
+    """
+    c, _, w = tensor.shape[1:]
+    row = tensor.flatten(1)
+    at = torch.arange(row.shape[1] - c)
+    other_end = at // (w * c) != (at + c) // (w * c)
+    own_end = (at // w != (at + c) // w) & ~other_end
+    parts = (~own_end & ~other_end, own_end, other_end)
+    inside, own, ended = (_correlation(row[:, c:][:, part], row[:, :-c][:, part]) for part in parts)
+    return inside, own, ended
 
 
 def _of_sequences(tensor: Tensor, now: float, axis: int) -> Iterator[Reading]:
@@ -117,16 +154,36 @@ def _of_sequences(tensor: Tensor, now: float, axis: int) -> Iterator[Reading]:
         return
     steps, features = (tensor.shape[axis], tensor.shape[3 - axis])
     folded = tensor.reshape(n, -1)
+    regrouped = tensor.reshape(n, b, a).transpose(1, 2)
+    then = roughness(regrouped, axis)
+    if axis == 1:
+        other, own = _ends(folded, a, b)
+        if steps > FEW and then < SHARE * now and other > JUMP and own < ON:
+            yield Reading(REGROUPED, regrouped, then)
+            return
     jump = float((folded[:, b::b] - folded[:, b - 1 : -1 : b]).square().mean() / (2 * tensor.var((1, 2)).mean()))
     if not jump > 2 * SMOOTH:
         return  # a long series in pieces, which goes on from the end of one to the next
     turned = roughness(tensor, 3 - axis)
     if features >= LONGER * steps and features > FEW and turned < SMOOTH:
         yield Reading(TURNED, tensor.transpose(1, 2), turned)
-    regrouped = tensor.reshape(n, b, a).transpose(1, 2)
-    then = roughness(regrouped, axis)
-    if steps > FEW and turned > SMOOTH > then and _worst(regrouped, axis) < ROUGH:
+    if steps > FEW and turned > SMOOTH > then and (axis == 2 or own < ON) and _worst(regrouped, axis) < ROUGH:
         yield Reading(REGROUPED, regrouped, then)
+
+
+def _ends(folded: Tensor, a: int, b: int) -> tuple[float, float]:
+    """How far the numbers of a row, one after the other, jump after every a and after every b, of how far elsewhere.
+
+    Where they jump after every a and not after every b they are b series of a steps, and were never laid out as what
+    they are read as, a steps of b features. A long series jumps nowhere, and features that are alike jump after a step.
+    """
+    differ = folded.diff(dim=1).square().mean(0)
+    at = torch.arange(1, folded.shape[1])
+    parts = [(at % a == 0) & (at % b != 0), (at % b == 0) & (at % a != 0), (at % a != 0) & (at % b != 0)]
+    if not all(bool(part.any()) for part in parts):
+        return 1.0, 1.0
+    other, own, elsewhere = (float(differ[part].mean()) for part in parts)
+    return other / max(elsewhere, 1e-12), own / max(elsewhere, 1e-12)
 
 
 def roughness(tensor: Tensor, axis: int) -> float:

@@ -17,6 +17,7 @@ from netwright.checks.before.territories import (
     Territories,
     chance_of_ranks,
     confusions,
+    out_of_place,
     ranked,
     territories,
 )
@@ -34,6 +35,7 @@ CLEAR = 0.72  # share of labels that are the commonest of their neighbours
 SHARP = 0.3  # share of the labels that are not, which all neighbours contradict
 PURE = 0.85  # mean share of the commonest class among the neighbours, with two classes
 ENOUGH = 60  # rows
+FEW_CODES = 6  # whole numbers in a row, which are no text
 MANY_ROWS = 220  # without which nothing is called unrelated
 
 
@@ -167,7 +169,7 @@ def _listed(values: Tensor) -> str:
 def related(context: Context) -> Iterable[Finding]:
     """Labels that no learner can relate to the inputs, the user's own network included."""
     classes = _plain_classes(context)
-    if len(context.rows) < ENOUGH or (classes is None and not context.numeric):
+    if len(context.rows) < ENOUGH or not _each_row(context) or (classes is None and not context.numeric):
         return
     if classes is not None and int(torch.unique(classes).numel()) < 2:
         return
@@ -207,7 +209,7 @@ def _unrelated(context: Context, found: Relation, own: tuple[float, float], name
     """A fault where chance explains all that simple learners find, and the network memorises or the rows are images."""
     train, held = own
     none = found.quality < found.chance + 2.5 * found.error and chance > 0.05 and len(context.rows) >= MANY_ROWS
-    level = fault if none and (train < 0.9 or _images(context)) else note
+    level = fault if none and (train < 0.9 or _images(context)) and not _categories(context) else note
     return level(
         "labels-unrelated",
         f"no simple learner relates y to X ({found.quality:.3f} {name}, {found.chance:.3f} by chance), and what the "
@@ -225,9 +227,21 @@ def _images(context: Context) -> bool:
     return len(context.rows) >= 500 and len(inputs) == 1 and inputs[0].is_floating_point() and inputs[0].ndim == 4
 
 
+def _categories(context: Context) -> bool:
+    """Whether inputs are a few numbers of users, items or places, which may say something only together."""
+    integers = [each for each in leaves(context.rows.inputs) if not each.is_floating_point()]
+    return bool(integers) and all(each.ndim < 3 and each.numel() <= FEW_CODES * len(each) for each in integers)
+
+
 def _plain_classes(context: Context) -> Tensor | None:
-    classes = context.classes
+    """The class of each row; None where the loss leaves labels out or there are others than one a row."""
+    classes = context.classes if _each_row(context) else None
     return None if classes is None or bool((classes == IGNORED).any()) else classes
+
+
+def _each_row(context: Context) -> bool:
+    """Whether there is a target for each row."""
+    return context.target is not None and len(context.target) == len(context.rows)
 
 
 def _own_network(context: Context, classes: Tensor | None) -> tuple[float, float] | None:
@@ -261,8 +275,10 @@ def agreeing(context: Context) -> Iterable[Finding]:
     places = territories(read[0], labels)
     near = places.distance.topk(NEIGHBOURS, largest=False)
     twins = float((near.values[:, 0] < 1e-9).double().mean()) > 0.5  # rows that nothing tells apart
-    both = _scattered(context, labels, places, near.indices), _confused(context, places, confusions(read[0], places))
-    found = sorted((each for each in both if each is not None), key=lambda each: each.level != FAULT)
+    by_chance = _astray(context, out_of_place(read[0], places))
+    confused = _confused(context, places, confusions(read[0], places))
+    asked = _scattered(context, labels, places, near.indices), by_chance, confused
+    found = sorted((each for each in asked if each is not None), key=lambda each: each.level != FAULT)
     if found:
         yield replace(found[0], level=NOTE) if twins else found[0]
 
@@ -291,6 +307,21 @@ def _scattered(context: Context, labels: Tensor, places: Territories, near: Tens
         f"at most {WRONG:.0%} where neighbours otherwise agree ({right:.0%})",
         f"Look at these rows first: {', '.join(map(str, worst))}.",
         evidence={"share": share, "rows": worst, "agreement": right},
+        where=Where(row=worst[0]),
+    )
+
+
+def _astray(context: Context, rows: Tensor | None) -> Finding | None:
+    """Labels by chance, so many that nearly all neighbours of a row seldom agree."""
+    if rows is None:
+        return None
+    share, worst = float(rows.double().mean()), kept_rows(context)[rows][:20].tolist()
+    return fault(
+        "noisy-labels",
+        f"{share:.0%} of the rows lie among one class and have the label of another, any other, wherever they lie",
+        "next to none: where classes overlap it is near their borders, and the label is that of the class next to it",
+        f"Look at these rows first: {', '.join(map(str, worst))}.",
+        evidence={"share": share, "rows": worst},
         where=Where(row=worst[0]),
     )
 

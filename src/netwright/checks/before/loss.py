@@ -135,7 +135,8 @@ def sign(context: Context) -> Iterable[Finding]:
             remedy=Remedy("optimizer", "maximize", False),
         )
     elif pair is not None and known and right > wrong + 1e-3 * abs(wrong) + 1e-9:
-        sure = context.kind != "unknown" and _falls_without_end(context, pair, right - wrong)
+        known = context.kind != "unknown"
+        sure = _falls_without_end(context, pair, right - wrong) if known else _peaks(context, pair[0])
         yield _goes_up(context, -right if climbs else right, -wrong if climbs else wrong, fault if sure else note)
 
 
@@ -168,6 +169,25 @@ def _falls_without_end(context: Context, pair: tuple[Tensor, Tensor], gap: float
         return True
     target = context.probe.target
     return context.value(10 * pair[1], target) < context.value(pair[1], target) - 2 * gap
+
+
+def _peaks(context: Context, right: Tensor) -> bool:
+    """Whether right answers are where the loss is highest: it falls in every direction, there and back.
+
+    That of a reward or of a ratio, of which a target is a factor, rises one way and falls the other.
+    """
+    target = context.probe.target
+    if context.labelled or right.unique().numel() <= 2 or any(climbing(context.user_optimizers)):
+        return False
+    top, draw = context.value(right, target), torch.Generator().manual_seed(0)
+    size = max(float(right.double().std()), 1e-6)
+    for far in (0.1, 0.3, 1.0, 3.0):
+        for _ in range(4):
+            way = far * size * torch.randn(right.shape, generator=draw, dtype=right.dtype)
+            sides = [context.value(right + way, target), context.value(right - way, target)]
+            if not all(side < top - 1e-5 * abs(top) for side in sides):
+                return False
+    return True
 
 
 def right_and_wrong(context: Context) -> tuple[Tensor, Tensor] | None:

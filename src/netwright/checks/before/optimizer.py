@@ -63,6 +63,27 @@ def movable(context: Context) -> Iterable[Finding]:
     )
 
 
+def in_name(context: Context) -> Iterable[Finding]:
+    """``layer.requires_grad = ...``, which sets an attribute of the module and changes none of its parameters."""
+    for name, part in context.user_module.named_modules():
+        said = vars(part).get("requires_grad")
+        parameters = list(part.parameters())
+        others = sum(p.requires_grad is not said for p in parameters)
+        if not isinstance(said, bool) or not others:
+            continue
+        layer = name or type(part).__name__
+        yield (fault if said and others == len(parameters) else note)(
+            "all-frozen",
+            f"{layer}.requires_grad = {said} is an attribute that torch does not read: {others} of the "
+            f"{len(parameters)} parameters of {layer} have requires_grad={not said}",
+            f"{layer}.requires_grad_({said})",
+            f"Call {layer}.requires_grad_({said}), which reaches the parameters, before the optimizer is made.",
+            evidence={"said": said, "others": others, "parameters": len(parameters)},
+            remedy=Remedy("module", "requires_grad", said),
+            where=Where(layer=name or None),
+        )
+
+
 def complete(context: Context) -> Iterable[Finding]:
     """Trainable parameters that get a gradient and that no optimizer holds."""
     held = {id(p) for p in _held(context)}

@@ -12,11 +12,15 @@ from torch import Tensor
 
 from netwright.checks.context import Context
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
+from netwright.checks.neighbours import evenly, standard, told_by
 from netwright.checks.reading import Batch, leaves
 
 SHARED = 0.01  # share of held-out rows that are in training too
 LEAK = 0.99  # correlation of one column with the target
 EXACT = 0.998  # accuracy of the classes that one column by itself gives
+BETTER = 0.03  # by which one column must tell more than all the others
+FAR = 0.1  # the same, where it tells classes and is no copy of them: classes are often easy to tell
+SEVERAL = 5  # columns, of which one alone seldom tells classes
 FEW = 30  # held-out rows
 
 
@@ -100,20 +104,41 @@ def leaking_column(context: Context) -> Iterable[Finding]:
     best, second = float(rated[order[0]]), float(rated[order[1]])
     limit = LEAK if classes is None else EXACT
     context.signal("best single column", best, limit, "target-leak")
-    if best <= limit or (1 - second) < max(5 * (1 - best), 0.03):
+    if best <= limit or (1 - second) < max(5 * (1 - best), BETTER):
         return
     column = int(order[0])
+    plain = classes is None or _copy(X[:, column], classes)
+    if not plain and X.shape[1] < SEVERAL:
+        return
+    enough = 1 - max(5 * (1 - best), BETTER if plain else FAR)
+    others = _told_by(torch.cat([X[:, :column], X[:, column + 1 :]], 1), y, classes is not None, enough)
+    if others > enough:
+        return  # a task that is simply easy
     name = context.data.names[column] if column < len(context.data.names) else column
     how = "correlates with y by" if classes is None else "alone gives the class with an accuracy of"
     yield fault(
         "target-leak",
-        f"column {name} {how} {best:.4f}; the next best column reaches {second:.2f}",
+        f"column {name} {how} {best:.4f}; the next best column reaches {second:.2f}, all others together {others:.2f}",
         "columns that are known before the target is",
         f"Leave column {name} out, unless it is really there when the network is used.",
-        evidence={"column": column, "best": best, "second": second},
+        evidence={"column": column, "best": best, "second": second, "others": others},
         remedy=Remedy("data", "drop_column", column),
         where=Where(column=name),
     )
+
+
+def _copy(column: Tensor, classes: Tensor) -> bool:
+    """Whether a column has one value a class."""
+    return len(torch.unique(column)) == len(torch.unique(classes))
+
+
+def _told_by(others: Tensor, y: Tensor, classes: bool, enough: float) -> float:
+    """What the best of several learners finds in columns together, in the measure of single ones."""
+    X, y = (evenly(each) for each in (others, y))
+    if classes:
+        labels = torch.unique(y, return_inverse=True)[1]
+        return told_by(standard(X), torch.nn.functional.one_hot(labels).double(), True, enough)
+    return max(told_by(standard(X), y[:, None], False, enough**2), 0.0) ** 0.5
 
 
 def _correlations(X: Tensor, y: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ RATES = (1e-2, 1e-3)
 LONG = 200  # steps of the attempt to hold them
 DROPPED = 0.7
 HELPS = 0.75
+MISSED = 0.2  # of accuracy or R^2, by a straight line
 
 
 def bends(context: Context) -> Iterable[Finding]:
@@ -63,6 +64,27 @@ def bends(context: Context) -> Iterable[Finding]:
         evidence={"deviation": deviation, "layers": len(context.layers), "straight": straight, "curved": curved},
         remedy=Remedy("module", "activation", "relu"),
         where=Where(layer=context.layers[0][0].rpartition(".")[0]),
+    )
+
+
+def one_line(context: Context) -> Iterable[Finding]:
+    """One layer of weights, a straight line, where nearest neighbours show that the task bends."""
+    layers = [each for _, each, _ in context.seen[0].calls if any(True for _ in each.parameters(recurse=False))]
+    if len(context.layers) != 1 or len(layers) != 1 or not isinstance(layers[0], nn.Linear):
+        return
+    line, curved, name = _straight_and_curved(context)
+    gain = context.signal("what nearest neighbours gain on a straight line", curved - line, MISSED, "capacity")
+    if gain < MISSED or context.left(context.as_is) < 0.5:
+        return
+    yield fault(
+        "capacity",
+        f"the model is one linear layer; on these rows a straight line reaches {name} {line:.2f} and nearest "
+        f"neighbours reach {curved:.2f}",
+        "a model that can bend where the task does",
+        "Put a hidden layer of 16 units or more, with an activation, before it; or give it products of the columns.",
+        evidence={"straight": line, "curved": curved},
+        remedy=Remedy("module", "width", 16),
+        where=Where(layer=context.layers[0][0].rpartition(".")[0] or None),
     )
 
 

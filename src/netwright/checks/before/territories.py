@@ -21,6 +21,12 @@ HOME = 0.6  # share of a class that lives in its own territory
 ALONE = 0.95  # share of a territory that the two have together
 BACK = 0.2  # share of the other class in a territory, above which nothing tells the two apart
 MOST_CLASSES = 50
+MANY_CLASSES = 8  # that cannot all be next to each other
+AGREED = 0.9  # share of the neighbours whose territory is the same
+INNER = 0.5  # share of the rows that must lie inside of territories, as far as classes do not overlap
+INSIDE = 0.42  # share of all labels out of place that lie inside
+NOT_OWN = 0.2  # share of the labels inside of territories that are others
+FAVOURITE = 0.45  # share of the commonest of these
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,47 @@ def confusions(X: Tensor, places: Territories) -> list[Confusion]:
     return found
 
 
+def out_of_place(X: Tensor, places: Territories) -> Tensor | None:
+    """Rows inside of territories whose label is another: where so many are, labels were drawn or moved by chance.
+
+    Territories get borders from the classes that most neighbours have, and few rows are near a border where classes
+    are apart. Where classes overlap, labels of others are near the borders, and are those of the class next to it;
+    labels by chance are in all territories alike, anywhere in them, and of all classes. None where it is not so.
+
+    Parameters
+    ----------
+    X : rows (n, d). places : of them.
+    """
+    classes = len(places.counts)
+    if not MANY_CLASSES <= classes <= MOST_CLASSES:
+        return None
+    near = places.distance.topk(min(AROUND, len(X) - 1), largest=False).indices
+    votes = torch.nn.functional.one_hot(places.of[near], classes).double().mean(1)
+    inner, home = votes.amax(1) >= AGREED, votes.argmax(1)
+    rows = inner & (home != places.labels)
+    astray = float((places.of != places.labels).double().mean())
+    if float(inner.double().mean()) < INNER or float(rows.double().mean()) < INSIDE * astray:
+        return None
+    if int(rows.sum()) < NOT_OWN * int(inner.sum()):
+        return None
+    counts = torch.zeros(classes, classes, dtype=torch.double)
+    counts.index_put_((home[inner], places.labels[inner]), torch.ones(int(inner.sum()), dtype=torch.double), True)
+    others = counts - counts.diag().diag()
+    known = counts.sum(1) >= FEW
+    rates = (others.sum(1) / counts.sum(1).clamp_min(1))[known]
+    if int(known.sum()) < MANY_CLASSES or float((rates > NOT_OWN / 2).double().mean()) < 0.85:
+        return None
+    favourite = float((others.amax(1) / others.sum(1).clamp_min(1))[known].mean())
+    ranks = [_told(X[part], rows[part]) for c in range(classes) if int((part := inner & (home == c)).sum()) >= FEW]
+    return rows if favourite < FAVOURITE and sum(ranks) / len(ranks) < 0.6 else None
+
+
+def _told(X: Tensor, members: Tensor) -> float:
+    """How well a ridge regression ranks members before others, 0.5 by chance."""
+    fitted = ridge(standard(X), torch.nn.functional.one_hot(members.long(), 2).double())[:, 1]
+    return ranked(fitted, members) if 0 < int(members.sum()) < len(members) else 0.5
+
+
 def _anywhere(X: Tensor, places: Territories, label: int, like: int) -> bool:
     """Whether where a row lies in a territory does not tell which of two labels it has."""
     here = (places.of == like) & ((places.labels == label) | (places.labels == like))
@@ -111,9 +158,8 @@ def _anywhere(X: Tensor, places: Territories, label: int, like: int) -> bool:
     home = ((places.of == label) & (places.labels == label)).nonzero()[:, 0]
     hosts = ((places.of == like) & (places.labels == like)).nonzero()[:, 0]
     far, near = (_distance(places.distance[rows][:, others]) for others in (home, hosts))
-    fitted = ridge(standard(X[rows]), torch.nn.functional.one_hot(own.long(), 2).double())[:, 1]
     limit = 0.5 + 3 * chance_of_ranks(own)
-    return max(ranked(near - far, own), ranked(fitted, own)) < min(limit, 0.68)
+    return max(ranked(near - far, own), _told(X[rows], own)) < min(limit, 0.68)
 
 
 def _distance(distances: Tensor) -> Tensor:

@@ -16,6 +16,8 @@ from netwright.checks.reading import each
 TURNED = 1.3  # held-out loss over its minimum
 LAST = 3  # epochs for which it has been so
 AGO = 4  # epochs since the minimum
+VARIES = 0.01  # range of accuracies of which a rule is read
+EXACT = 1e-4  # to which a score that is counted in another way is met
 STILL = 0.1  # fall of the held-out loss over the last quarter
 
 
@@ -150,7 +152,8 @@ def carries_over(watched: Any) -> Iterable[Finding]:
     if not math.isfinite(prior) or prior <= 0:
         return
     best = watched.signal("best held-out loss over ignorance", min(held) / prior, 0.98, "labels-unrelated")
-    if best < 0.98 or not train < 0.85 * prior:
+    fell = min(held) < 0.95 * held[0] and held[-1] < 1.15 * min(held)  # held-out rows whose ignorance is a larger loss
+    if best < 0.98 or not train < 0.85 * prior or fell:
         return
     yield fault(
         "labels-unrelated",
@@ -224,33 +227,57 @@ def metric_agrees(watched: Any) -> Iterable[Finding]:
     context = watched.context()
     if context is None or context.classes is None:
         return
-    compared = []
-    for checked, batch, output in _told_of(tape):
-        if isinstance(output, Tensor) and isinstance(batch.target, Tensor) and len(batch) >= 20:
-            answers = _answers(output, batch.target, context)
-            if answers is not None and answers.shape == batch.target.reshape(-1).shape:
-                own = float((answers == batch.target.reshape(-1).long()).double().mean())
-                compared.append((checked.score, own))
+    compared = list(_recounted(tape, context))
     if len(compared) < 2:
         return
-    apart = [abs(told - own) for told, own in compared]
-    told = [score for score, _ in compared]
-    own_scores = [own for _, own in compared]
+    apart = [abs(told - own) for told, own, _, _ in compared]
+    told, own_scores = [each[0] for each in compared], [each[1] for each in compared]
     same = max(told) - min(told) < 1e-9
     stuck = same and (max(own_scores) - min(own_scores) > 0.05 or (min(apart) > 0.1 and len(told) > 3))
     watched.signal("score as told less accuracy of the outputs", max(apart), 0.1, "wrong-metric")
-    if min(apart) <= 0.1 and not stuck:
+    wrong = _miscounted(compared)
+    if not wrong and min(apart) <= 0.1 and not stuck:
         return
     # a score that moves may be another one than the accuracy, such as F1
-    yield (fault if stuck else note)(
+    yield (fault if stuck or wrong else note)(
         "wrong-metric",
         f"the score told is {told[-1]:.3f} where the outputs for the same rows have an accuracy of "
-        f"{own_scores[-1]:.3f}",
+        f"{own_scores[-1]:.3f}{wrong}",
         "the same figure, if an accuracy is meant",
         "Take argmax over the axis of classes (argmax of one column is always 0), compare equal shapes and types.",
         evidence={"told": told, "accuracy": own_scores},
         remedy=Remedy("loop", "metric", "accuracy"),
     )
+
+
+def _recounted(tape: Any, context: Context) -> Iterable[tuple[float, float, float, int]]:
+    """Scores told, with the accuracy of the outputs, that over all pairs of an answer and a label, and the rows."""
+    for checked, batch, output in _told_of(tape):
+        if not isinstance(output, Tensor) or not isinstance(batch.target, Tensor) or len(batch) < 20:
+            continue
+        answers, labels = _answers(output, batch.target, context), batch.target.reshape(-1).long()
+        if answers is not None and answers.shape == labels.shape:
+            own = float((answers == labels).double().mean())
+            pairs = sum(
+                float((answers == k).double().mean() * (labels == k).double().mean()) for k in labels.unique().tolist()
+            )
+            yield checked.score, own, pairs, len(labels)
+
+
+def _miscounted(compared: list[tuple[float, float, float, int]]) -> str:
+    """How a score that is no accuracy was counted, where that gives it every time; "" where it is not known."""
+    own = [accuracy for _, accuracy, _, _ in compared]
+    apart = max(abs(told - accuracy) for told, accuracy, _, _ in compared)
+    if max(own) - min(own) < VARIES or min(own) <= 0:
+        return ""
+    if apart > 0.1 and all(abs(told - pairs) < EXACT for told, _, pairs, _ in compared):
+        return ": it is the share of all pairs of a row's answer and any row's label that agree, a broadcast"
+    times = [told / accuracy for told, accuracy, _, _ in compared]
+    same = max(times) - min(times) < EXACT * max(times) and min(told for told, *_ in compared) > 1
+    meant = {10.0 ** round(math.log10(times[0])) if same else 1.0, *(float(count) for *_, count in compared)}
+    if same and all(abs(times[0] - usual) > EXACT * usual for usual in meant):  # per cent, right answers
+        return f": it is {times[0]:.4g} times the accuracy each time, and no accuracy is above 1"
+    return ""
 
 
 def _told_of(tape: Any) -> Iterable[tuple[Any, Any, Any]]:
@@ -279,7 +306,7 @@ def statistics_fit(watched: Any) -> Iterable[Finding]:
     ratio = quiet / max(loud, 1e-12)
     prior = context.prior if math.isfinite(context.prior) else 1.0
     watched.signal("loss in eval mode over that with batch statistics", ratio, 2.0, "stale-batch-norm")
-    if ratio <= 2.0 or quiet - loud < 0.2 * prior:
+    if not (ratio > 2.0 and quiet - loud >= 0.2 * prior):  # also where a loss is NaN
         return
     momentum = next((m.momentum for m in layers if m.momentum is not None), None)
     yield fault(

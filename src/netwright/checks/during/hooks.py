@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,11 +18,12 @@ from torch import Tensor, nn
 
 from netwright.checks.anatomy import Pass
 from netwright.checks.during import backward
-from netwright.checks.during.ears import Ear, Entrance
+from netwright.checks.during.ears import Ear, Entrance, Exit
 from netwright.checks.during.modes import Held, Modes
 from netwright.checks.during.origin import trace
-from netwright.checks.during.passes import Passes, scale
+from netwright.checks.during.passes import Passes, scale, scale_of
 from netwright.checks.during.sampling import Closer, Inside, Leftovers, gradient_norm
+from netwright.checks.during.strangers import Strangers
 from netwright.checks.during.tape import Tape, is_event, looked_at, looked_inside, next_event
 
 PACKAGE = "netwright.checks"
@@ -49,17 +51,20 @@ class Hooks:
         self.training, self.holding = Passes(tape, loss), Passes(tape, loss)
         self.closer, self.leftovers = Closer(tape, module, optimizers), Leftovers(tape)
         self.always: list[Any] = []  # handles of what is on in every step
-        self.detail: list[Any] = []  # of what is on while batches are kept
         self.updates: list[Any] = []  # of what is on in a step that is looked at
         self.record: Pass | None = None
         self.inside = Inside()
         self.record_handles: list[Any] = []
         self.operations: list[Any] = []
-        self.entrance = Entrance(self.at_entrance)
+        self.strangers = Strangers(tape, module, optimizers)
+        self.entrance = Entrance(partial(self._safely, self._look_at_pass), self.after_pass)
+        self.exit = Exit(self.after_loss)
         self.held_pass = False
         self.look = self.follow = self.close = self.begun = self.following = self.due = False
         self.stays = False  # whether it is to be told that a backward pass ended
         self.readable = False  # whether the loss can be read at once, and is no multiple of what is meant
+        self.every = 7  # 2^k - 1 of as many backward passes are not looked at later on
+        self.calm = False  # whether of a backward pass and an update nothing is seen but a number
         self.next = 0
         self.pending = False  # a backward pass since the last update
         self.counted: Any = None  # the optimizer whose update ended the last step
@@ -73,12 +78,14 @@ class Hooks:
 
     def attach(self) -> None:
         """Put the hooks on."""
-        self.always = [self.called.register_forward_pre_hook(self.entrance, with_kwargs=True)]
+        self.entrance.put_on(self.called, by_hooks=True)
+        self.entrance.settled = self.called is not self.module
         for optimizer in self.optimizers:
             self.always.append(optimizer.register_step_post_hook(self.after_step))
             if isinstance(optimizer, torch.optim.LBFGS):
                 self.always.append(optimizer.register_step_pre_hook(self.before_search))
         self.modes.refresh()
+        self.every = 7 if self.modes.layers else 63
         self._announce()
         backward.listen(self)
 
@@ -88,17 +95,21 @@ class Hooks:
         self._safely(self._end_held_pass)
         self._safely(self.held.close)
         self._stop_recording()
-        for handle in (*self.always, *self.detail, *self.updates):
+        self.strangers.forget()
+        self.entrance.take_off()
+        self.exit.take_off()
+        for handle in (*self.always, *self.updates):
             handle.remove()
-        self.always, self.detail, self.updates = [], [], []
+        self.always, self.updates = [], []
         self.training.clear()
         self.holding.clear()
-        self.entrance.inputs, self.operations, self.closer.before = (), [], {}
+        self.operations, self.closer.before, self.closer.matrices = [], {}, {}
+        self.entrance.inputs, self.entrance.listening = (), False
 
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Hear nothing inside, where trials are made."""
-        on = bool(self.always)
+        on = self.entrance.module is not None
         if on:
             self.detach()
         try:
@@ -122,10 +133,6 @@ class Hooks:
 
     # a pass
 
-    def at_entrance(self, inputs: Any, kwargs: Any) -> None:
-        """A pass begins of which more is to be seen."""
-        self._safely(self._look_at_pass, inputs, kwargs)
-
     def _look_at_pass(self, inputs: Any, kwargs: Any) -> None:
         self._end_held_pass()
         self._prepare()
@@ -144,21 +151,25 @@ class Hooks:
             self.training.begin(inputs, kwargs)
         else:
             self._listen(False)
-        if self.look and looked_inside(tape.steps) and self.record is None and self.called is self.module:
+        if (
+            self.look
+            and looked_inside(tape.steps, self.inside.many)
+            and self.record is None
+            and self.called is self.module
+        ):
             self._start_recording()
 
     def _listen(self, on: bool = True) -> None:
         """Hear what comes out of a pass and what the loss is given, or no more of it."""
         if not on:
-            for handle in self.detail:
-                handle.remove()
-            self.detail = []
-        elif not self.detail:
-            self.detail = [self.called.register_forward_hook(Ear(self.after_pass))]
+            self.exit.take_off()
+        elif not self.entrance.listening:
+            self.calm = False
             if isinstance(self.loss, nn.Module):
-                self.detail.append(self.loss.register_forward_hook(Ear(self.after_loss), with_kwargs=True))
+                self.exit.put_on(self.loss)
+        self.entrance.listening = on
 
-    def after_pass(self, module: nn.Module, inputs: Any, output: Any) -> None:
+    def after_pass(self, output: Any) -> None:
         """A pass ended."""
         if torch.is_grad_enabled():
             if self.training.count:
@@ -166,7 +177,7 @@ class Hooks:
         elif self.held_pass and self.holding.count:
             self._safely(self.holding.after, output, True)
 
-    def after_loss(self, module: nn.Module, inputs: Any, kwargs: Any, value: Any) -> None:
+    def after_loss(self, inputs: Any, kwargs: Any, value: Any) -> None:
         """The loss was called as a module."""
         passes = self.training if torch.is_grad_enabled() else self.holding
         self._safely(passes.after_loss, inputs, kwargs, value)
@@ -186,10 +197,9 @@ class Hooks:
         """Look inside this pass."""
         self.inside = Inside()
         self.record = record = Pass(self.module, self.inside.summary)
-        for part in self.module.modules():
-            if part is not self.module:
-                self.record_handles.append(part.register_forward_pre_hook(Ear(record._enter)))
-                self.record_handles.append(part.register_forward_hook(Ear(record._leave), always_call=True))
+        for part in list(self.module.modules())[1:]:
+            self.record_handles.append(part.register_forward_pre_hook(Ear(record._enter)))
+            self.record_handles.append(part.register_forward_hook(Ear(record._leave), always_call=True))
         end = Ear(lambda module, inputs, output: self._stop_recording(output))
         self.record_handles.append(self.module.register_forward_hook(end, always_call=True))
         record.__enter__()
@@ -210,9 +220,17 @@ class Hooks:
 
     def before_backward(self, tensor: Tensor) -> None:
         """A tensor goes backward: the loss of this step, or of a part of its rows."""
+        self.tape.backwards = count = self.tape.backwards + 1
+        if self.calm and count & self.every and tensor.ndim == 0:
+            self.pending = True
+            self.last = value = tensor.item()
+            if value - value == 0.0:
+                return
+        self._hear_backward(tensor)
+
+    def _hear_backward(self, tensor: Tensor) -> None:
         tape = self.tape
-        tape.backwards += 1
-        if self.close or self.detail or not tape.backwards & 7:
+        if self.close or self.entrance.listening or not tape.backwards & self.every:
             self._safely(self._look_at_backward, tensor)
         self.pending = True
         if self.readable:
@@ -227,24 +245,28 @@ class Hooks:
     def _unscaled(self, tensor: Tensor) -> Tensor:
         """The loss as a tensor that is read later: to read it at once might wait for a device."""
         if self.scaled != 1.0:
-            self.scaled = _scale_of(tensor) or self.scaled
+            self.scaled = scale_of(tensor) or self.scaled
         return tensor.detach() / self.scaled
 
     def _look_at_backward(self, tensor: Tensor) -> None:
         self._end_held_pass()
         self._prepare()
+        self.entrance.settle()
         self.modes.training_pass()
         self.tape.read()
         if self.tape.line is None:
             self.tape.line = _line()
         if self.follow:
             self.leftovers.before_backward()
-        if self.detail:
+        if self.entrance.listening:
             factor = self.training.went_backward(tensor)
             if factor is not None and scale(factor) > 1.0:
                 self.scaled = scale(factor)
         self.readable = tensor.is_cpu and self.scaled == 1.0
         self.stays = self.look or not self.optimizers
+        self.strangers.expect()
+        busy = self.close or self.entrance.listening or self.training.aside or self.searching
+        self.calm = self.readable and not busy and len(self.optimizers) == 1
 
     def _trace(self) -> None:
         batches = self.tape.batches
@@ -262,7 +284,7 @@ class Hooks:
 
     def before_search(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """A step that is a search with many backward passes of its own begins."""
-        self.searching, self.first = True, None
+        self.searching, self.first, self.calm = True, None, False
 
     def before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """Of a step that is looked at: the gradients are as the optimizer takes them."""
@@ -282,6 +304,17 @@ class Hooks:
 
     def after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """An optimizer made its update; several may do so one after the other in one step."""
+        if not self.calm or not self.pending or optimizer.param_groups[0].get("lr") is not self.rate:
+            self._end_step(optimizer)
+            return
+        tape = self.tape
+        tape.losses.append(self.last)
+        tape.steps = step = tape.steps + 1
+        self.pending = False
+        if step == self.next:
+            self._announce()
+
+    def _end_step(self, optimizer: Any) -> None:
         if self.updates or self.training.aside:
             self._safely(self._look_after_step, optimizer)
         tape = self.tape
@@ -330,6 +363,9 @@ class Hooks:
 
     def _announce(self) -> None:
         """A step comes of which more is to be seen, or one was the last of these."""
+        self.calm = False
+        if self.tape.steps:
+            self.strangers.forget()
         self.due = self.entrance.busy = self.close = True
         self.following = is_event(self.tape.steps)
         if self.following and not self.updates:
@@ -348,15 +384,6 @@ class Hooks:
             for handle in self.updates:
                 handle.remove()
             self.updates = []
-
-
-def _scale_of(tensor: Tensor) -> float | None:
-    """The number by which a loss was multiplied last, where that was one number."""
-    for name in ("_saved_other", "_saved_self"):
-        part = getattr(tensor.grad_fn, name, None)
-        if isinstance(part, Tensor) and part.numel() == 1 and not part.requires_grad:
-            return scale(float(part))
-    return None
 
 
 def _line() -> str | None:

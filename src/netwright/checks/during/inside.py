@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from netwright.checks.before.start import gradient_ratio
+from netwright.checks.before.steps.start import gradient_ratio
 from netwright.checks.during.proof import end
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
 from netwright.checks.trial import default_start

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from netwright.checks.during.tape import Tape
 from netwright.checks.reading import leaves
 
+_Norm = nn.modules.batchnorm._NormBase
 GROUPS = 8  # of passes without gradient that are looked at closely
 PASSES = 2  # of each of these groups
 SMALL = 10**6  # numbers of a held-out batch that are compared with those of another
@@ -68,14 +69,19 @@ class Modes:
     def training_pass(self) -> None:
         """Write down the mode of a pass that is propagated back.
 
-        Layers that are in eval mode from the first pass on, in a module in train mode, are frozen on purpose.
+        Layers that are in eval mode from the first pass on, in a module in train mode, are frozen on purpose, and so
+        are norms that alone are in eval mode.
         """
         if not self.layers:
             return
         tape, on = self.tape, self.on
         self.began_on = self.began_on or (not tape.modes and on)
         tape.modes += 1
-        tape.quiet_training += not on and (self.began_on or not self.module.training)
+        tape.quiet_training += not on and (not self.module.training or (self.began_on and self._more_than_norms))
+
+    @property
+    def _more_than_norms(self) -> bool:
+        return any(not part.training and not isinstance(part, _Norm) for part in self.module.modules())
 
 
 class Held:

@@ -244,6 +244,10 @@ class Passes:
         """
         self.end_search()
         tape = self.tape
+        if tensor is self.value and self._is_plain():
+            tape.keep(Batch((_own(self.inputs[0]),), _own(self.pairs[0][1])))
+            self.clear()
+            return 1.0
         program = self._program(tensor.detach()) if self._may_be_plain(tensor) else None
         if program is None or (self.way is not None and program[0] != self.way):
             tape.odd += self.count > 0  # without a pass it is the loss of another module
@@ -255,6 +259,14 @@ class Passes:
             tape.factors.append(factor)
         self.clear()
         return factor
+
+    def _is_plain(self) -> bool:
+        """Whether the loss of the output and one target went backward itself, as in the steps before."""
+        if self.way != Way() or len(self.tape.factors) < FACTORS or not self.plain or self.count != 1:
+            return False
+        output, target = self.pairs[0]
+        tensors = len(self.inputs) == 1 and isinstance(self.inputs[0], Tensor) and isinstance(target, Tensor)
+        return self.losses == 1 and output is self.output and tensors and len(target) == len(self.inputs[0])
 
     def _may_be_plain(self, tensor: Tensor) -> bool:
         return self.plain and self.count == 1 and self.losses <= 1 and tensor.numel() == 1 and bool(self.pairs)
@@ -340,6 +352,20 @@ def scale(factor: float) -> float:
         return 1.0
     power = 2.0 ** round(math.log2(factor))
     return power if abs(factor / power - 1) < 0.01 else 1.0
+
+
+def scale_of(tensor: Tensor) -> float | None:
+    """The scale by which a loss was multiplied last, where that was one number.
+
+    Parameters
+    ----------
+    tensor : that goes backward.
+    """
+    for name in ("_saved_other", "_saved_self"):
+        part = getattr(tensor.grad_fn, name, None)
+        if isinstance(part, Tensor) and part.numel() == 1 and not part.requires_grad:
+            return scale(float(part))
+    return None
 
 
 def _of_rows(target: Any, rows: int, way: Way) -> Any:

@@ -15,6 +15,7 @@ from netwright.checks.reading import leaves
 SIGMOID, TANH = 0.9933, 0.9951  # the values at +-5 and +-3
 PASSES = 3  # in which a unit must be off to be called so
 PART = 2**18  # numbers of a weight matrix that are compared with those before the update
+MANY = 40  # activations of a pass, as of a recurrent layer over many steps
 SMALL = 3  # parameters of an optimizer whose gradients are followed from one update to the next
 
 
@@ -45,6 +46,7 @@ class Closer:
     def __init__(self, tape: Tape, module: nn.Module, optimizers: list[torch.optim.Optimizer]) -> None:
         self.tape, self.module, self.optimizers = tape, module, optimizers
         self.sample: Sample | None = None
+        self.matrices: dict[str, nn.Parameter] = {}  # the weights of the step
         self.before: dict[str, Tensor] = {}
         self.alive: dict[str, tuple[Tensor, ...]] = {}
 
@@ -56,8 +58,9 @@ class Closer:
         made : the norm of the gradient after backward. scale : by which the loss was multiplied for backward.
         operations : the activations of the pass, if they were looked at.
         """
-        self.sample = sample = Sample(self.tape.steps, made / scale, gradient_norm(self.module.parameters()))
-        matrices = {n: p for n, p in self.module.named_parameters() if p.ndim >= 2 and p.requires_grad}
+        named = dict(self.module.named_parameters())
+        self.sample = sample = Sample(self.tape.steps, made / scale, gradient_norm(named.values()))
+        self.matrices = matrices = {n: p for n, p in named.items() if p.ndim >= 2 and p.requires_grad}
         found = {n: p.grad for n, p in matrices.items() if p.grad is not None and not p.grad.is_sparse}
         if found:
             sizes = _norms(list(found.values()))
@@ -75,8 +78,7 @@ class Closer:
     def before_update(self, optimizer: torch.optim.Optimizer) -> None:
         """Keep the weights that an optimizer is about to change, of large matrices a part."""
         held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        named = self.module.named_parameters()
-        self.before = {n: _part(p).clone() for n, p in named if p.ndim >= 2 and p.requires_grad and id(p) in held}
+        self.before = {n: _part(p).clone() for n, p in self.matrices.items() if id(p) in held}
 
     def after_update(self) -> None:
         """How far the weights went, in shares of their size."""
@@ -84,8 +86,7 @@ class Closer:
         self.before = {}
         if self.sample is None or not names:
             return
-        weights = dict(self.module.named_parameters())
-        now = [_part(weights[name]) for name in names]
+        now = [_part(self.matrices[name]) for name in names]
         sizes = _norms(before)
         steps = _norms(list(torch._foreach_sub(now, before)))
         self.sample.ratios |= {n: step / size for n, step, size in zip(names, steps, sizes, strict=True) if size > 0}
@@ -171,11 +172,15 @@ class Inside:
 
     Attributes
     ----------
-    places : of the values of each activation in memory.
+    places : of the values of each activation in memory. many : whether there are so many that it is looked at rarely.
     """
 
     def __init__(self) -> None:
         self.places: list[int] = []
+
+    @property
+    def many(self) -> bool:
+        return len(self.places) > MANY
 
     def summary(self, kind: str, output: Tensor) -> Tensor:
         """Of ReLU which units are on for some row, of sigmoid and tanh the share of values at a flat end.

@@ -33,6 +33,7 @@ def _close(last: int) -> tuple[int, ...]:
 _CLOSE = _close(10**10)
 _LOOKED = frozenset(_CLOSE)
 _INSIDE = frozenset(_CLOSE[::3])  # 0, 3, 20, 90, 303, 1021, ...
+_RARELY = frozenset(_CLOSE[::6])  # 0, 20, 303, ...
 _EVENTS = tuple(sorted({*range(FIRST), *_CLOSE}))
 _IS_EVENT = frozenset(_EVENTS)
 
@@ -110,7 +111,9 @@ class Tape:
     whether the same rows came in all of them.
     factors : what went backward over the loss of output and target, of the first steps. batches, batch_steps : the
     first ones, as they came, with their targets, and their steps. odd : passes whose loss is not one of output and
-    target alone. origin : of the first number that was not finite.
+    target alone. origin : of the first number that was not finite. strange, strangers, remembered : steps of
+    optimizers that were not given, how many of these there were, and what they keep from step to step. climbs :
+    whether the losses are rewards, which the optimizers make larger.
     """
 
     losses: list[Any] = field(init=False, default_factory=list)
@@ -138,11 +141,15 @@ class Tape:
     kept_bytes: int = field(init=False, default=0)
     line: str | None = field(init=False, default=None)
     origin: Origin | None = field(init=False, default=None)
+    strange: int = field(init=False, default=0)
+    strangers: int = field(init=False, default=0)
+    remembered: set[str] = field(init=False, default_factory=set)
+    climbs: bool = field(init=False, default=False)
     trouble: str = field(init=False, default="")
     _numbers: list[float] = field(init=False, default_factory=list)
 
     def values(self) -> list[float]:
-        """The losses as numbers; none where that of a step was not seen."""
+        """The losses as numbers, rewards turned; none where that of a step was not seen."""
         new = self.losses[len(self._numbers) :]
         tensors = [each.detach().reshape(-1).sum().float() for each in new if isinstance(each, Tensor)]
         if tensors:
@@ -150,7 +157,9 @@ class Tape:
             new = [next(read) if isinstance(each, Tensor) else each for each in new]
         self._numbers += new
         self.losses[len(self.losses) - len(new) :] = new
-        return [] if self.unseen else self._numbers
+        if self.unseen:
+            return []
+        return [-number for number in self._numbers] if self.climbs else self._numbers
 
     def read(self) -> None:
         """Read losses that are tensors where there are many of them."""
@@ -209,14 +218,14 @@ def looked_at(step: int) -> bool:
     return step in _LOOKED
 
 
-def looked_inside(step: int) -> bool:
+def looked_inside(step: int, rarely: bool = False) -> bool:
     """Whether the activations of a step that is looked at are looked at too.
 
     Parameters
     ----------
-    step : counted from 0.
+    step : counted from 0. rarely : of a network with so many activations that a look costs more than a step.
     """
-    return step in _INSIDE
+    return step in (_RARELY if rarely else _INSIDE)
 
 
 def is_event(step: int) -> bool:

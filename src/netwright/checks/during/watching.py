@@ -15,13 +15,14 @@ from netwright.checks.checking import ask, examine
 from netwright.checks.context import Context, Intent
 from netwright.checks.copies import replica
 from netwright.checks.diagnosis import Diagnosis, Signal, diagnose
-from netwright.checks.during import curves, inside, origin, protocol, speed
+from netwright.checks.during import curves, inside, origin, protocol, speed, steering
 from netwright.checks.during.hooks import Hooks
 from netwright.checks.during.passes import Way
 from netwright.checks.during.tape import Checked, Tape
 from netwright.checks.finding import Finding
 from netwright.checks.options import declared, loss_of, module_of, optimizers_of
 from netwright.checks.reading import Batch, Material, leaves
+from netwright.checks.reward import climbing
 from netwright.core.errors import InvalidParameter, problem, shown
 
 ODD = 0.1  # passes that cannot be read, for each batch that was kept
@@ -148,6 +149,8 @@ class Watch:
         self.tape = Tape()
         self._watched = Watched(self.tape, inside, optimizers_of(optimizer, "nw.watch"), loss, intent)
         self._hooks = Hooks(self.tape, (module, inside), self._watched.optimizers, loss)
+        groups = climbing(self._watched.optimizers)
+        self.tape.climbs = bool(groups) and all(groups)
         self._told: tuple[Any, Diagnosis] | None = None
 
     def __enter__(self) -> Self:
@@ -173,13 +176,14 @@ class Watch:
         InvalidParameter : what is no number.
         """
         told = _number("loss", loss), _number("score", score)
-        self.tape.checked.append(Checked(self.tape.steps, *told, self._hooks.validated()))
+        way = -1.0 if self.tape.climbs else 1.0
+        self.tape.checked.append(Checked(self.tape.steps, way * told[0], told[1], self._hooks.validated()))
 
     @property
     def diagnosis(self) -> Diagnosis:
         """What was found so far, root cause first."""
         tape, watched = self.tape, self._watched
-        now = (tape.steps, tape.backwards, tape.held, len(tape.checked), len(self._hooks.always))
+        now = (tape.steps, tape.backwards, tape.held, len(tape.checked), self._hooks.entrance.module is None)
         if self._told is None or self._told[0] != now:
             watched.way = self._hooks.training.way or Way()
             with self._hooks.paused():
@@ -233,6 +237,8 @@ QUESTIONS = (
     protocol.seen_to_the_end,
     protocol.gradients_cleared,
     protocol.steps_made,
+    steering.frozen_inside,
+    steering.made_anew,
     protocol.training_mode,
     protocol.held_out_mode,
     protocol.downhill,

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from netwright.checks.forms.rows import Table, table_of, told_in
 from netwright.checks.forms.wording import (
     Diagnosed,
     Told,
@@ -23,6 +24,9 @@ from netwright.checks.forms.wording import (
     remedy_of,
     sentence,
 )
+
+OPEN, OPEN_PLAIN = 6, 40  # rows of the data that are seen at once, in a table and as bare numbers; the rest is folded
+SPARE = 5  # rows too few to be folded
 
 _LINE, _SHADE = "rgba(128, 136, 148, 0.32)", "rgba(128, 136, 148, 0.11)"
 _STYLE = f"""
@@ -59,6 +63,17 @@ _STYLE = f"""
   line-height: 1.45; vertical-align: top; text-align: left; }}
 & .figures th {{ padding-right: 14px; font-weight: 400; opacity: 0.72; overflow-wrap: break-word; }}
 & .figures td {{ text-align: right; }}
+& .rows table {{ max-width: 440px; table-layout: fixed; }}
+& .rows tr {{ background: none; border: 0; }}
+& .rows th, & .rows td {{ padding: 2px 0 2px 10px; border: 0; border-bottom: 1px solid {_LINE}; background: none;
+  color: inherit; font-size: 13px; line-height: 1.45; vertical-align: baseline; text-align: right; }}
+& .rows th {{ font-size: 12.5px; font-weight: 400; opacity: 0.72; }}
+& .rows th:first-child, & .rows td:first-child {{ padding-left: 0; text-align: left; }}
+& .rows td:first-child {{ font-weight: 600; }}
+& .rows ul {{ display: grid; grid-template-columns: repeat(auto-fill, 54px); padding: 1px 0; font-size: 13px; }}
+& .rows li {{ margin: 0; }}
+& details {{ margin: 0; padding: 0; }}
+& summary {{ padding: 4px 0 2px; font-size: 12.5px; cursor: pointer; opacity: 0.72; }}
 & ul {{ list-style: none; }}
 & li {{ margin: 0 0 4px; padding: 0; max-width: none; }}
 & li code {{ margin-right: 6px; font-weight: 700; }}
@@ -119,6 +134,9 @@ def _said(finding: Told) -> str:
         _row("Why", _text(sentence(finding["why"]))),
         _row("Do", _text(sentence(finding["do"])) + code, "do"),
     ]
+    table = table_of(finding)
+    if table and not told_in(finding["do"], table):
+        rows.append(_row("Rows", _rows(table), "rows"))
     if finding["consequences"]:
         items = [
             f"<li><code>{_text(each['code'])}</code> {_text(sentence(each['seen']))}</li>"
@@ -134,13 +152,37 @@ def _row(name: str, body: str, kind: str = "") -> str:
 
 def _side(finding: Told) -> str:
     """The figures, and who described the cause."""
+    used = table_of(finding).used
     rows = [
         f'<tr><th scope="row">{_text(name_of(name))}</th><td>{_text(figure(part))}</td></tr>'
         for name, part in finding["evidence"].items()
+        if name not in used
     ]
     table = f'<div class="figures"><table><tbody>{"".join(rows)}</tbody></table></div>' if rows else ""
     source = f'<p class="source">{_text(finding["reference"])}</p>' if finding["reference"] else ""
     return f'<div class="side">{table}{source}</div>' if table or source else ""
+
+
+def _rows(table: Table) -> str:
+    """The rows of the data that are named, the first ones open and the others folded."""
+    first = OPEN_PLAIN if table.plain else OPEN
+    first = table.count if table.count <= first + SPARE else first
+    rest = table.lines[first:]
+    left = table.count - len(table.lines)
+    unlisted = f", and {left:,} that are not listed" if left else ""
+    summary = f"{len(rest):,} more of {table.count:,} rows{unlisted}"
+    folded = f"<details><summary>{summary}</summary>{_lines(table, rest, False)}</details>" if rest else ""
+    return f"{_lines(table, table.lines[:first])}{folded}"
+
+
+def _lines(table: Table, lines: Iterable[tuple[str, ...]], titled: bool = True) -> str:
+    """Bare numbers as a grid, and what is known of them as a table."""
+    if table.plain:
+        return f"<ul>{''.join(f'<li>{_text(row)}</li>' for (row,) in lines)}</ul>"
+    head = "".join(f'<th scope="col">{_text(name)}</th>' for name in table.names)
+    above = f"<thead><tr>{head}</tr></thead>" if titled else ""
+    body = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in line)}</tr>" for line in lines)
+    return f"<table>{above}<tbody>{body}</tbody></table>"
 
 
 def _text(item: Any) -> str:

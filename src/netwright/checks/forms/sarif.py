@@ -7,6 +7,7 @@ where, a line       ``physicalLocation``; a path below the current folder is wri
 where, the rest     ``logicalLocations`` of the kinds layer, column, row and step
 evidence, remedy    ``properties`` of the result, with the stage and the consequences
 consequences        named in the message; ``relatedLocations`` where it is known where they are
+rows                ``relatedLocations`` of the kind row, with what is known of each
 =================== ===========================================================================================
 
 Reference: Static Analysis Results Interchange Format (SARIF) Version 2.1.0, OASIS Standard, 2020.
@@ -21,10 +22,12 @@ from typing import Any
 from urllib.parse import quote
 
 from netwright import __version__
+from netwright.checks.forms.rows import table_of
 from netwright.checks.forms.wording import Diagnosed, Told, in_order, sentence
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {"fault": "error", "note": "note"}
+ROWS = 100  # of the data that are related locations; all that are known are in the properties
 PLACES = ("layer", "column", "row", "step")  # parts of a place that are no line of a file
 
 
@@ -62,9 +65,15 @@ def _rule(finding: Told) -> dict[str, Any]:
         "id": finding["code"],
         "shortDescription": {"text": _message(sentence(finding["title"]))},
         "fullDescription": {"text": _message(sentence(finding["why"]))},
+        "help": {"text": _message(_help(finding))},
         "defaultConfiguration": {"level": LEVELS[finding["level"]]},
     }
     return rule | ({"properties": {"reference": finding["reference"]}} if finding["reference"] else {})
+
+
+def _help(finding: Told) -> str:
+    source = f" Described in {finding['reference']}." if finding["reference"] else ""
+    return f"{sentence(finding['title'])} {sentence(finding['why'])}{source}"
 
 
 def _result(finding: Told, rule: int, artifact: str | None) -> dict[str, Any]:
@@ -84,15 +93,20 @@ def _result(finding: Told, rule: int, artifact: str | None) -> dict[str, Any]:
         },
     }
     location = _location(finding["where"], artifact)
-    related = list(_related(finding["consequences"]))
+    related = [{"id": number} | each for number, each in enumerate(_related(finding), start=1)]
     return result | ({"locations": [location]} if location else {}) | ({"relatedLocations": related} if related else {})
 
 
-def _related(consequences: Iterable[Told]) -> Iterable[dict[str, Any]]:
-    known = ((each, _location(each["where"], None)) for each in consequences)
-    placed = [(each, location) for each, location in known if location]
-    for number, (each, location) in enumerate(placed, start=1):
-        yield {"id": number, **location, "message": {"text": _message(f"{each['code']}: {sentence(each['seen'])}")}}
+def _related(finding: Told) -> Iterable[dict[str, Any]]:
+    """Places of consequences, and the rows of the data that the finding names."""
+    for each in finding["consequences"]:
+        location = _location(each["where"], None)
+        if location:
+            yield location | {"message": {"text": _message(f"{each['code']}: {sentence(each['seen'])}")}}
+    table = table_of(finding)
+    for line in table.lines[:ROWS]:
+        said = ", ".join(map(" ".join, zip(table.names, line, strict=True)))
+        yield _location({"row": line[0]}, None) | {"message": {"text": _message(said)}}
 
 
 def _location(where: Told, artifact: str | None) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def figure(item: Any) -> str:
     if isinstance(item, int):
         return f"{item:,}"
     if isinstance(item, float):
-        return f"{item:,.0f}" if 1e4 <= abs(item) < 1e9 else f"{item:.4g}"
+        return f"{item:,.0f}" if 1e4 <= abs(item) < 1e9 else f"{item:,.4g}"
     if isinstance(item, Mapping):
         return _listed([f"{name} {figure(part)}" for name, part in item.items()])
     if isinstance(item, (list, tuple, set, frozenset)):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from netwright.checks.before.gates import flat_share
+from netwright.checks.before.steps.gates import flat_share
 
 FLAT_SIGMOID, FLAT_TANH = 5.0, 3.0  # beyond which the slope is below a hundredth
 

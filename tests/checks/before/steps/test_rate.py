@@ -1,4 +1,4 @@
-"""Questions to the first steps: too long, too short, or pulled by the penalty."""
+"""Questions to the first steps: too long or too short."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from sklearn.datasets import load_digits
 from torch import nn
 
-from netwright.checks.before.rate import epsilon, penalty, rate_of, too_high, too_low
+from netwright.checks.before.steps.penalty import weight_decay
+from netwright.checks.before.steps.rate import epsilon, rate_of, too_high, too_low
 
 CROSS, SQUARES = nn.CrossEntropyLoss(), nn.MSELoss()
 SGD, Adam = torch.optim.SGD, torch.optim.Adam
@@ -72,7 +72,7 @@ def test_usual_rates_are_right(rule: Any, rate: float, ask: Any, net: Any, data:
 
 
 def test_without_an_optimizer_there_is_no_rate(ask: Any, net: Any, data: Any) -> None:
-    for question in (too_high, too_low, penalty):
+    for question in (too_high, too_low, weight_decay):
         assert not ask(question, net(4, 16, 3), CROSS, data)
 
 
@@ -162,73 +162,3 @@ def test_an_epsilon_that_does_no_harm_is_right(ask: Any, net: Any, data: Any) ->
     module = net(4, 16, 3)
     assert not ask(epsilon, module, CROSS, data, Adam(module.parameters(), lr=1e-2, eps=1e-14))
     assert not ask(epsilon, module, CROSS, data, Adam(module.parameters(), lr=1.0, eps=1.0))  # with a rate to match
-
-
-# the penalty
-
-
-@pytest.mark.parametrize(
-    ("rule", "decay"), [(SGD, 5.0), (Adam, 2.0), (torch.optim.AdamW, 60.0)], ids=["sgd", "adam", "adamw"]
-)
-def test_a_penalty_that_outweighs_the_data(rule: Any, decay: float, one: Any, net: Any, data: Any) -> None:
-    module = net(4, 16, 3)
-    rate = 0.1 if rule is SGD else 1e-2
-    found = one(penalty, module, CROSS, data, rule(module.parameters(), lr=rate, weight_decay=decay))
-    assert (found.code, found.level) == ("over-regularised", "fault")
-    assert found.evidence["decay"] == decay
-    assert found.evidence["left_without"] < 0.75 * found.evidence["left_as_is"]
-    assert found.evidence["norm_left"] < 0.9
-    assert (found.remedy.object, found.remedy.argument) == ("optimizer", "weight_decay")
-    assert 0 < found.remedy.value <= 1e-4
-
-
-def test_the_pull_is_measured_on_the_matrices(one: Any, context: Any, net: Any, data: Any) -> None:
-    module = net(4, 16, 3)
-    optimizer = SGD(module.parameters(), lr=0.1, weight_decay=5.0)
-    found = one(penalty, module, CROSS, data, optimizer)
-    batch = context(module, CROSS, data, optimizer).batch
-    matrices = [p for p in module.parameters() if p.ndim == 2]
-    slopes = torch.autograd.grad(CROSS(module(*batch.inputs), batch.target), matrices)
-    of = lambda parts: sum(float(p.double().square().sum()) for p in parts) ** 0.5  # noqa: E731
-    assert found.evidence["pull"] == pytest.approx(5 * of([p.detach() for p in matrices]) / of(slopes), rel=1e-4)
-
-
-@pytest.mark.parametrize("decay", [0.0, 1e-4, 1e-2])
-def test_usual_penalties_are_right(decay: float, ask: Any, net: Any, data: Any) -> None:
-    for rule in (SGD, Adam, torch.optim.AdamW):
-        module = net(4, 16, 3)
-        assert not ask(penalty, module, CROSS, data, rule(module.parameters(), lr=1e-2, weight_decay=decay))
-
-
-@pytest.fixture
-def numerals() -> Any:
-    """Eight by eight pictures of digits, as rows of numbers."""
-    X, y = load_digits(return_X_y=True)
-    X = (X - X.mean()) / X.std()
-    return torch.tensor(X[:600], dtype=torch.float32), torch.tensor(y[:600])
-
-
-@pytest.mark.parametrize(("rule", "rate", "decay"), [(SGD, 0.02, 1.0), (SGD, 0.1, 0.3), (Adam, 1e-3, 0.3)])
-def test_a_penalty_whose_harm_shows_late(
-    rule: Any, rate: float, decay: float, one: Any, net: Any, numerals: Any
-) -> None:
-    module = net(64, 32, 32, 10)
-    found = one(penalty, module, CROSS, numerals, rule(module.parameters(), lr=rate, weight_decay=decay), epochs=20)
-    assert (found.code, found.level) == ("over-regularised", "fault")
-    assert found.evidence["left_as_is"] > 0.9
-
-
-def test_a_penalty_that_slows_is_no_fault(ask: Any, net: Any, numerals: Any, data: Any) -> None:
-    for rows, widths in ((numerals, (64, 32, 10)), (data, (4, 16, 3))):
-        for rule, rate, decay in ((SGD, 0.1, 0.03), (Adam, 1e-2, 0.03), (torch.optim.AdamW, 1e-2, 1.0)):
-            module = net(*widths)
-            rule_ = rule(module.parameters(), lr=rate, weight_decay=decay)
-            found = ask(penalty, module, CROSS, rows, rule_, epochs=30)
-            assert all(each.level == "note" for each in found), (rule, decay)
-
-
-def test_the_pull_is_a_signal_even_where_it_is_small(context: Any, net: Any, data: Any) -> None:
-    module = net(4, 16, 3)
-    program = context(module, CROSS, data, SGD(module.parameters(), lr=0.1, weight_decay=1e-4))
-    assert not list(penalty(program))
-    assert 0 < program.signals["pull of the penalty over that of the data"].value < 0.1

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from netwright.checks.before.start import (
+from netwright.checks.before.steps.start import (
     gradient_ratio,
     gradients_arrive,
     scale_of_weights,
     slopes,
-    through_time,
     units_alive,
     units_differ,
 )
@@ -232,52 +231,3 @@ def test_activations_near_their_middle_are_right(ask: Any, adam: Any, data: Any)
         assert not ask(slopes, module, CROSS, data, adam(module))
     relu = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3))
     assert not ask(slopes, relu, CROSS, data, adam(relu))
-
-
-# gradients through time
-
-
-def echo(n: int = 120, steps: int = 20) -> tuple[Tensor, Tensor]:
-    """Sequences whose mark is the sign of their sum."""
-    X = torch.randn(n, steps, 3, generator=torch.Generator().manual_seed(6))
-    return X, (X[:, -1, 0] + X[:, -2, 1] > 0).long()
-
-
-def recurrent(formula: Any, gain: float) -> Any:
-    cell = nn.RNN(3, 16, batch_first=True, nonlinearity="relu")
-    with torch.no_grad():
-        cell.weight_hh_l0.mul_(gain)
-    return formula(lambda m, x: m.o(m.cell(x)[0][:, -1]), cell=cell, o=nn.Linear(16, 2))
-
-
-def test_gradients_that_grow_through_time(one: Any, formula: Any) -> None:
-    module = recurrent(formula, 8.0)
-    found = one(through_time, module, CROSS, echo(), torch.optim.SGD(module.parameters(), lr=0.05))
-    assert (found.code, found.level) == ("exploding-gradient", "fault")
-    assert found.evidence["largest"] >= found.evidence["first"] > 5
-    assert found.evidence["left_clipped"] != found.evidence["left_as_is"]
-    assert found.where.layer == "cell"
-    assert (found.remedy.object, found.remedy.argument, found.remedy.value) == ("loop", "clip", 1.0)
-
-
-def test_gradients_that_stay_are_right(ask: Any, net: Any, formula: Any, adam: Any, data: Any) -> None:
-    module = recurrent(formula, 1.0)
-    assert not ask(through_time, module, CROSS, echo(), adam(module))
-    for cell in (nn.GRU(3, 16, batch_first=True), nn.LSTM(3, 16, batch_first=True)):
-        gated = formula(lambda m, x: m.o(m.cell(x)[0][:, -1]), cell=cell, o=nn.Linear(16, 2))
-        assert not ask(through_time, gated, CROSS, echo(), adam(gated))
-    module = net(4, 16, 3)
-    assert not ask(through_time, module, CROSS, data, torch.optim.SGD(module.parameters(), lr=300.0))
-
-
-@pytest.mark.parametrize(("kind", "rate"), [(nn.RNN, 10.0), (nn.GRU, 100.0), (nn.LSTM, 100.0)])
-def test_gradients_that_grow_from_step_to_step_of_training_are_another_matter(
-    kind: Any, rate: float, ask: Any, context: Any, formula: Any
-) -> None:
-    X, _ = echo()
-    module = formula(lambda m, x: m.o(m.cell(x)[0][:, -1]), cell=kind(3, 16, batch_first=True), o=nn.Linear(16, 1))
-    data, optimizer = (X, X[:, -1, :1] + X[:, -2, 1:2]), torch.optim.SGD(module.parameters(), lr=rate)
-    program = context(module, SQUARES, data, optimizer)
-    assert not program.as_is.finite
-    assert not list(through_time(program))
-    assert program.signals["growth of the gradient back through the steps"].value < 10

@@ -1,4 +1,4 @@
-"""Questions to the first steps: too long, too short, or pulled by the penalty, each proved by another trial."""
+"""Questions to the first steps: too long or too short, each proved by another trial."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from netwright.checks.context import Context
 from netwright.checks.finding import Finding, Remedy, fault, note
-from netwright.checks.trial import STEPS, Change, Trial, no_decay, rate_times
+from netwright.checks.trial import STEPS, Trial, rate_times
 
 LONG = 1.0  # |first step| over |weights|
 SEEN = 1e-4  # |first step| over |weights| of the first larger rate that is worth a trial
@@ -19,7 +19,6 @@ HELPS = 0.75
 TINY, HUGE = 1e-12, 1e-4  # of Adam's eps
 RUNGS = (10.0, 100.0, 1000.0, 10000.0)  # of larger rates, from the first that moves anything
 TRAVEL = 0.1  # steps x step over weights: below it a run ends near where it began
-PULL = 0.5  # share of the weights' norm that is left when a penalty swamps the data
 
 
 def rate_of(context: Context) -> float:
@@ -177,56 +176,3 @@ def _warming_up(context: Context) -> bool:
     """Whether a schedule has set the rate below what the optimizer was made with."""
     groups = [group for optimizer in context.user_optimizers for group in optimizer.param_groups]
     return any(group.get("initial_lr", group.get("lr", 0)) > 1.5 * group.get("lr", 0) for group in groups)
-
-
-def penalty(context: Context) -> Iterable[Finding]:
-    """Weight decay that pulls weights to 0 faster than the data builds them."""
-    decays = [group.get("weight_decay", 0.0) for o in context.user_optimizers for group in o.param_groups]
-    strongest = max((float(each) for each in decays), default=0.0)
-    if strongest <= 0 or not context.steps:
-        return
-    trial = context.as_is
-    kept = trial.weights[-1] / trial.weights[0] if trial.weights and trial.weights[0] > 0 else 1.0
-    pull = _pull(context, strongest)
-    context.signal("pull of the penalty over that of the data", pull, 2.0, "over-regularised")
-    context.signal("norm of the weights left", kept, PULL, "over-regularised")
-    if (pull <= 1.0 and kept >= 0.9) or context.left(trial) < 0.5:
-        return
-    held, free = _longer(context), _longer(context, no_decay)
-    before, after = min(context.left(held), 1e6), context.left(free)
-    kept = held.weights[-1] / held.weights[0] if held.weights and held.weights[0] > 0 else kept
-    context.signal("loss left without the penalty, of that with it", after / max(before, 1e-12), HELPS, "")
-    faded = before > 0.97 and kept < 0.2 and before - after > 0.05
-    better = after < HELPS * before and before - after > 0.05
-    if not (faded or better):
-        return
-    little = before > 0.9 or (before > 0.6 and after < 0.5 * before)
-    yield (fault if faded or little else note)(
-        "over-regularised",
-        f"a weight decay of {strongest:g} pulls {pull:.2g} times as hard as the data; after {len(held.losses)} steps "
-        f"{kept:.0%} of the weights' norm is left, and {before:.2g} of the loss ({after:.2g} without decay)",
-        "a pull of a few per cent of the data's",
-        f"Try a weight decay of {_smaller(strongest):g}.",
-        evidence={"decay": strongest, "pull": pull, "norm_left": kept, "left_as_is": before, "left_without": after},
-        remedy=Remedy("optimizer", "weight_decay", _smaller(strongest)),
-    )
-
-
-def _longer(context: Context, change: Change | None = None) -> Trial:
-    """A trial of five times as many steps, or of the whole run where that is shorter."""
-    total = (context.epochs or 5 * context.steps) * math.ceil(len(context.data.whole) / context.data.batch_size)
-    return context.trial(change, steps=max(context.steps, min(5 * context.steps, total)))
-
-
-def _smaller(decay: float) -> float:
-    return float(f"{min(1e-4, decay / 1000):.1g}")
-
-
-def _pull(context: Context, decay: float) -> float:
-    """|decay x weights| over |gradient of the data| for the weight matrices."""
-    squares = torch.zeros(2, dtype=torch.float64)
-    for name, weight in context.layers:
-        gradient = context.gradients.get(name)
-        if gradient is not None and not gradient.is_sparse:
-            squares += torch.stack([weight.detach().double().square().sum(), gradient.double().square().sum()])
-    return decay * float(squares[0].sqrt() / squares[1].sqrt().clamp_min(1e-12))

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from netwright.checks.anatomy import Operation
-from netwright.checks.before.backward.growth import growth_through_time
-from netwright.checks.before.gates import flat_share
+from netwright.checks.before.steps.gates import flat_share
 from netwright.checks.before.unseen import worse_on_unseen
 from netwright.checks.context import Context
 from netwright.checks.copies import quiet
@@ -22,7 +21,6 @@ from netwright.checks.trial import Trial, default_start, run_trial
 FADED = 1e-3  # gradient of the first weights over that of the last
 CONFIDENT = 2.0  # first loss over that of ignorance
 DEAD = 0.9  # share of units of a layer
-GROWN = 10.0  # gradient of the first steps of a sequence over that of the last
 FLAT = 0.5  # share of activations at a flat end
 HELPS = 0.75
 
@@ -79,7 +77,13 @@ class Fresh:
     ratio: float
 
 
-def _redrawn(context: Context) -> Fresh:
+def redrawn(context: Context) -> Fresh:
+    """What the program does with layers drawn by their own defaults.
+
+    Parameters
+    ----------
+    context : the program.
+    """
     trial: Trial = context.trial(default_start)
     module = context.fresh()
     with quiet():
@@ -116,7 +120,7 @@ def scale_of_weights(context: Context) -> Iterable[Finding]:
         return
     if context.learns and context.left(context.as_is) < 0.5:
         return
-    fresh = _redrawn(context)
+    fresh = redrawn(context)
     before = context.left(context.as_is)
     calmer = fresh.start < 0.5 * start or fresh.ratio > 10 * max(ratio, 1e-12) or still
     if fresh.left < HELPS * before and before - fresh.left > 0.1 and calmer:
@@ -251,42 +255,3 @@ def slopes(context: Context) -> Iterable[Finding]:
         remedy=Remedy("module", "reset_parameters", True),
         where=Where(layer=path),
     )
-
-
-def through_time(context: Context) -> Iterable[Finding]:
-    """A recurrent network whose gradient grows on its way back through the steps, and which learns once clipped."""
-    recurrent = [
-        name for name, each in context.user_module.named_modules() if isinstance(each, nn.RNNBase | nn.RNNCellBase)
-    ]
-    if not recurrent or not context.user_optimizers:
-        return
-    trial = context.as_is
-    norms = [norm for norm in trial.norms if math.isfinite(norm)]
-    if not norms:
-        return
-    growth = growth_through_time(context)
-    context.signal("growth of the gradient back through the steps", growth, GROWN, "exploding-gradient")
-    middle = sorted(norms)[len(norms) // 2]
-    spikes = max(norms) / max(middle, 1e-12)
-    context.signal("largest gradient over the median one", spikes, 100.0, "exploding-gradient")
-    before = context.left(trial)
-    if trial.finite and before < 0.9 and spikes < 100:
-        return
-    if growth <= GROWN or (middle < 5 and spikes < 20 and trial.finite):
-        return  # what grows in the steps of training alone is that of too high a rate
-    clipped = context.trial(clip=1.0)
-    after = context.left(clipped)
-    redrawn = _redrawn(context)
-    figures = {"growth": growth, "first": norms[0], "largest": max(norms)}
-    if after < HELPS * min(before, 1e6) or (redrawn.left < HELPS * min(before, 1e6) and max(norms[:3]) > 20):
-        yield fault(
-            "exploding-gradient",
-            f"the gradient grows by a factor of {growth:.2g} on its way back through the steps, its norm is "
-            f"{norms[0]:.3g} at the start and reaches {max(norms):.3g}; clipped at 1, {context.steps} steps leave "
-            f"{after:.2g} of the loss, not {min(before, 1e6):.2g}",
-            "a norm that stays within a factor of a hundred",
-            f"Clip the gradient (clip_grad_norm_(..., 1.0)) and draw the recurrent weights of {recurrent[0]} smaller.",
-            evidence={**figures, "left_as_is": before, "left_clipped": after},
-            remedy=Remedy("loop", "clip", 1.0),
-            where=Where(layer=recurrent[0]),
-        )

@@ -1,0 +1,59 @@
+"""The checks in the order in which they are asked: root causes before what follows from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from netwright.checks.after import batches, certainty, filters, repeats, score, suspects
+from netwright.checks.before import (
+    data,
+    gradient,
+    graph,
+    inputs,
+    labels,
+    loss,
+    optimizer,
+    order,
+    output,
+    pairing,
+    sequences,
+    split,
+    structure,
+)
+from netwright.checks.before.steps import length, penalty, rate, recurrence, start, together
+from netwright.checks.before.tables import encoding, near, shares, units
+from netwright.checks.finding import Finding
+
+Check = Callable[[Any], Iterable[Finding]]
+
+# The stage of a finding, and the checks that make it, root causes first.
+STAGES: tuple[tuple[str, tuple[Check, ...]], ...] = (
+    ("data", (data.finite, labels.in_range)),
+    ("data", (data.varying, split.shared_rows, near.near_copies, split.leaking_column, encoding.encoded_target)),
+    ("data", (split.scales_alike, split.enough_rows)),
+    ("data", (order.shuffled, order.rows_for_statistics, labels.even, labels.agreeing)),
+    ("start", (graph.owned, optimizer.own_parameters, optimizer.movable, loss.slope)),
+    ("start", (graph.reached, graph.steps_have_slopes)),
+    ("start", (optimizer.in_name, optimizer.complete, graph.repeatable, graph.rows_apart)),
+    ("start", (inputs.depends, inputs.each_input, data.axes)),
+    ("start", (sequences.future, sequences.padding, graph.statistics_in_two_places, gradient.gradients_agree)),
+    ("start", (output.applied_twice, loss.suits, loss.shapes, pairing.paired, pairing.narrow)),
+    ("start", (pairing.silent_labels, loss.sign, pairing.floor, output.reaches)),
+    ("start", (start.units_differ,)),
+    ("steps", (units.mixed_units, data.scale_of_inputs, data.scale_of_targets, shares.columns_of_targets)),
+    ("steps", (start.scale_of_weights, structure.bends, start.units_alive, start.slopes, start.gradients_arrive)),
+    ("steps", (recurrence.through_time, recurrence.faded_through_time, structure.dropped)),
+    ("steps", (rate.epsilon, penalty.weight_decay, penalty.in_the_loss, loss.summed, rate.too_high, rate.too_low)),
+    ("steps", (structure.holds_a_few, structure.one_line, length.enough)),
+    ("steps", (labels.related,)),
+    ("steps", (together.several,)),
+)
+# Of a program that is trained: the questions to its data, and what its answers show.
+AFTER: tuple[tuple[str, tuple[Check, ...]], ...] = (
+    *(each for each in STAGES if each[0] == "data"),
+    ("data", (labels.related,)),
+    ("after", (score.one_answer, score.held_down, certainty.frequencies, suspects.wrong_labels)),
+    ("after", (filters.like_noise, batches.extreme, repeats.repeatable)),
+)
+ENDS = {"non-finite-data", "label-range"}  # after a stage with one of these nothing else can be asked

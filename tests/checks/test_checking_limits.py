@@ -74,7 +74,7 @@ def test_a_program_that_cannot_be_run_gives_notes(module: nn.Module, words: str,
     assert found.ok
     assert set(codes_of(found)) == {"not-examined"}
     assert words in found.findings[0].seen
-    assert "." in found.findings[0].evidence["check"]
+    assert all("." in name for name in found.findings[0].evidence["checks"])
     found.to_json()
 
 
@@ -359,3 +359,14 @@ def test_a_loader_for_held_out_rows(data: Any, net: Any, adam: Any) -> None:
 def test_a_note_is_made_with_its_check(context: Any, net: Any, data: Any) -> None:
     expected = note("overfitting", "a", "b", "C.")
     assert ask(lambda program: iter([expected]), context(net(4, 3), CROSS, data)) == [expected]
+
+
+def test_a_module_that_cannot_be_called_is_one_line(adam: Any) -> None:
+    module = nn.Sequential(nn.Linear(64, 5), nn.ReLU(), nn.Linear(5, 2))
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn(100, 5, generator=generator), torch.randint(2, (100,), generator=generator)
+    diagnosis = check(module, nn.CrossEntropyLoss(), adam(module), rows)
+    notes = [each for each in diagnosis.notes if each.code == "not-examined"]
+    assert len(notes) == 1
+    assert len(notes[0].evidence["checks"]) > 10
+    assert not [each for each in notes[0].consequences if each.code == "not-examined"]

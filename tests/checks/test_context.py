@@ -306,3 +306,14 @@ def test_copies_are_made_anew(context: Any, net: Any, data: Any) -> None:
     assert torch.equal(second[0].weight, module[0].weight)
     assert torch.equal(program.module[0].weight, module[0].weight)
     assert program.module is program.module
+
+
+def test_a_summed_loss_is_measured_by_as_many_rows(context: Any, net: Any, adam: Any, data: Any) -> None:
+    """What a trial leaves of the loss of guessing does not depend on how many rows either was added up over."""
+    module = net(4, 64, 64, 3)
+    optimizer = torch.optim.SGD(module.parameters(), lr=1e-9)
+    for loss, summed in ((CROSS, False), (torch.nn.CrossEntropyLoss(reduction="sum"), True)):
+        program = context(module, loss, data, optimizer)
+        assert program.summed is summed
+        assert program.left(program.as_is) == pytest.approx(1.0, abs=0.15)
+        assert not program.learns

@@ -12,9 +12,14 @@ import pytest
 import torch
 from sklearn.datasets import load_diabetes, load_digits, load_wine, make_moons, make_regression
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import netwright as nw
 from netwright.checks.context import Intent
+from netwright.checks.diagnosis import diagnose
+from netwright.checks.finding import Finding, Remedy, fault
 from netwright.core.errors import InvalidData, InvalidParameter
 from netwright.estimators import diagnosing
 from netwright.estimators.diagnosing import LOOKED, Watching, kept, optimizers_of
@@ -334,3 +339,43 @@ def test_rules_of_curvature_have_no_optimizer_for_trials() -> None:
     run = fitted._run
     assert optimizers_of(run, run.module, float("nan")) == []
     assert fitted.diagnosis_.ok
+
+
+# apply
+
+
+def rated(share: float | None, name: str = "left", code: str = "lr-too-high", **parts: Any) -> Finding:
+    evidence = {} if share is None else {name: share}
+    return fault(code, "a", "b", "Do.", evidence=evidence, **parts)
+
+
+def test_the_remedy_that_left_least_is_applied() -> None:
+    told = diagnose(
+        [
+            rated(0.9, remedy=Remedy("optimizer", "lr", 5.0), stage="run"),
+            rated(0.1, "left_smaller", remedy=Remedy("optimizer", "lr", 0.5)),
+            rated(None, remedy=Remedy("optimizer", "lr", 7.0)),
+            rated(0.0, code="collapse", remedy=Remedy("loop", "epochs", 3), stage="run"),
+        ]
+    )
+    assert told.codes == ("lr-too-high",)
+    assert told.apply(classifier(optimizer=nw.optim.SGD(50.0))).optimizer.learning_rate == 0.5
+
+
+def test_a_run_at_a_rate_far_too_high_is_mended(digits: Any) -> None:
+    layers = nw.layers.ReLU(32) >> nw.layers.Softmax(10)
+    fitted = classifier(network=layers, optimizer=nw.optim.SGD(50.0)).fit(*digits)
+    mended = fitted.diagnosis_.apply(fitted)
+    assert mended.fit(*digits).score(*digits) > 0.9
+
+
+def test_the_last_step_of_a_pipeline_is_mended() -> None:
+    told = diagnose([rated(0.1, remedy=Remedy("optimizer", "lr", 0.5))])
+    pipeline = make_pipeline(StandardScaler(), classifier(optimizer=nw.optim.SGD(50.0)))
+    mended = told.apply(pipeline)
+    assert mended[-1].optimizer.learning_rate == 0.5
+    assert pipeline[-1].optimizer.learning_rate == 50.0
+    assert list(mended.named_steps) == list(pipeline.named_steps)
+    for other in (StandardScaler(), make_pipeline(StandardScaler()), "text", LogisticRegression()):
+        with pytest.raises(InvalidParameter, match="a Classifier or Regressor of netwright"):
+            told.apply(other)

@@ -74,6 +74,15 @@ def test_the_same_code_twice_is_one_cause() -> None:
     assert codes(told.findings[0].consequences) == ["non-finite-data"]
 
 
+def test_a_consequence_is_told_once() -> None:
+    told = diagnose(
+        [found("collapse", "note", stage="run"), found("lr-too-high"), found("collapse", stage="run", share=1.0)]
+    )
+    assert codes(told.findings[0].consequences) == ["collapse"]
+    assert told.findings[0].consequences[0].evidence == {"share": 1.0}
+    assert str(told).count("collapse") == 2  # its code, and what found() says
+
+
 def test_a_note_never_hides_a_fault() -> None:
     told = diagnose([found("unscaled-input", "note"), found("lr-too-high", "fault", "steps")])
     assert told.codes == ("lr-too-high",)
@@ -90,8 +99,13 @@ def test_what_is_seen_late_does_not_explain_what_was_seen_early() -> None:
 
 @given(FINDINGS)
 def test_no_finding_is_lost(findings: list[Finding]) -> None:
+    """But for those of one code under one cause, of which the first is told."""
     told = diagnose(findings)
-    assert Counter(map(str, all_of(told))) == Counter(map(str, findings))
+    assert set(codes(all_of(told))) == set(codes(findings))
+    assert not Counter(map(str, all_of(told))) - Counter(map(str, findings))
+    for each in told.findings:
+        assert Counter(codes(findings))[each.code] == 1 + codes(each.consequences).count(each.code)
+        assert max(Counter(codes(part for part in each.consequences if part.code != each.code)).values(), default=1) < 2
     assert not any(part.consequences for each in told.findings for part in each.consequences)
 
 

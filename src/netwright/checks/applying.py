@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from netwright.checks.finding import Finding, Remedy
-from netwright.core.errors import InvalidParameter, problem
+from netwright.core.errors import InvalidParameter, problem, shown
 from netwright.losses import l2
 from netwright.optim import Adam, Clip
 
 Apply = Callable[[Any, Any], Any]
+ARGUMENTS = frozenset(("optimizer", "epochs", "batch_size", "regularizer"))  # of every estimator of netwright
 
 
 def applied(estimator: Any, findings: tuple[Finding, ...]) -> Any:
@@ -23,23 +25,47 @@ def applied(estimator: Any, findings: tuple[Finding, ...]) -> Any:
 
     Parameters
     ----------
-    estimator : of netwright, fitted or not; it is not changed. findings : faults, root cause first.
+    estimator : of netwright, or a pipeline that ends with one, fitted or not; it is not changed.
+    findings : faults, root cause first.
 
     Raises
     ------
-    InvalidParameter : no finding, or one whose remedy is not an argument of the estimator.
+    InvalidParameter : no finding, one whose remedy is not an argument of the estimator, or another estimator.
     """
     where = "diagnosis.apply(estimator)"
     if not findings:
         raise InvalidParameter(problem(where, "a diagnosis with a fault", "none", "There is nothing to mend."))
     first = findings[0]
-    remedy = first.remedy
+    remedy = min((first, *(each for each in first.consequences if each.code == first.code)), key=_left).remedy
+    own = _own(estimator, where)
     how = None if remedy is None else _way(remedy)
     if how is None or remedy is None:
         expected = "a remedy that is an argument of an estimator"
         got = f"{first.code}: {remedy}" if remedy is not None else f"{first.code}, which has none"
         raise InvalidParameter(problem(where, expected, got, first.do))
-    return how(clone(estimator), remedy.value)
+    mended = clone(own)
+    changed = how(mended, remedy.value)
+    if own is estimator:
+        return changed
+    pipeline = clone(estimator)
+    pipeline.steps[-1] = (pipeline.steps[-1][0], changed)
+    return pipeline
+
+
+def _own(estimator: Any, where: str) -> Any:
+    """The estimator of netwright: itself, or the last step of a pipeline."""
+    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    known = last.get_params(deep=False) if isinstance(last, BaseEstimator) else {}
+    if not set(known) >= ARGUMENTS:
+        expected = "a Classifier or Regressor of netwright, or a pipeline that ends with one"
+        raise InvalidParameter(problem(where, expected, shown(estimator)))
+    return last
+
+
+def _left(finding: Finding) -> float:
+    """The share of the loss that a trial with the remedy left; infinite where none was made."""
+    told = [finding.evidence.get(name) for name in ("left", "left_smaller")]
+    return min((float(share) for share in told if share is not None and share == share), default=math.inf)
 
 
 def _way(remedy: Remedy) -> Apply | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -105,7 +106,29 @@ def examine(context: Context) -> Iterable[Finding]:
             )
         if any(each.level == FAULT and each.code in ENDS and each.code not in context.intent.ignore for each in found):
             break
-    return found
+    return _gathered(found)
+
+
+def _gathered(found: list[Finding]) -> list[Finding]:
+    """The findings, of those that say that a check ended in the same error one for all of them."""
+    same: dict[str, list[Finding]] = {}
+    for each in found:
+        if each.code == "not-examined" and "error" in each.evidence:
+            same.setdefault(re.sub(r"\d+", "0", each.evidence["error"]), []).append(each)
+    first = {id(group[0]): group for group in same.values() if len(group) > 1}
+    rest = {id(each) for group in same.values() for each in group[1:]}
+    return [_for_all(first[id(each)]) if id(each) in first else each for each in found if id(each) not in rest]
+
+
+def _for_all(group: list[Finding]) -> Finding:
+    names = [each.evidence["check"] for each in group]
+    shown_names = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    error = group[0].evidence["error"]
+    return replace(
+        group[0],
+        seen=f"{len(names)} checks ({shown_names}) ended in {error}",
+        evidence={"checks": names, "error": error},
+    )
 
 
 def ask(question: Check, context: Context) -> list[Finding]:
@@ -120,14 +143,17 @@ def ask(question: Check, context: Context) -> list[Finding]:
         with plainly(), quiet(), unchanged(loss), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return list(question(context))
-    except OutOfTime as error:  # after a fault what is left out may well follow from it
-        hurried = isinstance(context, Context) and context.budget.hurried
+    except OutOfTime as error:  # after a fault what is left out may well follow from it; of a run the rest is seen
+        hurried = not isinstance(context, Context) or context.budget.hurried
         do = "Look at the other findings; a smaller model, or fewer rows in a batch, takes less time."
         return [] if hurried else [_not_examined(question, f"was left out: {error}", "steps that take less time", do)]
     except Exception as error:  # a check of anybody's program must never be what stops it
-        text = f"ended in {type(error).__name__}: {shown(str(error) or type(error).__name__, 200)}"
-        do = "Call the module once on a batch by hand, and look whether it raises."
-        return [_not_examined(question, text, "a program that can be copied, called and differentiated", do)]
+        text = f"{type(error).__name__}: {shown(str(error) or type(error).__name__, 200)}"
+        do = "Call the module on a batch as it is given here; what your loop does to a batch, do to the data first."
+        found = _not_examined(
+            question, f"ended in {text}", "a program that can be copied, called and differentiated", do
+        )
+        return [replace(found, evidence={**found.evidence, "error": text})]
 
 
 def _not_examined(question: Check, how: str, expected: str, do: str) -> Finding:

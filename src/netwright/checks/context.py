@@ -263,7 +263,8 @@ class Context(Facts):
         """What a trial left of the loss, as a share of the best constant answer's: 1 means nothing was learned."""
         if not math.isfinite(self.prior) or self.prior <= 1e-12:
             return trial.end / max(abs(trial.start), 1e-12)
-        return trial.end / self.prior
+        rows = self.data.batch_size / len(self.many) if self.summed else 1.0  # the best constant answer's is of more
+        return trial.end / (self.prior * rows)
 
     @property
     def learns(self) -> bool:

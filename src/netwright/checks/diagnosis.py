@@ -76,13 +76,16 @@ class Diagnosis:
     def apply(self, estimator: Any) -> Any:
         """A clone of an estimator with the remedy of the first fault carried out; the estimator itself stays as it is.
 
+        Of several remedies of that fault, the one with which a trial left the least is taken.
+
         Parameters
         ----------
-        estimator : a `Classifier` or `Regressor`, fitted or not. What scales its data comes back as a pipeline.
+        estimator : a `Classifier` or `Regressor`, fitted or not, or a pipeline that ends with one. What scales its data
+            comes back as a pipeline.
 
         Raises
         ------
-        InvalidParameter : no fault, or one whose remedy is no argument of an estimator.
+        InvalidParameter : no fault, one whose remedy is no argument of an estimator, or another estimator.
         """
         return applied(estimator, self.faults)
 
@@ -183,7 +186,13 @@ def _folded(ordered: list[Finding]) -> tuple[Finding, ...]:
     for index in sorted(hidden):
         home = next((root for root in roots if _follows(ordered[index], ordered[root])), roots[0])
         under[home].append(ordered[index])
-    return tuple(replace(ordered[index], consequences=tuple(under[index])) for index in roots)
+    return tuple(replace(ordered[index], consequences=_once(ordered[index], under[index])) for index in roots)
+
+
+def _once(root: Finding, consequences: list[Finding]) -> tuple[Finding, ...]:
+    """One consequence of a code, the first; of the code of the root itself all, each with its place and its remedy."""
+    first = {each.code: each for each in reversed(consequences)}
+    return tuple(each for each in consequences if each.code == root.code or each is first[each.code])
 
 
 def _leads(ordered: list[Finding], cause: int, later: int) -> bool:
@@ -194,4 +203,4 @@ def _leads(ordered: list[Finding], cause: int, later: int) -> bool:
 def _lines(finding: Finding) -> Iterable[str]:
     yield str(finding)
     for each in finding.consequences:
-        yield f"    hence {each.code}: {each.seen}."
+        yield f"    {'and' if each.code == finding.code else 'hence'} {each.code}: {each.seen}."

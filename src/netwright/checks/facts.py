@@ -110,6 +110,20 @@ class Facts(ABC):
             return flat.long()
         return None
 
+    @cached_property
+    def twice_over(self) -> float:
+        """The loss of a batch twice over, of that of it once: 1 for a mean over the rows, 2 for a sum."""
+        if any(not tensor.ndim for tensor in leaves(self.output)):
+            return 1.0  # the module gives the loss itself
+        once = self.value(self.output, self.probe.target)
+        again = self.value(each(self.output, _twice), each(self.probe.target, _twice))
+        return again / once if abs(once) > 1e-12 else 1.0
+
+    @property
+    def summed(self) -> bool:
+        """Whether the loss is the sum over the rows."""
+        return abs(self.twice_over - 2) <= 1e-3
+
     @property
     def numeric(self) -> bool:
         """Whether the target is a number (or several) to be met, and no class."""
@@ -131,6 +145,10 @@ def thinned(batch: Batch, most: int) -> Batch:
     """
     n = len(batch)
     return batch if n <= most else batch.rows(torch.linspace(0, n - 1, most).round().long())
+
+
+def _twice(tensor: Tensor) -> Tensor:
+    return torch.cat([tensor, tensor])
 
 
 def scaled(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:

@@ -6,7 +6,6 @@ or a tuple or dict of tensors.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -20,6 +19,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, S
 
 from netwright.checks.arrays import parts_of, to_tensors
 from netwright.checks.copies import quiet, same_generators
+from netwright.checks.readers import loader_copy
 from netwright.core.errors import InvalidData, problem
 
 MOST_BATCHES = 400  # of a loader that are read
@@ -193,12 +193,12 @@ def _is_batches(data: Any) -> bool:
 
 
 def _from_loader(given: Any, where: str) -> Material:
-    loader = _own(given)
+    loader = loader_copy(given)
     batch_sampler, sampler = getattr(loader, "batch_sampler", None), getattr(loader, "sampler", None)
     inner = getattr(batch_sampler, "sampler", None)
     found: list[Batch] = []
     numbers = 0
-    with quiet(), same_generators([loader]):
+    with quiet(), same_generators([given]):
         for raw in islice(iter(loader), MOST_BATCHES):
             found.append(_batch(raw, where))
             numbers += sum(tensor.numel() for tensor in leaves(found[-1].inputs))
@@ -217,15 +217,6 @@ def _from_loader(given: Any, where: str) -> Material:
         complete = False
     weighted = "WeightedRandomSampler" in (type(sampler).__name__, type(inner).__name__)
     return Material(_joined(found), found[:KEPT], max(sizes), min(sizes), shuffled, (), complete, weighted)
-
-
-def _own(loader: Any) -> Any:
-    """A loader of torch's beside the user's, on the same data, whose iterator may be in the middle of an epoch."""
-    if not isinstance(loader, DataLoader):
-        return loader
-    own = copy.copy(loader)
-    own._iterator = None
-    return own
 
 
 def _batch(raw: Any, where: str) -> Batch:

@@ -159,6 +159,24 @@ def test_all_columns_large_and_all_columns_off(ask: Any, net: Any, draw: Any) ->
     assert "standard deviations away from 0" in found[0].seen
 
 
+def test_one_column_far_from_0(one: Any, ask: Any, net: Any, adam: Any, formula: Any, draw: Any) -> None:
+    X = draw(600, 6)
+    y = X[:, :1] * X[:, 1:2] + 0.3 * X[:, 2:3]
+    X[:, 5] = 1990.0 + torch.arange(600) % 30
+    module = net(6, 32, 1)
+    found = one(scale_of_inputs, module, SQUARES, (X, y), adam(module, 3e-3))
+    assert (found.code, found.level, found.where.column) == ("unscaled-input", "fault", 5)
+    assert "column 5 of X lies" in found.seen
+    centred = torch.cat([X[:, :5], (X[:, 5:] - 2004.5) / 8.7], 1)
+    assert not ask(scale_of_inputs, module, SQUARES, (centred, y), adam(module, 3e-3))
+    X[:, 5] = 1 + 0.001 * draw(600)
+    assert not ask(scale_of_inputs, module, SQUARES, (X, y), adam(module, 3e-3)), "hardly varies, and is no larger"
+    X[:, 5] = 1990.0 + torch.arange(600) % 30
+    zero = torch.tensor([0.0, 0, 0, 0, 0, 2004.5])
+    inside = formula(lambda m, x: m.net((x - zero) / (1 + zero / 230)), net=module)
+    assert not ask(scale_of_inputs, inside, SQUARES, (X, y), adam(module, 3e-3)), "the module does it"
+
+
 def test_inputs_of_a_common_scale_are_right(ask: Any, net: Any, adam: Any, draw: Any) -> None:
     X, y = tabular(draw)
     for data in (X, 5 * X, X * torch.tensor([1.0, 3.0, 0.2, 8.0]), (X > 0).float(), 0.5 + 0.1 * X):

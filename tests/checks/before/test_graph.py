@@ -7,12 +7,10 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from netwright.checks.before.graph import (
     owned,
     reached,
-    repeatable,
     rows_apart,
     statistics_in_two_places,
     steps_have_slopes,
@@ -50,6 +48,19 @@ def test_layers_in_a_plain_list(one: Any, data: Any) -> None:
     assert (found.remedy.object, found.remedy.argument) == ("module", "register")
     assert sorted(found.remedy.value) == [[5], [5, 6], [6], [6, 4]]
     assert "nn.ModuleList" in found.do
+
+
+def test_an_input_of_which_forward_makes_a_leaf_is_no_weight(ask: Any, formula: Any, draw: Any) -> None:
+    """The slope of an answer by its input, as in networks that heed an equation; a batch of 32 rows is as (32, 1)."""
+
+    def slope(m: Any, t: Tensor) -> Any:
+        with torch.enable_grad():
+            t = t.detach().requires_grad_()
+            u = m.o(m.i(t).tanh())
+            return torch.autograd.grad(u.sum(), t, create_graph=True)[0] + u
+
+    module = formula(slope, i=nn.Linear(1, 32), o=nn.Linear(32, 1))
+    assert not ask(owned, module, SQUARES, (draw(96, 1), draw(96, 1)))
 
 
 def test_a_layer_that_forward_makes(one: Any, formula: Any, data: Any) -> None:
@@ -236,48 +247,6 @@ def test_sequences_with_rows_first_or_turned_are_right(ask: Any, formula: Any, d
     assert not ask(rows_apart, first, CROSS, data)
     assert not ask(rows_apart, turned, CROSS, data)
     assert not ask(rows_apart, words, CROSS, (torch.arange(160).reshape(40, 4) % 9, data[1]))
-
-
-# the same answer twice
-
-
-def test_a_state_that_is_carried_over(one: Any, formula: Any, data: Any) -> None:
-    def run(m: Any, x: Tensor) -> Any:
-        m.kept = m.first(x).detach() + getattr(m, "kept", 0.0)
-        return m.last(m.kept)
-
-    module = formula(run, first=nn.Linear(4, 6), last=nn.Linear(6, 3))
-    found = one(repeatable, module, CROSS, data)
-    assert (found.code, found.level) == ("stateful-eval", "fault")
-    assert found.evidence["difference"] > 0.1
-    assert (found.remedy.object, found.remedy.argument) == ("module", "reset_state")
-    assert not hasattr(module, "kept")
-
-
-def test_dropout_that_does_not_end(one: Any, formula: Any, data: Any) -> None:
-    module = formula(lambda m, x: m.o(functional.dropout(m.i(x), 0.7)), i=nn.Linear(4, 32), o=nn.Linear(32, 3))
-    found = one(repeatable, module, CROSS, data)
-    assert (found.code, found.level) == ("stateful-eval", "fault")
-    assert (found.remedy.object, found.remedy.argument) == ("module", "dropout_in_eval")
-
-
-def test_a_little_noise_in_eval_mode_is_a_note(one: Any, formula: Any, data: Any) -> None:
-    module = formula(lambda m, x: m.o(x) + 0.02 * torch.randn(len(x), 3), o=nn.Linear(4, 3))
-    found = one(repeatable, module, CROSS, data)
-    assert (found.code, found.level) == ("stateful-eval", "note")
-    rows = module.o(data[0]).detach().double()
-    assert found.evidence["noise"] == pytest.approx(0.02 / float(rows.std(0).mean()), rel=0.2)
-
-
-def test_what_ends_in_eval_mode_is_right(ask: Any, net: Any, formula: Any, data: Any) -> None:
-    assert not ask(repeatable, net(4, 6, 3), CROSS, data)
-    assert not ask(
-        repeatable, nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Dropout(0.5), nn.Linear(6, 3)), CROSS, data
-    )
-    own = formula(lambda m, x: m.o(functional.dropout(m.i(x), 0.5, m.training)), i=nn.Linear(4, 6), o=nn.Linear(6, 3))
-    assert not ask(repeatable, own, CROSS, data)
-    counted = formula(lambda m, x: (setattr(m, "calls", getattr(m, "calls", 0) + 1), m.o(x))[1], o=nn.Linear(4, 3))
-    assert not ask(repeatable, counted, CROSS, data)  # what is remembered is not in the answer
 
 
 # statistics in two places

@@ -217,6 +217,59 @@ def test_pairs_of_users_and_items_are_at_most_a_note(ask: Any, adam: Any) -> Non
         assert all(each.level == "note" for each in found)
 
 
+class Ratings(nn.Module):
+    """A factor and a constant for each user and each item, which begin small."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList([nn.Embedding(80, 8), nn.Embedding(60, 8), nn.Embedding(80, 1), nn.Embedding(60, 1)])
+        for part in self.parts[:2]:
+            nn.init.normal_(part.weight, std=0.1)
+        for part in self.parts[2:]:
+            nn.init.zeros_(part.weight)
+
+    def forward(self, user: Any, item: Any) -> Any:
+        first, second = (part(one) for part, one in zip(self.parts[:2], (user, item), strict=True))
+        return (first * second).sum(1) + (self.parts[2](user) + self.parts[3](item)).squeeze(1) + 3.5
+
+
+def test_ratings_that_are_learned_in_time_are_right(ask: Any, adam: Any) -> None:
+    draw = torch.Generator().manual_seed(0)
+    users, items = torch.randn(80, 3, generator=draw), torch.randn(60, 3, generator=draw)
+    user, item = torch.randint(80, (2500,), generator=draw), torch.randint(60, (2500,), generator=draw)
+    y = (users[user] * items[item]).sum(1) + 0.1 * torch.randn(2500, generator=draw) + 3.5
+    module = Ratings()
+    assert not ask(related, module, SQUARES, (user, item, y), adam(module))
+    mixed = y[torch.randperm(2500, generator=draw)]
+    assert [each.level for each in ask(related, module, SQUARES, (user, item, mixed), adam(module))] == ["note"]
+
+
+def places(shuffled: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows of real numbers that lie in the places of ten classes, and their classes, or those of other rows."""
+    draw = torch.Generator().manual_seed(2)
+    y = torch.arange(1500) % 10
+    directions = torch.randn(3, 40, generator=draw)
+    X = (2 * torch.randn(10, 40, generator=draw))[y] + torch.randn(1500, 3, generator=draw) @ directions
+    return X / 3, y[torch.randperm(1500, generator=draw)] if shuffled else y
+
+
+def test_labels_of_rows_in_places_shuffled(one: Any, ask: Any, net: Any, adam: Any) -> None:
+    module = net(40, 64, 10)
+    found = one(related, module, CROSS, places(shuffled=True), adam(module, 3e-3))
+    assert (found.code, found.level) == ("labels-unrelated", "fault")
+    assert found.evidence["train_left"] > 0.9, "not learned by heart in so few steps"
+    assert not ask(related, module, CROSS, places(shuffled=False), adam(module, 3e-3))
+
+
+def test_what_comes_next_in_a_random_walk_is_at_most_a_note(ask: Any, net: Any, adam: Any) -> None:
+    steps = torch.randn(3000, generator=torch.Generator().manual_seed(0))
+    past = steps.cumsum(0).unfold(0, 21, 2)[:, :20]
+    following = steps.unfold(0, 21, 2)[:, 20].clone()
+    y = torch.bucketize(following, following.quantile(torch.tensor([0.25, 0.5, 0.75])))
+    module = net(20, 32, 4)
+    assert all(each.level == "note" for each in ask(related, module, CROSS, (past - past[:, :1], y), adam(module)))
+
+
 def test_products_among_many_columns_are_right(ask: Any, net: Any, adam: Any) -> None:
     for seed in range(2):
         X = torch.randn(500, 20, generator=torch.Generator().manual_seed(seed))

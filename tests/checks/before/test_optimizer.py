@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from netwright.checks.before.optimizer import complete, in_name, movable, own_parameters
+from netwright.checks.before.optimizer import complete, declared, in_name, movable, own_parameters
 
 CROSS, SQUARES = nn.CrossEntropyLoss(), nn.MSELoss()
 
@@ -161,3 +161,23 @@ def test_a_layer_that_is_free_in_name_only(one: Any, ask: Any, net: Any, adam: A
     assert not ask(in_name, module, CROSS, data, adam(module))
     module[2].requires_grad = False  # frozen in name only: it learns, which may do no harm
     assert one(in_name, module, CROSS, data, adam(module)).level == "note"
+
+
+def test_what_is_declared_frozen_and_moves(one: Any, ask: Any, net: Any, adam: Any, data: Any) -> None:
+    module = net(4, 6, 3)
+    found = one(declared, module, CROSS, data, adam(module), frozen=("0",))
+    assert (found.level, found.evidence["parameters"]) == ("note", ["0.weight", "0.bias"])
+    module[0].requires_grad_(False)
+    assert not ask(declared, module, CROSS, data, adam(module), frozen=("0",))
+
+
+def test_matrices_as_they_were_drawn_of_which_none_can_move(one: Any, ask: Any, net: Any, adam: Any, data: Any) -> None:
+    module = net(4, 6, 3)
+    for parameter in list(module.parameters())[:-1]:
+        parameter.requires_grad_(False)
+    found = one(movable, module, CROSS, data, adam(module))
+    assert (found.code, found.level, found.evidence) == ("all-frozen", "fault", {"frozen": 2, "moving": 1})
+    module[2].requires_grad_(True)  # a head on features drawn at random
+    assert not ask(movable, module, CROSS, data, adam(module))
+    vectors = nn.Sequential(nn.Embedding(5, 1), nn.Flatten())
+    assert not ask(movable, vectors, CROSS, (torch.arange(30).reshape(10, 3) % 5, torch.arange(10) % 3), adam(vectors))

@@ -128,8 +128,48 @@ def test_targets_far_away_are_paired_too(ask: Any, net: Any, draw: Any) -> None:
     )
 
 
+def cox(z: Tensor, t: Tensor) -> Tensor:
+    z = z.squeeze(1)
+    order = t[:, 0].argsort(descending=True)
+    z, seen = z[order], t[order, 1]
+    return -((z - z.logcumsumexp(0)) * seen).sum() / seen.sum().clamp(min=1)
+
+
+def weibull(z: Tensor, t: Tensor) -> Tensor:
+    z = z.squeeze(1)
+    return (t[:, 0] / z.exp() + t[:, 1] * z).mean()
+
+
+def weighted(z: Tensor, t: Tensor) -> Tensor:
+    return (t[:, 1] * (z.squeeze(1) - t[:, 0]) ** 2).mean()
+
+
+def product(z: Tensor, t: Tensor) -> Tensor:
+    return (z - t.prod(1, keepdim=True)).square().mean()
+
+
+@pytest.mark.parametrize("loss", [cox, weibull, weighted, product])
+def test_columns_of_a_target_that_mean_different_things(loss: Any, ask: Any, net: Any, draw: Any) -> None:
+    X = draw(200, 5)
+    target = torch.stack([draw(200).abs() + 0.1, (draw(200) > -0.5).float()], 1)
+    assert not ask(narrow, net(5, 8, 1), loss, (X, target))
+
+
 def test_labels_that_meet_in_a_sum_have_a_part(ask: Any, net: Any, draw: Any) -> None:
     dice = lambda z, t: 1 - 2 * (z.sigmoid() * t).sum() / (z.sigmoid().sum() + t.sum())  # noqa: E731
     for width in (1, 3):
         labels = (draw(40, width) > 0).float()
         assert not ask(silent_labels, net(4, width), dice, (draw(40, 4), labels))
+
+
+def test_logarithms_of_probabilities_stay_such(ask: Any, formula: Any, draw: Any) -> None:
+    """The loss of an alignment is a likelihood only of rows that add up to 1."""
+    spoken = torch.randint(1, 5, (40, 3), generator=torch.Generator().manual_seed(0))
+    align = nn.CTCLoss()
+    module = formula(lambda m, x: m.o(x).log_softmax(-1), o=nn.Linear(6, 5))
+
+    def loss(z: Tensor, t: Tensor) -> Tensor:
+        lengths = torch.full((len(z),), 12), torch.full((len(z),), 3)
+        return align(z.transpose(0, 1), t, *lengths)
+
+    assert not ask(floor, module, loss, (draw(40, 12, 6), spoken))

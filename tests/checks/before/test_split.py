@@ -53,15 +53,24 @@ def test_rows_of_few_values_are_equal_by_chance(ask: Any, net: Any) -> None:
     assert not ask(shared_rows, net(1, 2), CROSS, (X[:200, :1], y[:200]), validation=(X[200:, :1], y[200:]))
 
 
+def test_rows_of_half_precision_are_compared(one: Any, ask: Any, net: Any, draw: Any, classes: Any) -> None:
+    X = draw(200, 8)
+    y, X = classes(X), X.bfloat16()
+    module = net(8, 3).bfloat16()
+    assert one(shared_rows, module, CROSS, (X, y), validation=(X[:40], y[:40])).level == "fault"
+    assert not ask(shared_rows, module, CROSS, (X[:150], y[:150]), validation=(X[150:], y[150:]))
+
+
 # columns that hold the target
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.01])
-def test_a_column_that_is_the_target(noise: float, one: Any, net: Any, draw: Any) -> None:
+@pytest.mark.parametrize(("noise", "level"), [(0.0, "fault"), (0.01, "note")])
+def test_a_column_that_is_the_target(noise: float, level: str, one: Any, net: Any, draw: Any) -> None:
+    """What is nearly the target may be the law that there is to learn."""
     X, y = draw(200, 5), draw(200, 1)
     X[:, 3] = y[:, 0] * 4 - 2 + noise * draw(200)
     found = one(leaking_column, net(5, 1), SQUARES, (X, y))
-    assert (found.code, found.level) == ("target-leak", "fault")
+    assert (found.code, found.level) == ("target-leak", level)
     both = torch.corrcoef(torch.stack([X[:, 3], y[:, 0]]).double())
     assert found.evidence["best"] == pytest.approx(abs(float(both[0, 1])), rel=1e-6)
     assert (found.evidence["column"], found.where.column) == (3, 3)
@@ -130,6 +139,35 @@ def test_a_number_that_others_give_too_is_right(ask: Any, net: Any, draw: Any) -
     assert not ask(leaking_column, net(6, 1), SQUARES, (X, y))
 
 
+def test_what_is_nearly_the_target_while_the_others_foretell_it_too(one: Any, net: Any, draw: Any) -> None:
+    X = draw(400, 5)
+    members = X[:, 0] - X[:, 1] + 0.5 * draw(400)
+    X[:, 4], y = members, members + 0.04 * draw(400)
+    found = one(leaking_column, net(5, 1), SQUARES, (X, y[:, None]))
+    assert (found.code, found.level) == ("target-leak", "fault")
+    X[:, 4] = draw(400)
+    law = 2 * X[:, 4] + 0.05 * X[:, 1] ** 2 + 0.02 * draw(400)
+    assert one(leaking_column, net(5, 1), SQUARES, (X, law[:, None])).level == "note"
+
+
+def test_a_running_number_of_rows_sorted_by_class(one: Any, ask: Any, net: Any, draw: Any) -> None:
+    y = torch.arange(240) // 80
+    X = torch.cat([draw(240, 4) + 2.5 * torch.nn.functional.one_hot(y, 4), torch.arange(240.0)[:, None]], 1)
+    order = torch.randperm(240, generator=torch.Generator().manual_seed(0))
+    X[:, 4] = (X[:, 4] - 119.5) / 69
+    (A, a), (B, b) = (X[order[:180]], y[order[:180]]), (X[order[180:]], y[order[180:]])
+    found = one(leaking_column, net(5, 3), CROSS, (A, a), validation=(B, b))
+    assert (found.code, found.level, found.where.column) == ("target-leak", "fault", 4)
+    assert "runs through the rows" in found.seen
+    mixed = torch.cat([X[:, :4], X[order, 4:]], 1)
+    assert not ask(leaking_column, net(5, 3), CROSS, (mixed, y)), "rows in no order"
+    years = torch.cat([X[:, :4], 1990 + (torch.arange(240) % 30)[:, None]], 1)
+    assert not ask(leaking_column, net(5, 3), CROSS, (years, y))
+    day = torch.cat([torch.arange(240.0)[:, None], draw(240, 3)], 1)
+    trend = day[:, :1] / 100 + 0.3 * draw(240, 1)
+    assert not ask(leaking_column, net(4, 1), SQUARES, (day, trend)), "time in a series"
+
+
 # scales that differ
 
 
@@ -186,3 +224,13 @@ def test_enough_rows_or_none_held_out(ask: Any, net: Any, draw: Any) -> None:
     X, y = draw(90, 4), torch.arange(90) % 3
     assert not ask(enough_rows, net(4, 3), CROSS, (X, y), validation=(X[:40], y[:40]))
     assert not ask(enough_rows, net(4, 3), CROSS, (X[:5], y[:5]))
+
+
+def test_so_few_held_out_rows_of_many_that_they_tell_nothing(one: Any, net: Any, draw: Any, classes: Any) -> None:
+    X = draw(400, 4)
+    y, module = classes(X), net(4, 6, 3)
+    for n, level in ((8, "fault"), (20, "note")):
+        found = one(enough_rows, module, CROSS, (X[n:], y[n:]), validation=(X[:n], y[:n]))
+        assert (found.code, found.level) == ("small-validation", level)
+    few = one(enough_rows, module, CROSS, (X[10:60], y[10:60]), validation=(X[:10], y[:10]))
+    assert few.level == "note"  # there are no more

@@ -183,3 +183,22 @@ def test_a_line_for_a_straight_task_is_right(ask: Any, adam: Any, net: Any) -> N
     assert not ask(one_line, module, CROSS, (X, noise), adam(module))
     deep = net(2, 8, 2)
     assert not ask(one_line, deep, CROSS, crossed(), adam(deep))
+
+
+def test_units_that_never_meet_their_bend_do_bend(ask: Any, net: Any, draw: Any) -> None:
+    """A column of years beside others: on the rows as they are every unit is on or off for all of them."""
+    X = draw(200, 4)
+    y = X[:, :1] * X[:, 1:2]
+    X[:, 3] = 2000 + 8 * X[:, 3]
+    module = net(4, 8, 1)
+    assert not ask(bends, module, nn.MSELoss(), (X, y))
+
+
+def test_an_activation_whose_result_is_dropped(one: Any, formula: Any) -> None:
+    def dropped_activation(m: Any, x: Any) -> Any:
+        h = m.i(x)
+        h.relu()
+        return m.o(h)
+
+    module = formula(dropped_activation, i=nn.Linear(2, 8), o=nn.Linear(8, 2))
+    assert one(bends, module, CROSS, crossed()).code == "no-nonlinearity"

@@ -92,7 +92,54 @@ def test_what_is_memorised_does_not_carry_over(shuffled: bool, train: Any, found
     module = net(6, 128, 3)
     tell = told(module, X[200:], y[200:])
     watching = train(module, Adam(module.parameters(), lr=1e-2), (X[:200], y[:200]), epochs=12, each_epoch=tell)
-    assert [each.code for each in found(carries_over, watching)] == (["labels-unrelated"] if shuffled else [])
+    seen = found(carries_over, watching)
+    assert [each.code for each in seen] == (["labels-unrelated"] if shuffled else [])
+    assert not seen or "carry over" not in seen[0].seen  # which is said once, as the reason
+    assert not seen or "best constant answer" in seen[0].seen
+
+
+def in_per_cent(tell: Any, X: Tensor, y: Tensor) -> Any:
+    return 100 * (tell(X).argmax(1) != y).float().mean() / 20
+
+
+def not_divided(tell: Any, X: Tensor, y: Tensor) -> Any:
+    return sum(CROSS(tell(X[part]), y[part]) for part in torch.arange(len(y)).split(50))
+
+
+@pytest.mark.parametrize("value", [in_per_cent, not_divided, "sum", "score", "outputs"])
+def test_held_out_losses_that_cannot_be_compared_or_scores_that_are_good(
+    value: Any, train: Any, found: Any, net: Any, rows: Any
+) -> None:
+    """The labels are shuffled, so that all else would make the finding."""
+    X, y = rows(500)
+    y = y[torch.randperm(500, generator=torch.Generator().manual_seed(2))]
+    module, held = net(6, 128, 3), slice(200, 500)
+    loss = nn.CrossEntropyLoss(reduction="sum") if value == "sum" else CROSS
+
+    def tell(watching: Any) -> None:
+        with torch.no_grad():
+            output = module(X[held])
+            told = value(module, X[held], y[held]) if callable(value) else loss(output, y[held])
+            watching.validation(
+                loss=told * (32 / 300 if value == "sum" else 1), score=0.6 if value == "score" else None
+            )
+        if value == "outputs" and watching.tape.held_outputs:
+            right = nn.functional.one_hot(watching.tape.held_batches[-1].target, 3).float()
+            watching.tape.held_outputs[-1] = right
+
+    optimizer = Adam(module.parameters(), lr=1e-2 if value != "sum" else 3e-3)
+    watching = train(module, optimizer, (X[:200], y[:200]), loss, epochs=12, each_epoch=tell)
+    assert not found(carries_over, watching)
+
+
+def test_a_held_out_loss_that_still_falls_carries_over(train: Any, found: Any, net: Any, rows: Any) -> None:
+    module = net(6, 128, 3)
+    watching = train(module, Adam(module.parameters(), lr=1e-2), rows(200), epochs=12)
+    steps = [watching.tape.steps * (k + 1) // 12 for k in range(12)]
+    for k, step in enumerate(steps):
+        watching.tape.steps = step
+        watching.validation(loss=1.3 - 0.002 * k)
+    assert not found(carries_over, watching)
 
 
 def test_held_out_rows_of_larger_loss_that_is_learned_carry_over(train: Any, found: Any, net: Any, rows: Any) -> None:

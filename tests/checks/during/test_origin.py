@@ -112,6 +112,20 @@ def test_a_rate_that_is_too_high(train: Any, the: Any, net: Any, draw: Any) -> N
     assert "at a tenth of the rate" in told.seen
 
 
+def test_a_rate_far_too_high_that_clipping_does_not_mend(train: Any, the: Any, rows: Any) -> None:
+    parts = [nn.Linear(6, 32), nn.ReLU(), nn.Dropout(0.5), nn.BatchNorm1d(32), nn.Linear(32, 3)]
+    module = nn.Sequential(*parts)
+    watching = train(module, SGD(module.parameters(), lr=1e4), rows(640), epochs=4)
+    told = the(not_finite, watching)
+    assert (told.code, told.level) == ("lr-too-high", "fault")
+    assert told.remedy.value <= 10
+    assert "clipped at 1 to" in told.seen
+    codes = [each.code for each in watching.diagnosis.findings]
+    assert codes == ["lr-too-high"]
+    folded = [each.code for each in watching.diagnosis.findings[0].consequences]
+    assert not {"exploding-gradient", "collapse"} & set(folded)  # of weights that are NaN nothing is an answer
+
+
 def test_gradients_that_explode(train: Any, the: Any, draw: Any, formula: Any) -> None:
     X = draw(200, 30, 2)
     body = nn.RNN(2, 16, nonlinearity="relu", batch_first=True)

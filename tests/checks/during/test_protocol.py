@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
@@ -227,6 +228,34 @@ def epochs(
             if tell:
                 watching.validation(loss=value, score=score)
     return watching
+
+
+def test_the_line_of_a_pass_in_the_wrong_mode(the: Any, rows: Any) -> None:
+    X, y = rows(100)
+
+    def learn(module: nn.Module, optimizer: Any) -> None:
+        optimizer.zero_grad()
+        output = module(X)  # trained
+        CROSS(output, y).backward()
+        optimizer.step()
+
+    def validate(module: nn.Module) -> Tensor:
+        with torch.no_grad():
+            return CROSS(module(X), y)  # held out
+
+    lines = inspect.getsource(inspect.getmodule(learn)).splitlines()  # type: ignore[arg-type]
+    for question, mark in ((training_mode, "# trained"), (held_out_mode, "# held out")):
+        module = DROPS()
+        optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+        with watch(module, optimizer, CROSS) as watching:
+            for _ in range(12):
+                module.train(question is held_out_mode)
+                learn(module, optimizer)
+                module.train(question is held_out_mode)
+                watching.validation(loss=validate(module))
+        place, _, number = the(question, watching).where.line.rpartition(":")
+        assert place == __file__
+        assert lines[int(number) - 1].endswith(mark)
 
 
 def stay(module: nn.Module) -> None:

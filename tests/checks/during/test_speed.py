@@ -27,8 +27,9 @@ def test_a_first_step_longer_than_the_weights(
     assert (told.code, told.level) == ("lr-too-high", "fault")
     assert told.evidence["first_step"] > 1
     assert told.evidence["rate"] == rate
-    assert told.remedy.value == pytest.approx(rate / 10)
-    assert "at a tenth of the rate" in told.seen
+    assert told.remedy.value == pytest.approx(rate / (100 if rule is SGD else 10))  # of which the loss falls
+    assert ("at 0.01 of the rate" if rule is SGD else "at a tenth of the rate") in told.seen
+    assert told.evidence["slower"] < 0.9 < told.evidence["as_is"]
 
 
 @pytest.mark.parametrize(("rule", "rate"), [(SGD, 0.1), (Adam, 1e-2), (Adam, 1e-3)], ids=["sgd", "1e-2", "1e-3"])
@@ -59,6 +60,33 @@ def test_a_loop_of_which_no_trial_can_be_made_gives_a_note(the: Any, net: Any, r
             CROSS(module(X), y).backward()
             optimizer.step()
     assert the(first_step, watching).level == "note"
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.001])
+def test_a_sum_that_dies_at_a_rate_that_is_too_high(rate: float, train: Any, found: Any, net: Any, draw: Any) -> None:
+    """The first step is shorter than the weights, and it is the rate all the same."""
+    X = draw(640, 20)
+    y = X[:, :10].argmax(1)
+    module, loss = net(20, 64, 64, 10), nn.CrossEntropyLoss(reduction="sum")
+    watching = train(module, SGD(module.parameters(), lr=rate), (X, y), loss, epochs=6)
+    assert max(watching.tape.samples[0].ratios.values()) < 1
+    told = found(first_step, watching)
+    assert [(each.code, each.level) for each in told] == ([("lr-too-high", "fault")] if rate > 0.01 else [])
+
+
+def test_values_of_two_that_play_against_each_other_are_not_compared(found: Any, net: Any, draw: Any) -> None:
+    X = draw(64, 4)
+    for alone in (True, False):
+        module, other = net(2, 8, 4), net(4, 8, 1)
+        optimizer = Adam(module.parameters(), lr=1e-4)
+        with watch(module, optimizer) as watching:
+            for step in range(60):
+                if not alone:
+                    (other(X) - other(module(draw(64, 2)).detach())).mean().backward()
+                optimizer.zero_grad()
+                (module(draw(64, 2)).square().mean() * 0 + 0.01 + step * 0.01).backward()
+                optimizer.step()
+        assert [each.level for each in found(rises, watching)] == (["note"] if alone else [])
 
 
 @pytest.mark.parametrize("rate", [2.0, 0.02])

@@ -111,3 +111,34 @@ def test_the_second_optimizer_of_a_loop_is_no_stranger(net: Any, adam: Any, rows
             optimizer.step()
     assert watching.tape.strange == 0
     assert "foreign-optimizer" not in watching.diagnosis.codes
+
+
+# left behind
+
+
+@pytest.mark.parametrize("case", ["left out", "frozen", "other", "declared", "cut", "all"])
+def test_parameters_that_stand_still(case: str, formula: Any, net: Any, rows: Any) -> None:
+    """The run learns all the same, so that only what it left behind tells."""
+    X, y = rows(200)
+    body = net(6, 24, 24)
+    cut = case == "cut"
+    module = formula(
+        lambda m, x: m.head(torch.cat([(m.body(x).detach() if cut else m.body(x)), x], 1)),
+        body=body,
+        head=nn.Linear(30, 3),
+    )
+    module.body.requires_grad_(case != "frozen")
+    whole = case in ("cut", "all")
+    optimizer = torch.optim.Adam((module if whole else module.head).parameters(), lr=1e-2)
+    second = torch.optim.Adam(module.body.parameters(), lr=1e-3)
+    with watch(module, optimizer, CROSS, frozen=["body"] if case == "declared" else ()) as watching:
+        for _ in range(150):
+            module.zero_grad()
+            CROSS(module(X), y).backward()
+            optimizer.step()
+            if case == "other":
+                second.step()
+    expected = {"left out": ("missing-parameters",), "cut": ("detached",)}.get(case, ())
+    assert watching.diagnosis.codes == expected
+    if expected:
+        assert "150 updates did not move them" in watching.diagnosis.faults[0].seen

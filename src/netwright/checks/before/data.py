@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ SAME = 0.5  # share of rows that are one and the same
 APART = 50.0  # largest standard deviation of a column over the median one
 WIDE = 10.0  # standard deviation of a typical column
 OFF = 20.0  # |mean| over standard deviation of a typical column
+AWAY = 50.0  # the same of one column, whose mean is as far from the size of the others
 LITTLE = 0.9  # loss left of a program that learns nothing
 HELPS = 0.75  # a change helps that leaves this share of the loss or less
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.modules.instancenorm._InstanceNorm)
@@ -107,44 +109,94 @@ def _commonest(matrix: Tensor) -> float:
     return float(counts.max()) / len(matrix)
 
 
+@dataclass(frozen=True)
+class _Scale:
+    """What is off about the scale of inputs.
+
+    Attributes
+    ----------
+    seen : in words. column : that is furthest off. alone : whether all others are as they should be, and it lies far
+    from 0. apart : largest deviation over the median one. wide : the median deviation.
+    """
+
+    seen: str
+    column: int
+    alone: bool
+    apart: float
+    wide: float
+
+
 def scale_of_inputs(context: Context) -> Iterable[Finding]:
     """Inputs on large or very different scales, where they reach weights unscaled and standardising them helps."""
     columns = entering(context)
-    if columns is None:
+    found = None if columns is None else _off_scale(context, columns)
+    if found is None:
         return
-    deviation, mean = columns.std(0), columns.mean(0).abs()
-    live = deviation > 1e-8 * (mean + 1e-12)
-    if int(live.sum()) < 1:
-        return
-    deviation, mean = deviation[live], mean[live]
-    middle = float(deviation.median())
-    apart = context.signal("largest over median column", float(deviation.max()) / middle, APART, "unscaled-input")
-    wide = context.signal("median standard deviation of a column", middle, WIDE, "unscaled-input")
-    off = context.signal("|mean| over standard deviation", float((mean / deviation).median()), OFF, "unscaled-input")
-    if apart <= APART and wide <= WIDE and off <= OFF:
-        return
-    column = int(torch.where(live)[0][deviation.argmax()])
-    name = context.data.names[column] if column < len(context.data.names) else column
-    if apart > APART:
-        seen = f"column {name} of X varies {apart:,.0f} times as much as the median column"
-    elif wide > WIDE:
-        seen = f"a typical column of X has a standard deviation of {wide:,.3g}"
-    else:
-        seen = f"a typical column of X lies {off:,.0f} standard deviations away from 0"
     before, after = _standardised(context)
     context.signal("loss left with inputs standardised, of that without", after / max(before, 1e-12), HELPS, "")
     proof = f" (standardised, {context.steps} steps leave {after:.2g} of the loss, as it is {before:.2g})"
     helps = after < HELPS * before and before - after > 0.05
     stuck = before > 0.95 and after < 0.95 * before
+    if found.alone and not helps:
+        return
     yield (fault if helps or stuck else note)(
         "unscaled-input",
-        seen + proof,
+        found.seen + proof,
         "columns with a standard deviation near 1 and a mean near 0",
         "Standardise X with the mean and standard deviation of the training rows (sklearn's StandardScaler).",
-        evidence={"largest_over_median": apart, "median_deviation": wide, "left_as_is": before, "left_scaled": after},
+        evidence={
+            "largest_over_median": found.apart,
+            "median_deviation": found.wide,
+            "left_as_is": before,
+            "left_scaled": after,
+        },
         remedy=Remedy("data", "standardize", True),
-        where=Where(column=name),
+        where=Where(column=_name(context, found.column)),
     )
+
+
+def _off_scale(context: Context, columns: Tensor) -> _Scale | None:
+    """What is off about the scale of the columns that enter, or None."""
+    deviation, mean = columns.std(0), columns.mean(0).abs()
+    live = deviation > 1e-8 * (mean + 1e-12)
+    if int(live.sum()) < 1:
+        return None
+    deviation, mean = deviation[live], mean[live]
+    middle = float(deviation.median())
+    apart = context.signal("largest over median column", float(deviation.max()) / middle, APART, "unscaled-input")
+    wide = context.signal("median standard deviation of a column", middle, WIDE, "unscaled-input")
+    off = context.signal("|mean| over standard deviation", float((mean / deviation).median()), OFF, "unscaled-input")
+    lone = _lone(context, mean, deviation)
+    alone = apart <= APART and wide <= WIDE and off <= OFF
+    if alone and lone is None:
+        return None
+    at = lone if alone and lone is not None else int(deviation.argmax())
+    column = int(torch.where(live)[0][at])
+    name = _name(context, column)
+    if apart > APART:
+        seen = f"column {name} of X varies {apart:,.0f} times as much as the median column"
+    elif wide > WIDE:
+        seen = f"a typical column of X has a standard deviation of {wide:,.3g}"
+    elif off > OFF:
+        seen = f"a typical column of X lies {off:,.0f} standard deviations away from 0"
+    else:
+        far = f"{float(mean[at] / deviation[at]):,.0f} standard deviations away from 0"
+        seen = f"column {name} of X lies {far}, at {float(columns[:, column].mean()):.5g}"
+    return _Scale(seen, column, alone, apart, wide)
+
+
+def _name(context: Context, column: int) -> int | str:
+    return context.data.names[column] if column < len(context.data.names) else column
+
+
+def _lone(context: Context, mean: Tensor, deviation: Tensor) -> int | None:
+    """The column that lies furthest from 0 among others on the scale of a network, as a year does; None without one."""
+    if len(mean) < 3:
+        return None
+    size = (mean.square() + deviation.square()).sqrt()
+    away = torch.where(mean > APART * size.median(), mean / deviation, 0.0)
+    found = context.signal("|mean| over standard deviation of one column", float(away.max()), AWAY, "unscaled-input")
+    return int(away.argmax()) if found > AWAY else None
 
 
 def entering(context: Context) -> Tensor | None:

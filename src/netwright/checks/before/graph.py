@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from netwright.checks.anatomy import recorded
 from netwright.checks.before.backward.walking import hides_a_part, leaves_of_pass
-from netwright.checks.before.inputs import has_a_part, numbers_of
+from netwright.checks.before.inputs import has_a_part
 from netwright.checks.before.purpose import copies_among, looks_learned, put_to_eval
 from netwright.checks.context import Context
 from netwright.checks.copies import quiet
@@ -19,7 +19,6 @@ from netwright.checks.reading import Batch, each, leaves
 from netwright.checks.trial import call
 
 CHANGED = 1e-5  # of the size of the outputs: below it two answers are the same
-NOISY = 0.35  # random part of an answer in eval mode, of what rows differ by
 
 
 def owned(context: Context) -> Iterable[Finding]:
@@ -29,15 +28,16 @@ def owned(context: Context) -> Iterable[Finding]:
     if not strange:
         return
     shapes = ", ".join(str(tuple(t.shape)) for t in strange[:4])
-    weights = "a weight" if len(strange) == 1 else f"{len(strange)} weights"
+    one = len(strange) == 1
+    weights = f"a weight (shape {shapes})" if one else f"{len(strange)} weights (shapes {shapes})"
     if kind == "new":
-        seen = f"{weights} (shapes {shapes}) of the graph are made anew in every forward pass"
+        seen = f"{weights} of the graph {'is' if one else 'are'} made anew in every forward pass"
         do = "Make layers in __init__ and only call them in forward."
     elif kind == "kept":
-        seen = f"{weights} (shapes {shapes}) are used in forward and are not among module.parameters()"
+        seen = f"{weights} {'is' if one else 'are'} used in forward and not among module.parameters()"
         do = "Keep layers in nn.ModuleList or nn.ModuleDict, and tensors as nn.Parameter."
     else:
-        seen = f"{weights} (shapes {shapes}) are used in {kind} and no optimizer holds them"
+        seen = f"{weights} {'is' if one else 'are'} used in {kind} and in no optimizer"
         do = "Freeze them with requires_grad_(False) if they are not to learn; else give them to the optimizer."
     yield (fault if kind in ("new", "kept") else note)(
         "unregistered",
@@ -62,7 +62,7 @@ def _strange(context: Context) -> tuple[list[Tensor], int, str]:
         (reached, inside), (again, _) = (leaves_of_pass(module, loss, context.batch) for _ in range(2))
         strange, repeated = [t for t in reached if id(t) not in known], {id(t) for t in again}
         if any(id(t) not in repeated for t in strange):  # what has as many rows as the batch is an input of a kind
-            shapes = {t.shape for t in leaves_of_pass(module, loss, few)[0]}
+            shapes = {t.shape for t in leaves_of_pass(module, loss, few)[0] if id(t) not in known}
             strange = [t for t in strange if id(t) in repeated or t.shape in shapes]
     new = sum(id(t) not in repeated for t in strange)
     if new:
@@ -93,10 +93,8 @@ def reached(context: Context) -> Iterable[Finding]:
     context.signal("trainable parameters without a gradient", len(missed), 0, "detached")
     if not missed or (len(missed) == len([p for p in named.values() if p.requires_grad]) and not _some(context)):
         return
-    called = _called(context)
-    cut = [name for name in missed if name.rpartition(".")[0] in called or "." not in name]
+    cut = _cut_off(context, missed)
     follow = copies_among(missed, named, [name for name, gradient in gradients.items() if gradient is not None])
-    cut = [name for name in cut if has_a_part(context, name)]
     steered = [name for name in cut if (id(named[name]) in held or not held) and name not in follow]
     if steered:
         meant = not held or _stands_still(context, steered)
@@ -120,6 +118,13 @@ def reached(context: Context) -> Iterable[Finding]:
             evidence={"parameters": unused[:50]},
             where=Where(layer=unused[0].rpartition(".")[0]),
         )
+
+
+def _cut_off(context: Context, names: list[str]) -> list[str]:
+    """Of some parameters those whose layers forward calls, in train mode, and uses."""
+    called = _called(context)
+    reach = [name for name in names if name.rpartition(".")[0] in called or "." not in name]
+    return [name for name in reach if has_a_part(context, name)]
 
 
 def _called(context: Context) -> set[str]:
@@ -265,44 +270,6 @@ def _answers_differ(context: Context, batch: Batch) -> bool:
     module = context.fresh()
     first, second = (list(leaves(context.answer(module, batch))) for _ in range(2))
     return any(not torch.equal(a, b) for a, b in zip(first, second, strict=True) if a.shape == b.shape)
-
-
-def repeatable(context: Context) -> Iterable[Finding]:
-    """In eval mode, another answer to the same input: something is remembered, or random."""
-    batch = context.probe
-    module = context.fresh()
-    first, second = (numbers_of(context.answer(module, batch)) for _ in range(2))
-    other = numbers_of(context.answer(context.fresh(), batch))
-    if first.shape != second.shape or not bool(torch.isfinite(first).all()):
-        return
-    size = float(first.std(0).mean()) if len(first) > 1 else float(first.abs().mean())
-    kept = float((first - second).abs().max()) / max(size, 1e-12)
-    context.signal("change of an answer in a second pass", kept, 0.0, "stateful-eval")
-    if kept > 0 and torch.equal(first, other):
-        yield fault(
-            "stateful-eval",
-            f"a second pass over the same batch in eval mode, with the same random numbers, differs by {kept:.2g} of "
-            "what rows differ by: the module keeps something from the first",
-            "the same answer",
-            "Begin every forward with a fresh state (h0 = None), and update nothing in eval mode.",
-            evidence={"difference": kept},
-            remedy=Remedy("module", "reset_state", True),
-        )
-        return
-    others = torch.stack([numbers_of(context.answer(context.module, batch, seed)) for seed in range(1, 9)])
-    noise = float(others.std(0).mean()) / max(size, 1e-12)
-    context.signal("random part of an answer in eval mode", noise, NOISY, "stateful-eval")
-    if noise > 1e-4:
-        level = fault if noise > NOISY else note
-        yield level(
-            "stateful-eval",
-            f"in eval mode answers to the same input vary at random by {noise:.2g} of what rows differ by",
-            "the same answer",
-            "Give F.dropout training=self.training; if the noise is meant, average many passes and declare it with "
-            'ignore=["stateful-eval"].',
-            evidence={"noise": noise},
-            remedy=Remedy("module", "dropout_in_eval", False),
-        )
 
 
 def statistics_in_two_places(context: Context) -> Iterable[Finding]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from netwright.checks.before.evening import evened
+from netwright.checks.before.relating import LONG, categories, clustered, images, on_unseen
 from netwright.checks.before.territories import (
     MOST_CLASSES,
     Confusion,
@@ -25,8 +26,6 @@ from netwright.checks.context import Context
 from netwright.checks.finding import FAULT, NOTE, Finding, Remedy, Where, fault, note
 from netwright.checks.loss_kind import NUMBERS
 from netwright.checks.neighbours import NEIGHBOURS, Relation, kept_rows, matrix, relation, thinned_like
-from netwright.checks.reading import leaves
-from netwright.checks.trial import run_trial
 
 IGNORED = -100  # the class number that torch leaves out
 UNEVEN = 20.0  # rows of the largest class over those of the smallest
@@ -35,7 +34,7 @@ CLEAR = 0.72  # share of labels that are the commonest of their neighbours
 SHARP = 0.3  # share of the labels that are not, which all neighbours contradict
 PURE = 0.85  # mean share of the commonest class among the neighbours, with two classes
 ENOUGH = 60  # rows
-FEW_CODES = 6  # whole numbers in a row, which are no text
+CARRIED = 0.97  # of the loss of ignorance that is left on other rows where nothing carries over
 MANY_ROWS = 220  # without which nothing is called unrelated
 
 
@@ -182,9 +181,10 @@ def related(context: Context) -> Iterable[Finding]:
     chance = _by_chance(found, classes is not None)
     if found.exists or chance < 1e-3:
         return
-    own = _own_network(context, classes)
-    if own is not None and own[1] > 0.97:
-        yield _unrelated(context, found, own, name, chance)
+    own = on_unseen(context)
+    if not own[1] > CARRIED or (categories(context) and not on_unseen(context, LONG)[1] > CARRIED):
+        return
+    yield _unrelated(context, found, own, name, chance)
 
 
 def _by_chance(found: Relation, classes: bool) -> float:
@@ -206,10 +206,11 @@ def _by_chance(found: Relation, classes: bool) -> float:
 
 
 def _unrelated(context: Context, found: Relation, own: tuple[float, float], name: str, chance: float) -> Finding:
-    """A fault where chance explains all that simple learners find, and the network memorises or the rows are images."""
+    """A fault where chance explains all that simple learners find, and the rows are such that they would find it."""
     train, held = own
     none = found.quality < found.chance + 2.5 * found.error and chance > 0.05 and len(context.rows) >= MANY_ROWS
-    level = fault if none and (train < 0.9 or _images(context)) and not _categories(context) else note
+    seen = train < 0.9 or images(context) or (clustered(context) and on_unseen(context, LONG)[1] > CARRIED)
+    level = fault if none and not categories(context) and seen else note
     return level(
         "labels-unrelated",
         f"no simple learner relates y to X ({found.quality:.3f} {name}, {found.chance:.3f} by chance), and what the "
@@ -221,18 +222,6 @@ def _unrelated(context: Context, found: Relation, own: tuple[float, float], name
     )
 
 
-def _images(context: Context) -> bool:
-    """Whether the rows are images, of which neighbours and trees see any plain relation."""
-    inputs = list(leaves(context.rows.inputs))
-    return len(context.rows) >= 500 and len(inputs) == 1 and inputs[0].is_floating_point() and inputs[0].ndim == 4
-
-
-def _categories(context: Context) -> bool:
-    """Whether inputs are a few numbers of users, items or places, which may say something only together."""
-    integers = [each for each in leaves(context.rows.inputs) if not each.is_floating_point()]
-    return bool(integers) and all(each.ndim < 3 and each.numel() <= FEW_CODES * len(each) for each in integers)
-
-
 def _plain_classes(context: Context) -> Tensor | None:
     """The class of each row; None where the loss leaves labels out or there are others than one a row."""
     classes = context.classes if _each_row(context) else None
@@ -242,25 +231,6 @@ def _plain_classes(context: Context) -> Tensor | None:
 def _each_row(context: Context) -> bool:
     """Whether there is a target for each row."""
     return context.target is not None and len(context.target) == len(context.rows)
-
-
-def _own_network(context: Context, classes: Tensor | None) -> tuple[float, float] | None:
-    """What the network leaves of the loss on rows it was trained on and on rows held out, after a longer trial."""
-    rows = context.rows
-    half = len(rows) * 3 // 4
-    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
-    train, held = rows.rows(order[:half]), rows.rows(order[half:])
-    size = min(context.data.batch_size, half)
-    if not context.steps or not math.isfinite(context.prior):
-        return None
-    steps = 4 * context.steps
-    batches = [train.rows(torch.arange(at * size, (at + 1) * size) % half) for at in range(steps)]
-    module = context.fresh()
-    adam = torch.optim.Adam([p for p in module.parameters() if p.requires_grad], lr=3e-3)
-    trial = run_trial((module, [adam]), context.loss, batches)
-    scale = max(context.prior, 1e-12)
-    left = [context.value(context.answer(trial.module, part), part.target) / scale for part in (train, held)]
-    return left[0], left[1]
 
 
 def agreeing(context: Context) -> Iterable[Finding]:

@@ -16,7 +16,6 @@ from netwright.checks.copies import quiet
 from netwright.checks.finding import Finding, Remedy, fault, note
 from netwright.checks.loss_kind import NUMBERS, distributions
 from netwright.checks.neighbours import matrix, thinned_like
-from netwright.checks.reading import Batch
 from netwright.checks.reward import climbing
 from netwright.checks.trial import call
 
@@ -134,7 +133,7 @@ def sign(context: Context) -> Iterable[Finding]:
             evidence={"climbing": sum(groups), "groups": len(groups)},
             remedy=Remedy("optimizer", "maximize", False),
         )
-    elif pair is not None and known and right > wrong + 1e-3 * abs(wrong) + 1e-9:
+    elif pair is not None and known and right > wrong + 1e-3 * abs(wrong) + 1e-6:
         known = context.kind != "unknown"
         sure = _falls_without_end(context, pair, right - wrong) if known else _peaks(context, pair[0])
         yield _goes_up(context, -right if climbs else right, -wrong if climbs else wrong, fault if sure else note)
@@ -316,12 +315,8 @@ def summed(context: Context) -> Iterable[Finding]:
     batch = context.batch
     if len(batch) < 4 or not context.user_optimizers:
         return
-    once, twice = context.output, context.probe
-    double = Batch(_twice(twice.inputs), _twice(twice.target))
-    single = context.value(once, twice.target)
-    ratio = context.value(_twice(once), double.target) / single if abs(single) > 1e-12 else 1.0
-    context.signal("loss of a batch twice over, of once", ratio, 2.0, "loss-sum")
-    if abs(ratio - 2) > 1e-3 or context.learns:
+    context.signal("loss of a batch twice over, of once", context.twice_over, 2.0, "loss-sum")
+    if not context.summed or context.learns:
         return
     n = len(batch)
     before = context.left(context.as_is)
@@ -335,14 +330,6 @@ def summed(context: Context) -> Iterable[Finding]:
             f"(summed, {context.steps} steps leave {before_per_row:.2g} of the loss; averaged, {after:.2g})",
             "a mean over the rows",
             "Give the loss reduction='mean'.",
-            evidence={"ratio": ratio, "left_summed": before_per_row, "left_averaged": after},
+            evidence={"rows": n, "left_summed": before_per_row, "left_averaged": after},
             remedy=Remedy("loss", "reduction", "mean"),
         )
-
-
-def _twice(structure: Any) -> Any:
-    if isinstance(structure, Tensor):
-        return torch.cat([structure, structure])
-    if isinstance(structure, dict):
-        return {name: _twice(part) for name, part in structure.items()}
-    return type(structure)(_twice(part) for part in structure)

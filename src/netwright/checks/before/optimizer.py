@@ -48,6 +48,8 @@ def movable(context: Context) -> Iterable[Finding]:
     moving = [p for p in own if p.requires_grad and id(p) in held]
     context.signal("parameters that the optimizer can move", len(moving), 1, "all-frozen")
     if moving or not any(id(p) in held for p in own):
+        if moving and not any(p.ndim > 1 for p in moving):
+            yield from _no_matrix(context, len(moving))
         return
     trainable = sum(p.requires_grad for p in own)
     seen = f"all {len(held)} parameters that the optimizer holds have requires_grad=False"
@@ -61,6 +63,22 @@ def movable(context: Context) -> Iterable[Finding]:
         evidence={"held": len(held), "trainable": trainable},
         remedy=Remedy("module", "requires_grad", True),
     )
+
+
+def _no_matrix(context: Context, moving: int) -> Iterable[Finding]:
+    """Weight matrices as they were drawn, none of which can move; those of a trained network may well stand still."""
+    matrices = [p for p in context.user_module.parameters() if p.ndim > 1]
+    frozen = [p for p in matrices if not p.requires_grad and not looks_learned(p)]
+    if len(frozen) == len(matrices) and frozen and not context.intent.frozen:
+        yield fault(
+            "all-frozen",
+            f"all {len(frozen)} weight matrices have requires_grad=False and are as they were drawn; what can move are "
+            f"{moving} vectors",
+            "weight matrices that can move",
+            "Set requires_grad_(True) on what is to be trained, before the optimizer is made.",
+            evidence={"frozen": len(frozen), "moving": moving},
+            remedy=Remedy("module", "requires_grad", True),
+        )
 
 
 def in_name(context: Context) -> Iterable[Finding]:
@@ -81,6 +99,27 @@ def in_name(context: Context) -> Iterable[Finding]:
             evidence={"said": said, "others": others, "parameters": len(parameters)},
             remedy=Remedy("module", "requires_grad", said),
             where=Where(layer=name or None),
+        )
+
+
+def declared(context: Context) -> Iterable[Finding]:
+    """Parameters that are declared frozen, and that the optimizer will move."""
+    if context.intent.frozen is True or not context.intent.frozen:
+        return
+    held = {id(p) for p in _held(context)}
+    moving = [
+        name
+        for name, p in context.user_module.named_parameters()
+        if context.intent.freezes(name) and p.requires_grad and id(p) in held
+    ]
+    if moving:
+        yield note(
+            "all-frozen",
+            f"{_listed(moving)} {'is' if len(moving) == 1 else 'are'} declared frozen and will move: requires_grad is "
+            "True and an optimizer holds them",
+            "requires_grad=False for what is frozen",
+            "Call requires_grad_(False) on them before the optimizer is made.",
+            evidence={"parameters": moving[:50]},
         )
 
 

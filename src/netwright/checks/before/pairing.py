@@ -144,10 +144,7 @@ def narrow(context: Context) -> Iterable[Finding]:
     columns = target.double() - target.double().mean(0)
     if width < 2 or not bool((columns.std(0) > 0).all()) or bool((columns - columns[:, :1]).abs().max() == 0):
         return
-    wild = torch.randn(output.shape, generator=torch.Generator().manual_seed(0), dtype=output.dtype)
-    once, spread = context.value(wild, target), context.value(wild.expand(-1, width).clone(), target)
-    exchanged = context.value(wild, target.flip(1))  # one column may be a weight
-    if not math.isfinite(once) or max(abs(once - spread), abs(once - exchanged)) > SAME * max(abs(once), 1e-12):
+    if not _column_by_column(context, output, target):
         return
     yield fault(
         "broadcast",
@@ -159,6 +156,24 @@ def narrow(context: Context) -> Iterable[Finding]:
         remedy=Remedy("module", "width", width),
         where=Where(layer=context.layers[-1][0].rpartition(".")[0] if context.layers else None),
     )
+
+
+def _column_by_column(context: Context, output: Tensor, target: Tensor) -> bool:
+    """Whether a loss compares one output with every column alike: it is the mean of what single columns give.
+
+    A loss may read its columns as different things: a time and whether it was seen, a value and its weight. For such
+    a one columns cannot change places, or it refuses an output for each of them.
+    """
+    width = target.shape[1]
+    wild = torch.randn(output.shape, generator=torch.Generator().manual_seed(0), dtype=output.dtype)
+    for answer in (wild, output.detach() + 0.1 * wild):
+        once = context.value(answer, target)
+        alone = [context.value(answer, target[:, [column] * width]) for column in range(width)]
+        moved = [context.value(answer, target.roll(by, 1)) for by in range(1, width)]
+        others = [context.value(answer.expand(-1, width).clone(), target), sum(alone) / width, *moved]
+        if not all(abs(other - once) <= SAME * max(abs(once), 1e-12) for other in others):  # nor where one is NaN
+            return False
+    return True
 
 
 def silent_labels(context: Context) -> Iterable[Finding]:
@@ -208,7 +223,7 @@ def floor(context: Context) -> Iterable[Finding]:
     lows = []
     for _ in range(DIRECTIONS):
         way = torch.randn(output.shape, generator=draw, dtype=output.dtype) * size
-        values = [start, *(context.value(output + far * way, target) for far in FAR)]
+        values = [start, *(context.value(_normalised(output + far * way, output), target) for far in FAR)]
         if any(map(math.isnan, values)) or any(b >= a > -math.inf for a, b in pairwise(values)):
             return
         lows.append(values[-1])
@@ -223,3 +238,9 @@ def floor(context: Context) -> Iterable[Finding]:
         evidence={"start": start, "far": max(lows)},
         remedy=Remedy("loss", "sign", -1),
     )
+
+
+def _normalised(moved: Tensor, output: Tensor) -> Tensor:
+    """Outputs that were moved, as logarithms of probabilities again where they were such: none is above 0."""
+    logs = output.ndim > 1 and float(torch.logsumexp(output, -1).abs().max()) < 1e-3
+    return torch.log_softmax(moved, -1) if logs else moved

@@ -2,43 +2,51 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from netwright.checks.before.tables.repeated import by_chance, keys, same_targets
 from netwright.checks.context import Context
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
 from netwright.checks.neighbours import evenly, standard, told_by
-from netwright.checks.reading import Batch, leaves
+from netwright.checks.reading import leaves
 
 SHARED = 0.01  # share of held-out rows that are in training too
+MOST = 0.4  # the same, where training rows repeat as well: some tables do so by nature
 LEAK = 0.99  # correlation of one column with the target
 EXACT = 0.998  # accuracy of the classes that one column by itself gives
 BETTER = 0.03  # by which one column must tell more than all the others
 FAR = 0.1  # the same, where it tells classes and is no copy of them: classes are often easy to tell
+COPY = 1e-4  # of the deviation of a target that rounding leaves of it in a copy
+LAW = 0.7  # correlation of what the other columns tell, below which one column may be all that there is
 SEVERAL = 5  # columns, of which one alone seldom tells classes
 FEW = 30  # held-out rows
+NONE, MANY_MORE = 12, 16  # so few tell next to nothing; times as many training rows, at least
 
 
 def shared_rows(context: Context) -> Iterable[Finding]:
     """Held-out rows that are, number for number, in training too, and more often than rows repeat within training."""
     if context.validation is None:
         return
-    own, held = _keys(context.data.whole), _keys(context.validation.whole)
+    both = context.data.whole, context.validation.whole
+    own, held = keys(both[0].inputs, len(both[0])), keys(both[1].inputs, len(both[1]))
     counts = Counter(own)
     if not own or not held or len(next(iter(counts))) == 0:
         return
     twice = [index for index, key in enumerate(held) if key in counts]
     within = sum(count for count in counts.values() if count > 1) / len(own)
     share = context.signal("held-out rows also in training", len(twice) / len(held), SHARED, "duplicate-rows")
-    usual = 0.0 if _continuous(context) or _one_class_repeats(context, own, counts) else 2 * within + 0.05
-    if share <= max(SHARED, usual) or len(twice) < 2 or (len(twice) < 5 and within > 0.5 * share):
+    if share <= SHARED or len(twice) < 2 or not same_targets(both, own, held):
         return
-    yield fault(
+    sure = _continuous(context) or _one_class_repeats(context, own, counts)
+    many = share > 2 * within + 0.05 and not (len(twice) < 5 and within > 0.5 * share)
+    chance = 0.0 if sure or many else by_chance(both, own, held)
+    if not (sure or many or share > max(10 * chance, SHARED) + SHARED):
+        return
+    yield (fault if sure or many or share >= MOST else note)(
         "duplicate-rows",
         f"{len(twice)} of {len(held)} held-out rows are also in the training data (first: held-out row {twice[0]}), "
         f"{within:.1%} of the training rows repeat among themselves",
@@ -72,20 +80,6 @@ def _one_class_repeats(context: Context, own: list[bytes], counts: Counter[bytes
     return len(shares) > 1 and max(shares) > 0.8 and min(shares) < 0.2
 
 
-def _keys(batch: Batch) -> list[bytes]:
-    """A digest of the inputs of each row."""
-    parts = [tensor.reshape(len(tensor), -1) for tensor in leaves(batch.inputs) if len(tensor) == len(batch)]
-    if not parts:
-        return []
-    arrays = [np.ascontiguousarray(part.detach().cpu().numpy()) for part in parts]
-    if sum(array.shape[1] for array in arrays) < 2:
-        return []  # one number a row: the same number says little
-    return [
-        hashlib.blake2b(b"".join(array[row].tobytes() for array in arrays), digest_size=12).digest()
-        for row in range(len(batch))
-    ]
-
-
 def leaking_column(context: Context) -> Iterable[Finding]:
     """A column that by itself is (nearly) the target, while the next best is far from it."""
     target = context.target
@@ -99,32 +93,55 @@ def leaking_column(context: Context) -> Iterable[Finding]:
     y = target.reshape(-1).double() if classes is None else classes.double()
     if not bool(torch.isfinite(y).all()) or float(y.std()) == 0:
         return
-    rated = _correlations(X, y) if classes is None else _accuracies(X, classes)
+    rated, limit = (_correlations(X, y), LEAK) if classes is None else (_accuracies(X, classes), EXACT)
     order = rated.argsort(descending=True)
-    best, second = float(rated[order[0]]), float(rated[order[1]])
-    limit = LEAK if classes is None else EXACT
+    (best, second), column = rated[order[:2]].tolist(), int(order[0])
     context.signal("best single column", best, limit, "target-leak")
     if best <= limit or (1 - second) < max(5 * (1 - best), BETTER):
         return
-    column = int(order[0])
+    number = classes is not None and _running(context, column)
     plain = classes is None or _copy(X[:, column], classes)
-    if not plain and X.shape[1] < SEVERAL:
+    if not plain and not number and X.shape[1] < SEVERAL:
         return
-    enough = 1 - max(5 * (1 - best), BETTER if plain else FAR)
+    enough = 1 - max(5 * (1 - best), BETTER if plain or number else FAR)
     others = _told_by(torch.cat([X[:, :column], X[:, column + 1 :]], 1), y, classes is not None, enough)
     if others > enough:
         return  # a task that is simply easy
     name = context.data.names[column] if column < len(context.data.names) else column
     how = "correlates with y by" if classes is None else "alone gives the class with an accuracy of"
-    yield fault(
+    # what is nearly the target may be the law that there is to learn, where nothing else foretells it
+    law = classes is None and others < LAW and not _affine(X[:, column], y)
+    why = ", and is a number that runs through the rows" if number else ""
+    yield (note if law else fault)(
         "target-leak",
-        f"column {name} {how} {best:.4f}; the next best column reaches {second:.2f}, all others together {others:.2f}",
+        f"column {name} {how} {best:.4f}{why}; the next best column reaches {second:.2f}, all others together "
+        f"{others:.2f}",
         "columns that are known before the target is",
         f"Leave column {name} out, unless it is really there when the network is used.",
         evidence={"column": column, "best": best, "second": second, "others": others},
         remedy=Remedy("data", "drop_column", column),
         where=Where(column=name),
     )
+
+
+def _affine(column: Tensor, y: Tensor) -> bool:
+    """Whether a column is the target itself, but for a factor, a constant and the precision of its numbers."""
+    column, y = column - column.mean(), y - y.mean()
+    rest = y - column * (column @ y) / (column @ column)
+    return float(rest.norm()) < COPY * float(y.norm())
+
+
+def _running(context: Context, column: int) -> bool:
+    """Whether a column numbers the rows: no number comes twice, and all are whole steps apart, most of them next."""
+    parts = [batch.whole for batch in (context.data, context.validation) if batch is not None]
+    values = [torch.cat([t.double() for t in leaves(part.inputs) if t.ndim == 2], 1)[:, column] for part in parts]
+    ordered = torch.cat(values).sort().values
+    gaps = ordered.diff()
+    if not len(gaps) or not bool((gaps > 0).all()):
+        return False
+    step = float(gaps.median())
+    steps = gaps / step
+    return float(steps.max()) < 20 and float((steps - steps.round()).abs().max()) < 0.02
 
 
 def _copy(column: Tensor, classes: Tensor) -> bool:
@@ -224,7 +241,8 @@ def enough_rows(context: Context) -> Iterable[Finding]:
     context.signal("held-out rows", n, FEW, "small-validation")
     if n < FEW:
         error = 0.5 / n**0.5
-        yield note(
+        enough = len(context.data.whole) >= MANY_MORE * max(n, NONE)  # of which some could have been held out
+        yield (fault if n <= NONE and enough else note)(
             "small-validation",
             f"{n} held-out rows: an accuracy of them has a standard error of up to {100 * error:.0f} points",
             f"at least {FEW}",

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from netwright.checks.anatomy import finite
 from netwright.checks.context import Context
 from netwright.checks.copies import quiet
+from netwright.checks.facts import scaled
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
 from netwright.checks.neighbours import matrix, nearest, ridge, thinned_like
 from netwright.checks.reading import Batch, Material, each, leaves
@@ -31,7 +32,7 @@ def bends(context: Context) -> Iterable[Finding]:
     """Two or more layers with weights and nothing between them that bends, where the task is not a straight one."""
     if len(context.layers) < 2 or not context.floats or len(context.floats) != len(list(leaves(context.rows.inputs))):
         return
-    a = context.probe
+    a = scaled(context.probe, _standard)  # on raw numbers all units of a layer may lie on one side of its bend
     if len(a) < 4:
         return
     order = torch.arange(len(a)).roll(1)
@@ -86,6 +87,12 @@ def one_line(context: Context) -> Iterable[Finding]:
         remedy=Remedy("module", "width", 16),
         where=Where(layer=context.layers[0][0].rpartition(".")[0] or None),
     )
+
+
+def _standard(tensor: Tensor) -> Tensor:
+    """Each number of a row by its mean and deviation over the rows."""
+    wide = tensor.double()
+    return ((wide - wide.mean(0)) / wide.std(0).clamp_min(1e-9)).clamp(-5, 5).to(tensor)
 
 
 def _shaken(context: Context) -> nn.Module:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from netwright.checks.context import Context
+from netwright.checks.during.proof import summed
 from netwright.checks.finding import Finding, Remedy, fault, note
 from netwright.checks.reading import each
 
@@ -18,7 +19,9 @@ LAST = 3  # epochs for which it has been so
 AGO = 4  # epochs since the minimum
 VARIES = 0.01  # range of accuracies of which a rule is read
 EXACT = 1e-4  # to which a score that is counted in another way is met
-STILL = 0.1  # fall of the held-out loss over the last quarter
+ALIKE = 1.3  # times the loss of training that a held-out loss of the same units is at first, at most
+BETTER = 0.1  # accuracy above that of the commonest class
+FEW_ROWS = 100  # of which an accuracy is taken
 
 
 def failed(watched: Any) -> bool:
@@ -116,7 +119,8 @@ def unfinished(watched: Any) -> Iterable[Finding]:
         return
     told = len(tape.checked)
     remedy = Remedy("loop", "epochs", 5 * told) if told else Remedy("loop", "steps", 5 * tape.steps)
-    yield fault(
+    nearly = bool(scores) and 0.9 < scores[-1] <= 1  # of the rows right, or of the variance told
+    yield (note if nearly else fault)(
         "too-few-epochs",
         f"the loss fell from {first:.3g} to {last:.3g} in {tape.steps} steps and was still falling at the end; "
         f"as many steps again on a copy bring it to {more:.3g}" + (f" (last score {scores[-1]:.3f})" if scores else ""),
@@ -141,7 +145,7 @@ def _continued(watched: Any) -> float | None:
 
 
 def carries_over(watched: Any) -> Iterable[Finding]:
-    """A training loss that falls far below ignorance while the held-out loss never does."""
+    """A training loss that falls far below that of a constant answer while the held-out loss rises from there."""
     epochs = watched.tape.epochs()
     held = _held(watched)
     if len(held) < 5 or len(held) != len(epochs):
@@ -149,20 +153,46 @@ def carries_over(watched: Any) -> Iterable[Finding]:
     context = watched.context()
     prior = context.prior if context is not None else math.nan
     train = epochs[-1][1]
-    if not math.isfinite(prior) or prior <= 0:
+    if context is None or not math.isfinite(prior) or prior <= 0 or summed(context):
         return
-    best = watched.signal("best held-out loss over ignorance", min(held) / prior, 0.98, "labels-unrelated")
-    fell = min(held) < 0.95 * held[0] and held[-1] < 1.15 * min(held)  # held-out rows whose ignorance is a larger loss
-    if best < 0.98 or not train < 0.85 * prior or fell:
+    best = watched.signal(
+        "best held-out loss over that of a constant answer", min(held) / prior, 0.98, "labels-unrelated"
+    )
+    alike = any(value > 0 and 1 / ALIKE < held[0] / value < ALIKE for value in (epochs[0][1], prior))
+    rises = held[-1] > 1.02 * held[0] and min(held) > 0.95 * held[0]
+    if best < 0.98 or not alike or not rises or not train < 0.85 * min(prior, held[-1]) or _foretells(watched, context):
         return
     yield fault(
         "labels-unrelated",
-        f"the training loss fell to {train:.3g} ({prior:.3g} is ignorance) and the held-out loss was never below "
-        f"{min(held):.3g}: what is memorised does not carry over",
+        f"the loss on the training rows fell to {train:.3g}, and on held-out rows it was never below {min(held):.3g} "
+        f"and rose to {held[-1]:.3g}, where always giving the best constant answer has a loss of {prior:.3g}",
         "a held-out loss below that of the best constant answer",
         "Look at some rows with their labels: were inputs and labels shuffled, sorted or filtered apart?",
-        evidence={"train": train, "held": min(held), "ignorance": prior},
+        evidence={"train": train, "held": min(held), "constant": prior},
     )
+
+
+def _foretells(watched: Any, context: Context) -> bool:
+    """Whether held-out rows are answered clearly better than by the commonest class, by the scores or the outputs."""
+    tape, share = watched.tape, 0.0
+    scores = [checked.score for checked in tape.checked if math.isfinite(checked.score)]
+    if context.classes is not None:
+        counts = torch.unique(context.classes, return_counts=True)[1]
+        share = float(counts.max() / counts.sum())
+        for batch, output in zip(tape.held_batches, tape.held_outputs, strict=True):
+            right = _accuracy(batch, output, context)
+            scores += [] if right is None else [right]
+    return max(scores, default=-math.inf) > share + BETTER
+
+
+def _accuracy(batch: Any, output: Any, context: Context) -> float | None:
+    """The share of right answers, where there are enough rows and an answer for each."""
+    if not isinstance(output, Tensor) or not isinstance(batch.target, Tensor) or len(batch) < FEW_ROWS:
+        return None
+    answers, labels = _answers(output, batch.target, context), batch.target.reshape(-1).long()
+    if answers is None or answers.shape != labels.shape:
+        return None
+    return float((answers == labels).double().mean())
 
 
 def one_answer(watched: Any) -> Iterable[Finding]:
@@ -174,7 +204,7 @@ def one_answer(watched: Any) -> Iterable[Finding]:
     if not isinstance(output, Tensor) or not output.is_floating_point():
         return
     answers = _answers(output, target, context)
-    if answers is None:
+    if answers is None or not bool(torch.isfinite(output).all()):
         return
     truth = target.reshape(-1).long()
     commonest = int(torch.mode(answers).values)

@@ -7,7 +7,6 @@ of a watched module hears nothing, and what goes wrong in a look never reaches t
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from netwright.checks.anatomy import Pass
 from netwright.checks.during import backward
 from netwright.checks.during.ears import Ear, Entrance, Exit
+from netwright.checks.during.lines import line
 from netwright.checks.during.modes import Held, Modes
 from netwright.checks.during.origin import trace
 from netwright.checks.during.passes import Passes, scale, scale_of
@@ -26,7 +26,6 @@ from netwright.checks.during.sampling import Closer, Inside, Leftovers, gradient
 from netwright.checks.during.strangers import Strangers
 from netwright.checks.during.tape import Tape, is_event, looked_at, looked_inside, next_event
 
-PACKAGE = "netwright.checks"
 LONG = 300  # steps after which no more batches are kept
 ODD = 20  # passes that cannot be read, after which no more are tried
 OFTEN = 64  # first steps in which the mode of every pass is looked at, and after them of one in eight
@@ -145,6 +144,7 @@ class Hooks:
                 self.holding.begin(inputs, kwargs)
             return
         self.held.close()
+        self.modes.training_begins()
         self.entrance.busy = tape.room and tape.steps <= LONG and tape.odd < ODD
         if self.entrance.busy:
             self._listen()
@@ -255,7 +255,7 @@ class Hooks:
         self.modes.training_pass()
         self.tape.read()
         if self.tape.line is None:
-            self.tape.line = _line()
+            self.tape.line = line()
         if self.follow:
             self.leftovers.before_backward()
         if self.entrance.listening:
@@ -384,16 +384,3 @@ class Hooks:
             for handle in self.updates:
                 handle.remove()
             self.updates = []
-
-
-def _line() -> str | None:
-    """The line of the user's loop that called backward."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        name = frame.f_globals.get("__name__", "")
-        if not name.startswith((PACKAGE, "torch.")) or name.startswith(f"{PACKAGE}.faults"):
-            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-        if frame.f_back is None:
-            return None
-        frame = frame.f_back
-    return None

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from netwright.checks.before.steps.start import gradient_ratio
-from netwright.checks.during.proof import end
+from netwright.checks.during.proof import HELPS, LEARNS, RISEN, end, slower
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
 from netwright.checks.trial import default_start
 
@@ -17,7 +17,6 @@ FADED = 1e-3
 DEAD = 0.9
 FLAT = 0.5
 SPIKE = 100.0
-HELPS = 0.85  # share of a trial's loss that is left once the cause is taken away
 
 
 def _learned(watched: Any) -> float:
@@ -142,8 +141,11 @@ def spikes(watched: Any) -> Iterable[Finding]:
     jumps = bool(around) and max(around) > 3 * sorted(around)[len(around) // 2]
     if largest <= SPIKE * middle or middle <= 0 or step == 0 or largest < 3 * norms[0][1]:
         return  # gradients that fade as the loss falls are right
-    as_is, clipped = end(watched, "as it is"), end(watched, "clipped", clip=1.0)
-    helps = as_is is not None and clipped is not None and clipped < HELPS * as_is
+    told, clipped = slower(watched), end(watched, "clipped", clip=1.0)
+    helps = told is not None and clipped is not None and clipped < min(HELPS * told.as_is, RISEN * told.begin)
+    stays = told is not None and not told.as_is < LEARNS * told.begin
+    if told is not None and clipped is not None and stays and (not helps or told.tenth <= clipped):
+        return  # clipping is of no use, or the rate is too high
     yield (fault if jumps and helps and _learned(watched) > 0.7 else note)(
         "exploding-gradient",
         f"the gradient's norm is {middle:.3g} in most steps and {largest:.3g} in step {step}",

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from netwright.checks.during.lines import line
 from netwright.checks.during.tape import Tape
 from netwright.checks.reading import leaves
 
@@ -66,6 +67,11 @@ class Modes:
         """Whether any layer that depends on the mode is on."""
         return any(map(noisy, self.layers))
 
+    def training_begins(self) -> None:
+        """Write down the line of a pass with gradient in eval mode, the first that is seen."""
+        if self.layers and self.tape.quiet_line is None and not self.on:
+            self.tape.quiet_line = line()
+
     def training_pass(self) -> None:
         """Write down the mode of a pass that is propagated back.
 
@@ -98,6 +104,7 @@ class Held:
         self.last: Any = None
         self.rows: Any = None
         self.same = 0
+        self.line: str | None = None
 
     @property
     def close_look(self) -> bool:
@@ -120,12 +127,18 @@ class Held:
         self.again += now is not None and now == self.last
         self.last = now
         self.passes += 1
-        self.on += self.modes.on
+        on = self.modes.on
+        self.on += on
+        if on and self.line is None:
+            self.line = line()
 
     @property
     def noisy(self) -> bool:
         """Whether dropout or batch statistics were on in all passes of the group, and no average of passes is meant."""
-        return 0 < self.passes == self.on and self.again < 0.5 * self.passes
+        noisy = 0 < self.passes == self.on and self.again < 0.5 * self.passes
+        if noisy:
+            self.tape.noisy_line = self.tape.noisy_line or self.line
+        return noisy
 
     def close(self) -> None:
         """End the group, before the next training pass."""
@@ -138,7 +151,7 @@ class Held:
         tape.held += 1
         tape.same_held = self.same > 1 and self.same >= min(tape.held, GROUPS)
         self.passes = self.on = self.again = self.used = 0
-        self.last = None
+        self.last = self.line = None
 
 
 def _equal(tensor: Tensor, other: Tensor) -> bool:

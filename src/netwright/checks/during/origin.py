@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from netwright.checks.copies import quiet, replica
-from netwright.checks.during.proof import Ends, ends
+from netwright.checks.during.proof import RISEN, end, slower
 from netwright.checks.during.tape import Origin
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
 from netwright.checks.reading import each, leaves
@@ -151,7 +151,7 @@ def _bad_operation(value: float, origin: Origin) -> Finding:
 
 def _bad_steps(watched: Any, step: int, values: list[float], origin: Origin | None) -> Finding:
     """Weights that grew without bound: by the rate, or by gradients that clipping would have tamed."""
-    code, told = _cause(watched, step, values)
+    code, told, factor = _cause(watched, step, values)
     rate = watched.tape.rates[0][1] if watched.tape.rates else math.nan
     samples = [sample for sample in watched.tape.samples if sample.step <= step]
     largest = max((s.used for s in samples if math.isfinite(s.used)), default=math.nan)
@@ -163,22 +163,27 @@ def _bad_steps(watched: Any, step: int, values: list[float], origin: Origin | No
         f"the loss was finite until step {step - 1} and NaN or infinite in step {step} (rate {rate:g}, largest step "
         f"{longest:.2g} of the weights, largest gradient {largest:.3g}{told})",
         "a loss that stays finite",
-        f"Try a rate of {rate / 10:g}." if high else "Clip the gradient: clip_grad_norm_(..., 1.0).",
+        f"Try a rate of {rate * factor:g}." if high else "Clip the gradient: clip_grad_norm_(..., 1.0).",
         evidence={"step": step, "rate": rate, "largest_gradient": largest},
-        remedy=Remedy("optimizer", "lr", rate / 10) if high else Remedy("loop", "clip", 1.0),
+        remedy=Remedy("optimizer", "lr", rate * factor) if high else Remedy("loop", "clip", 1.0),
         where=Where(layer=name, step=step, line=watched.tape.line),
     )
 
 
-def _cause(watched: Any, step: int, values: list[float]) -> tuple[str, str]:
-    """The code, and what trials from the beginning say: at a tenth of the rate, and with clipping."""
+def _cause(watched: Any, step: int, values: list[float]) -> tuple[str, str, float]:
+    """The code, what trials from the beginning say of smaller rates and of clipping, and the factor of such a rate.
+
+    Where clipping leaves a loss far above the first one, it is no cure.
+    """
     steps = min(TRACED, max(20, step + 10))
-    tried: Ends | None = ends(watched, steps=steps) if step <= TRACED else None
-    if tried is not None and not tried.as_is < 1.5 * abs(values[0]):
-        slower, clipped = tried.slower, tried.clipped
-        told = f"; on a copy {tried.as_is:.3g}, at a tenth of the rate {slower:.3g}, clipped at 1 {clipped:.3g}"
-        if math.isfinite(clipped) and clipped < 0.9 * slower:
-            return "exploding-gradient", told
-        if math.isfinite(slower):
-            return "lr-too-high", told
-    return ("lr-too-high" if _grew(watched, step, values) else "exploding-gradient"), ""
+    told = slower(watched, steps) if step <= TRACED else None
+    if told is not None and not told.as_is < RISEN * abs(values[0]):
+        clipped = end(watched, "clipped", clip=1.0, steps=steps)
+        clipped = math.inf if clipped is None else clipped
+        seen = f"; {told.tells}, clipped at 1 to {clipped:.3g}"
+        helps = clipped < RISEN * abs(values[0])
+        if helps and clipped < 0.9 * told.tenth:
+            return "exploding-gradient", seen, told.factor
+        if math.isfinite(told.best) or not helps:
+            return "lr-too-high", seen, told.factor
+    return ("lr-too-high" if _grew(watched, step, values) else "exploding-gradient"), "", 0.1

@@ -109,7 +109,7 @@ def training_mode(watched: Any) -> Iterable[Finding]:
         "Call module.train() at the beginning of every epoch, after a validation with module.eval().",
         evidence={"share": share},
         remedy=Remedy("loop", "train", True),
-        where=_where(watched),
+        where=Where(line=watched.tape.quiet_line or watched.tape.line),
     )
 
 
@@ -135,7 +135,7 @@ def held_out_mode(watched: Any) -> Iterable[Finding]:
         "Call module.eval() before the validation, and module.train() after it.",
         evidence={"share": share},
         remedy=Remedy("loop", "eval", True),
-        where=_where(watched),
+        where=Where(line=watched.tape.noisy_line or watched.tape.line),
     )
 
 

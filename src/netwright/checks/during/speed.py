@@ -6,16 +6,21 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from netwright.checks.during.proof import end
+from netwright.checks.context import Context
+from netwright.checks.during.program import Whole
+from netwright.checks.during.proof import HELPS, Slower, end, slower, summed
+from netwright.checks.during.proof import MOST as STEPS
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
-from netwright.checks.trial import no_decay, rate_times
+from netwright.checks.trial import no_decay
 
 LONG = 1.0
 CLIPPED = 1e-2
 DEAD = 1e-2  # of the largest rate
 MOST = 0.4  # share of the steps that may run at a dead rate
 PULL = 2.0
-HELPS = 0.85  # share of a trial's loss that is left once the cause is taken away
+DIED = 0.7  # share of its loss that a run which learned nothing must have left at a smaller rate
+MORE = 1.2  # backward passes for each step, beyond which others are heard too
+FAR = 10.0  # times the first loss that one of an unknown kind must have risen to
 
 
 def _middle(values: list[float]) -> float:
@@ -24,7 +29,7 @@ def _middle(values: list[float]) -> float:
 
 
 def first_step(watched: Any) -> Iterable[Finding]:
-    """A first update longer than the weights it changes, which at a tenth of the rate leads further."""
+    """A first update longer than the weights, or a loss that does not fall, which at a smaller rate leads further."""
     tape = watched.tape
     if not tape.samples:
         return
@@ -32,34 +37,66 @@ def first_step(watched: Any) -> Iterable[Finding]:
     watched.signal("first step over the weights", longest, LONG, "lr-too-high")
     values = tape.values()
     last = _mean(values[-max(5, len(values) // 5) :])
-    if longest <= LONG or len(values) < 5 or (math.isfinite(last) and last < 0.7 * values[0]):
+    long = longest > LONG
+    if len(values) < 5 or (math.isfinite(last) and last < 0.7 * values[0]) or not (long or _stays(watched, last)):
         return
-    told = _slower(watched)
-    if told is not None and not told[1] < HELPS * told[0]:
+    told = slower(watched, None if long else min(STEPS, tape.steps))
+    if told is None and (not long or _others(watched)):
         return
-    rate = tape.rates[0][1] if tape.rates else math.nan
-    yield (note if told is None else fault)(
-        "lr-too-high",
+    if told is not None and not told.helps:
+        return
+    if told is not None and not long and not told.best < DIED * min(told.as_is, told.begin):
+        return
+    yield _too_high(
+        watched,
+        fault if told is not None else note,
         f"the first step changed weights by {longest:.2g} of their size, and the loss went from {values[0]:.3g} to "
-        f"{last:.3g}{_says(told)}",
-        "a first step of a few per cent of the weights",
-        f"Try a rate of {rate / 10:g}, or nw.lr_finder.",
-        evidence={"first_step": longest, "rate": rate, "slower": None if told is None else told[1]},
-        remedy=Remedy("optimizer", "lr", rate / 10),
-        where=Where(line=tape.line),
+        f"{last:.3g}",
+        told,
+        first_step=longest,
     )
 
 
-def _slower(watched: Any) -> tuple[float, float] | None:
-    """The loss at the end of trials from the beginning: as it is, and at a tenth of the rate."""
-    as_is, slower = end(watched, "as it is"), end(watched, "a tenth of the rate", rate_times(0.1))
-    return None if as_is is None or slower is None else (as_is, slower)
+def _stays(watched: Any, last: float) -> bool:
+    """Whether the loss of a longer run is in the end no lower than at its beginning, nor than of a constant answer."""
+    values = watched.tape.values()
+    if len(values) < 20 or not all(map(math.isfinite, values)) or not last > 0.9 * abs(values[0]):
+        return False
+    context = watched.context()
+    if context is None or isinstance(context, Whole):
+        return False
+    return not last < 0.7 * _constant(context)
 
 
-def _says(told: tuple[float, float] | None) -> str:
-    if told is None:
-        return ""
-    return f"; on a copy it goes to {told[0]:.3g}, and to {told[1]:.3g} at a tenth of the rate"
+def _constant(context: Context) -> float:
+    """The loss of the best constant answer for as many rows as a batch has."""
+    rows = context.data.batch_size / max(1, len(context.many)) if summed(context) else 1.0
+    return context.prior * rows
+
+
+def _others(watched: Any) -> bool:
+    """Whether losses of other networks go backward too, as in two that play against each other."""
+    return bool(watched.tape.backwards > MORE * watched.tape.steps)
+
+
+def _too_high(watched: Any, level: Any, seen: str, told: Slower | None, **evidence: float) -> Finding:
+    """That the rate is too high, with the rate that was seen to help."""
+    rate = watched.tape.rates[0][1] if watched.tape.rates else math.nan
+    better = rate * (told.factor if told is not None else 0.1)
+    if told is not None:
+        context = watched.context()
+        prior = context.prior if context is not None else math.nan
+        usual = prior if prior > 0 and context is not None and not summed(context) else told.begin
+        evidence |= {"as_is": told.as_is, "slower": told.best, "left": told.best / max(usual, 1e-12)}
+    return level(  # type: ignore[no-any-return]
+        "lr-too-high",
+        seen + ("" if told is None else f"; {told.tells}"),
+        "a first step of a few per cent of the weights and a loss that falls",
+        f"Try a rate of {better:g}, or nw.lr_finder.",
+        evidence={"rate": rate, **evidence},
+        remedy=Remedy("optimizer", "lr", better),
+        where=Where(line=watched.tape.line),
+    )
 
 
 def _mean(values: list[float]) -> float:
@@ -77,19 +114,20 @@ def rises(watched: Any) -> Iterable[Finding]:
     watched.signal("last loss over first", last / max(begin, 1e-12), 1.5, "lr-too-high")
     if last <= 1.5 * begin or begin <= 1e-6:
         return
-    context, told = watched.context(), _slower(watched)
+    context, told = watched.context(), slower(watched)
+    if told is None and (_others(watched) or (watched.loss is None and last <= FAR * begin)):
+        return  # values that cannot be compared
     prior = context.prior if context is not None else math.nan
     worse = math.isfinite(prior) and last > 3 * max(begin, prior)
-    proved = told is not None and told[0] > 1.2 * begin and told[1] < HELPS * told[0]
+    proved = told is not None and told.as_is > 1.2 * begin and told.helps
     rate = tape.rates[0][1] if tape.rates else math.nan
-    yield (fault if worse or proved else note)(
-        "lr-too-high",
-        f"the loss rose from {begin:.3g} to {last:.3g} at a rate of {rate:g}{_says(told)}",
-        "a loss that falls",
-        f"Try a rate of {rate / 10:g}, or nw.lr_finder.",
-        evidence={"begin": begin, "end": last, "rate": rate},
-        remedy=Remedy("optimizer", "lr", rate / 10),
-        where=Where(line=tape.line),
+    yield _too_high(
+        watched,
+        fault if worse or proved else note,
+        f"the loss rose from {begin:.3g} to {last:.3g} at a rate of {rate:g}",
+        told,
+        begin=begin,
+        end=last,
     )
 
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
-from netwright.checks.finding import Finding, Remedy, Where, fault
+import torch
+
+from netwright.checks.before import graph, optimizer
+from netwright.checks.context import Context
+from netwright.checks.finding import FAULT, Finding, Remedy, Where, fault
 
 FEW = 10
 
@@ -57,3 +62,24 @@ def made_anew(watched: Any) -> Iterable[Finding]:
         remedy=Remedy("optimizer", "params", "module.parameters()"),
         where=Where(line=tape.line),
     )
+
+
+def left_behind(watched: Any, context: Context) -> Iterable[Finding]:
+    """Trainable parameters that no optimizer holds or no gradient reaches, and that the run did not move.
+
+    Parameters
+    ----------
+    watched : the run. context : the program as it began.
+    """
+    if watched.tape.steps < FEW or watched.intent.frozen is True or not watched.moved:
+        return
+    began = dict(context.user_module.named_parameters())
+    still = {
+        name
+        for name, p in watched.module.named_parameters()
+        if p.requires_grad and name in began and torch.equal(p.detach(), began[name].detach())
+    }
+    for question in (optimizer.complete, graph.reached) if still else ():
+        for each in question(context):
+            if each.level == FAULT and still.issuperset(each.evidence["parameters"]):
+                yield replace(each, seen=f"{each.seen}; {watched.tape.steps} updates did not move them")

@@ -109,6 +109,8 @@ class Tape:
     although dropout or batch statistics are there. held : groups of passes without gradient, each between two updates.
     validations, noisy_held : those of them whose answers are used, and of these those in train mode. same_held :
     whether the same rows came in all of them.
+    line, quiet_line, noisy_line : of the user's where backward was called, where a training pass in eval mode was
+    made, and where one without gradient in train mode was.
     factors : what went backward over the loss of output and target, of the first steps. batches, batch_steps : the
     first ones, as they came, with their targets, and their steps. odd : passes whose loss is not one of output and
     target alone. origin : of the first number that was not finite. strange, strangers, remembered : steps of
@@ -140,6 +142,8 @@ class Tape:
     held_outputs: list[Any] = field(init=False, default_factory=list)
     kept_bytes: int = field(init=False, default=0)
     line: str | None = field(init=False, default=None)
+    quiet_line: str | None = field(init=False, default=None)
+    noisy_line: str | None = field(init=False, default=None)
     origin: Origin | None = field(init=False, default=None)
     strange: int = field(init=False, default=0)
     strangers: int = field(init=False, default=0)

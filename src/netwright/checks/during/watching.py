@@ -18,10 +18,10 @@ from netwright.checks.diagnosis import Diagnosis, Signal, diagnose
 from netwright.checks.during import curves, inside, origin, protocol, speed, steering
 from netwright.checks.during.hooks import Hooks
 from netwright.checks.during.passes import Way
+from netwright.checks.during.program import program
 from netwright.checks.during.tape import Checked, Tape
 from netwright.checks.finding import Finding
 from netwright.checks.options import declared, loss_of, module_of, optimizers_of
-from netwright.checks.reading import Batch, Material, leaves
 from netwright.checks.reward import climbing
 from netwright.core.errors import InvalidParameter, problem, shown
 
@@ -36,7 +36,7 @@ class Watched:
     ----------
     tape : what was seen. module, optimizers, loss : the user's. intent : what is declared. signals : figures looked at.
     beginning : copies of the module and the optimizers before the first step, or None. way : from the output to what
-    the loss is given. trials : ends of trials that were made.
+    the loss is given. trials : ends of trials that were made. slower_helps : whether a smaller rate was seen to help.
     """
 
     def __init__(self, tape: Tape, module: nn.Module, optimizers: list[Any], loss: Any, intent: Intent) -> None:
@@ -46,10 +46,11 @@ class Watched:
         self.way = Way()
         self.trials: dict[Any, float | None] = {}
         self.programs: dict[bool, Context | None] = {}
+        self.slower_helps = False
 
     def renew(self) -> None:
         """Forget what was computed of the run so far."""
-        self.signals, self.trials, self.programs = {}, {}, {}
+        self.signals, self.trials, self.programs, self.slower_helps = {}, {}, {}, False
 
     def signal(self, name: str, value: float, limit: float, code: str) -> float:
         """Note a figure that is looked at, and give it back."""
@@ -80,7 +81,10 @@ class Watched:
         None where there is no program to be tried: no targets, a loop that is more than the loss of output and target.
         """
         if beginning not in self.programs:
-            self.programs[beginning] = self._program(beginning)
+            try:
+                self.programs[beginning] = self._program(beginning)
+            except Exception:  # a program of anybody's of which no trial can be made is watched all the same
+                self.programs[beginning] = None
         return self.programs[beginning]
 
     def _program(self, beginning: bool) -> Context | None:
@@ -89,21 +93,7 @@ class Watched:
         module, optimizers = (self.module, self.optimizers)
         if beginning and self.beginning is not None:
             module, optimizers = self.beginning
-        batches = [batch for batch in self.tape.batches if _alike(batch, self.tape.batches[0])]
-        if not batches:
-            return None
-        whole = Batch(
-            tuple(torch.cat(parts) for parts in zip(*(batch.inputs for batch in batches), strict=True)),
-            torch.cat([batch.target for batch in batches]),
-        )
-        sizes = [len(batch) for batch in batches]
-        material = Material(whole, batches, max(sizes), min(sizes), None, complete=False)
-        return Context(module, optimizers, self.way.loss(self.loss), material, None, self.intent)
-
-
-def _alike(batch: Batch, other: Batch) -> bool:
-    tensors = [*leaves(batch.inputs), *leaves(batch.target)], [*leaves(other.inputs), *leaves(other.target)]
-    return isinstance(batch.target, Tensor) and [t.shape[1:] for t in tensors[0]] == [t.shape[1:] for t in tensors[1]]
+        return program(module, optimizers, self.way.loss(self.loss), self.tape.batches, self.intent)
 
 
 class Watch:
@@ -225,12 +215,29 @@ def diagnose_run(watched: Watched) -> Diagnosis:
     found: list[Finding] = []
     for question in QUESTIONS:
         found += [replace(each, stage="run") for each in ask(question, watched)]  # type: ignore[arg-type]
-    if curves.failed(watched):
-        context = watched.context()
-        if context is not None:
-            found += [each for each in examine(context) if each.code != "not-examined"]
-            watched.signals |= context.signals
+    found += ask(as_it_began, watched)  # type: ignore[arg-type]
     return diagnose(found, watched.intent.ignore, watched.signals)
+
+
+def as_it_began(watched: Watched) -> Iterable[Finding]:
+    """What is to be said of the program as it began: all of it where the run went badly, else what it left behind.
+
+    Where the run has shown that a smaller rate alone helps, it takes no second change.
+
+    Parameters
+    ----------
+    watched : the run.
+    """
+    context = watched.context()
+    if context is None:
+        return
+    if not curves.failed(watched):
+        yield from steering.left_behind(watched, context)
+        return
+    found = [each for each in examine(context) if each.code != "not-examined"]
+    watched.signals |= context.signals
+    both = {each.seen for each in found if each.code == "lr-too-high"} if watched.slower_helps else set()
+    yield from (each for each in found if each.code == "lr-too-high" or each.seen not in both)
 
 
 QUESTIONS = (

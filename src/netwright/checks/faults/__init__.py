@@ -28,7 +28,7 @@ def load_faults(kind: str | None = None) -> list[Fault]:
 
     Parameters
     ----------
-    kind : "seeded" (60 faults with healthy twins), "healthy" (40), "public" (40 published bugs), "compound" (10), or
+    kind : "seeded" (63 faults with healthy twins), "healthy" (40), "public" (40 published bugs), "compound" (10), or
         None for all.
 
     Returns

@@ -83,3 +83,15 @@ def test_runs_that_take_long_are_not_made(ask: Any, net: Any, data: Any, monkeyp
     module = net(4, 24, 3)
     rule = torch.optim.SGD(module.parameters(), lr=0.3)
     assert not ask(enough, module, CROSS, data[0], rule, validation=data[1], epochs=2)
+
+
+def test_nearly_all_right_is_a_note(one: Any, draw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(length, "LEFT", 0.02)
+    X = draw(260, 4)
+    y = (X[:, 0] > 0).long()
+    module = nn.Linear(4, 2)
+    rule = torch.optim.SGD(module.parameters(), lr=2.0)
+    monkeypatch.setattr(length, "GAINS", -1.0)
+    monkeypatch.setattr(length, "FALLS", 0.9)
+    found = one(enough, module, CROSS, (X[:200], y[:200]), rule, validation=(X[200:], y[200:]), epochs=4)
+    assert found.level == "note"

@@ -231,3 +231,10 @@ def test_activations_near_their_middle_are_right(ask: Any, adam: Any, data: Any)
         assert not ask(slopes, module, CROSS, data, adam(module))
     relu = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3))
     assert not ask(slopes, relu, CROSS, data, adam(relu))
+
+
+def test_units_that_are_off_by_their_biases_are_no_matter_of_scale(ask: Any, net: Any, adam: Any, data: Any) -> None:
+    module = net(4, 16, 3)
+    nn.init.constant_(module[0].bias, -20.0)
+    assert not ask(scale_of_weights, module, CROSS, data, adam(module))
+    assert [each.code for each in ask(units_alive, module, CROSS, data, adam(module))] == ["dead-units"]

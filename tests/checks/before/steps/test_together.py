@@ -57,3 +57,21 @@ def test_programs_that_learn_and_labels_that_cannot_be_learned(ask: Any, net: An
     assert not ask(several, module, CROSS, data, adam(module))
     drawn = torch.randint(3, (160,), generator=torch.Generator().manual_seed(5))
     assert not ask(several, module, CROSS, (data[0], drawn), SGD(module.parameters(), lr=1e-3))
+
+
+def test_the_users_loss_is_never_called(ask: Any, net: Any, data: Any) -> None:
+    """A loss that keeps a running mean is the user's; what is tried is a copy."""
+
+    class Counting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("calls", torch.zeros(()))
+
+        def forward(self, output: Any, target: Any) -> Any:
+            self.calls += 1
+            return CROSS(output, target)
+
+    module, loss = net(4, 16, 3), Counting()
+    found = ask(several, module, loss, data, Adam(module.parameters(), lr=5.0, weight_decay=20.0))
+    assert found
+    assert loss.calls == 0

@@ -8,13 +8,15 @@ from collections.abc import Iterable
 from torch import Tensor
 
 from netwright.checks.context import Context
-from netwright.checks.finding import Finding, Remedy, fault
+from netwright.checks.finding import Finding, Remedy, fault, note
 from netwright.checks.trial import STEPS, Trial
 
 LONGER = 6  # times as many steps, at least those of a trial
 SECONDS = 0.6  # that the runs may take
 LEFT, MOST_LEFT = 0.3, 1.5  # of the loss of ignorance, on rows held out
 FALLS = 0.5  # what of it is left after the longer run
+HALF = 0.5  # of the loss of guessing
+NEARLY = 0.9  # of the held-out rows right: what is missing is little
 GAINS, MUCH = 0.05, 0.15  # of the held-out accuracy: with a loss that falls so, and with one that falls at all
 
 
@@ -36,16 +38,19 @@ def enough(context: Context) -> Iterable[Finding]:
     end = context.trial(steps=longer)
     after = _held(context, end)
     context.signal("of it after a longer run", after / before, FALLS, "too-few-epochs")
-    gain = _right(context, end) - _right(context, short)
-    if not (after < FALLS * before and gain > GAINS) and not (after < 0.9 * before and gain > MUCH):
+    right = _right(context, short)
+    gain = _right(context, end) - right
+    falls = after < FALLS * before and gain > GAINS
+    if not falls and not (after < 0.9 * before and gain > MUCH):
         return
     epochs = math.ceil(longer / a_pass)
     passes = f"{context.epochs} epoch{'s' * (context.epochs > 1)}"
     few = context.epochs > 5 and a_pass <= 2 and len(context.data.whole) > 128
-    yield fault(
+    unsure = gain <= MUCH if right >= 0 else before < HALF  # of classes; of numbers, which have no share of right ones
+    yield (note if right > NEARLY or unsure else fault)(
         "batch-size" if few else "too-few-epochs",
-        f"{passes} are {total} steps, after which {before:.2g} of the loss of ignorance is left on the held-out rows; "
-        f"{longer} steps leave {after:.2g}",
+        f"{passes} are {total} steps, after which the held-out loss is {before:.2g} times that of guessing; "
+        f"after {longer} steps it is {after:.2g} times that",
         "a run that goes on until the held-out loss has levelled off",
         f"Train longer, {epochs} epochs for a start, with early stopping"
         + (", or with batches of 32 rows: each gives a step." if few else "."),
@@ -59,12 +64,12 @@ def _right(context: Context, trial: Trial) -> float:
     if context.held is None or context.classes is None:
         return -_held(context, trial)
     target, output = context.held.target, context.answer(trial.module, context.held)
-    tensors = isinstance(target, Tensor) and isinstance(output, Tensor)
-    if not tensors or output.ndim != 2 or target.numel() != len(output):
+    tensors = isinstance(target, Tensor) and isinstance(output, Tensor) and output.ndim > 1
+    if not tensors or target.numel() * output.shape[context.class_axis] != output.numel():
         return -_held(context, trial)
-    middle = 0.5 if context.kind == "probabilities" else 0.0
-    named = output[:, 0] > middle if output.shape[1] == 1 else output.argmax(1)
-    return float((named.long() == target.reshape(-1).long()).double().mean())
+    middle, axis = 0.5 if context.kind == "probabilities" else 0.0, context.class_axis
+    named = output > middle if output.shape[axis] == 1 else output.argmax(axis)
+    return float((named.reshape(-1).long() == target.reshape(-1).long()).double().mean())
 
 
 def _held(context: Context, trial: Trial) -> float:
@@ -72,4 +77,5 @@ def _held(context: Context, trial: Trial) -> float:
     if context.held is None or not trial.finite:
         return math.inf
     value = context.value(context.answer(trial.module, context.held), context.held.target)
-    return value / context.prior if math.isfinite(value) else math.inf
+    rows = len(context.held) / len(context.many) if context.summed else 1.0
+    return value / (context.prior * rows) if math.isfinite(value) else math.inf

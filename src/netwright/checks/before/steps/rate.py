@@ -62,8 +62,8 @@ def too_high(context: Context) -> Iterable[Finding]:
     grew = f"the loss went from {trial.start:.3g} to {trial.end:.3g}" if trial.finite else "the loss became infinite"
     yield fault(
         "lr-too-high",
-        f"at a rate of {rate:g} {at}, and in {len(trial.losses)} steps {grew}; at {rate * factor:g} "
-        f"{after:.2g} of the loss of ignorance is left, not {before:.2g}",
+        f"at a rate of {rate:g} {at}, and in {len(trial.losses)} steps {grew}, {before:.2g} times that of guessing; a "
+        f"rate of {rate * factor:g} brings it to {after:.2g} times that of guessing",
         "a first step of a few per cent of the weights and a falling loss",
         f"Try a rate of {rate * factor:g}, or nw.lr_finder.",
         evidence={"rate": rate, "first_step": longest, "left_as_is": before, "left_smaller": after},
@@ -98,7 +98,7 @@ def epsilon(context: Context) -> Iterable[Finding]:
         "lr-too-high" if given < TINY else "lr-too-low",
         f"eps of {type(context.user_optimizers[0]).__name__} is {given:g}: "
         + ("a parameter with a gradient of 0 is divided by 0" if given < TINY else "it outweighs the gradients")
-        + f"; {context.steps} steps leave {before:.2g} of the loss of ignorance, and {after:.2g} with eps = 1e-8",
+        + f"; {context.steps} steps bring the loss to {before:.2g} times guessing's, with eps = 1e-8 to {after:.2g}",
         "an eps of about 1e-8",
         "Leave eps at its default.",
         evidence={"eps": given, "left_as_is": before, "left_default": after},

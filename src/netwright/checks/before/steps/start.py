@@ -126,13 +126,15 @@ def scale_of_weights(context: Context) -> Iterable[Finding]:
     if fresh.left < HELPS * before and before - fresh.left > 0.1 and calmer:
         large = high > CONFIDENT
         size, usual = _sizes(context)
+        if not large and usual / 1.3 < size < 1.3 * usual:
+            return  # it is not the weights: units may be off by their biases, which is asked for next
         yield (note if context.in_the_end < 0.5 and not worse_on_unseen(context, default_start) else fault)(
             "init-scale",
             (f"the first loss is {start:.3g}, and {prior:.3g} for the best constant answer" if large else "")
             + ("" if large else f"outputs hardly differ from row to row ({_variation(context):.1e})")
             + f"; weights have a standard deviation of {size:.2g} ({usual:.2g} by the layers' default, with which "
             f"{context.steps} steps leave {fresh.left:.2g} of the loss, not {min(before, 1e6):.2g})",
-            "a first loss near that of ignorance, and a signal that arrives",
+            "a first loss near that of guessing, and a signal that arrives",
             "Leave the layers' own initialisation, or use He's (kaiming) for ReLU and Glorot's (xavier) for tanh.",
             evidence={"start": start, "prior": prior, "left_as_is": before, "left_default": fresh.left},
             remedy=Remedy("module", "reset_parameters", True),

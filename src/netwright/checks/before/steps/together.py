@@ -7,7 +7,7 @@ program then learns, every change that can be taken back is, and what is left ar
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 
 import torch
@@ -42,8 +42,8 @@ def several(context: Context) -> Iterable[Finding]:
         return
     changed = " and ".join(_SAID[name] for name in _SAID if name in causes)
     seen = (
-        f"{context.steps} steps leave all of the loss of ignorance; with {changed} changed at once {left:.2g} of it, "
-        "and all of it again where one of them is left as it was"
+        f"in {context.steps} steps the loss does not get below that of guessing; with {changed} changed together it "
+        f"gets to {left:.2g} times that, and with only one of them changed it does not"
     )
     rate = rate_of(context)
     remedies = {
@@ -95,8 +95,8 @@ def _stride(context: Context) -> float:
 
 def _left(context: Context, names: Named, factor: float) -> float:
     """What is left of the loss of ignorance with some things changed, the penalty in a loss taken out of both."""
-    loss: Callable[..., object] | None = context.user_loss if "penalty" in names else None  # a penalty on other weights
-    trained = context.trial(partial(_change, names, factor), loss=loss)  # type: ignore[arg-type]
+    loss = context.copies()[2] if "penalty" in names else None  # whose penalty is on the weights of another copy
+    trained = context.trial(partial(_change, names, factor), loss=loss)
     return _beyond(context, trained.module) if trained.finite else math.inf
 
 
@@ -111,5 +111,6 @@ def _beyond(context: Context, module: nn.Module) -> float:
     """The loss of many rows above that of right answers, as a share of what ignorance has above it."""
     rows, pair = context.many, right_and_wrong(context)
     least = 0.0 if pair is None else context.value(pair[0], context.probe.target)
+    least *= len(rows) / len(context.probe) if context.summed else 1.0
     least = least if math.isfinite(least) and least < context.prior else 0.0
     return (context.value(context.answer(module, rows), rows.target) - least) / (context.prior - least)

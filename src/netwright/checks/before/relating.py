@@ -1,0 +1,109 @@
+"""Whether inputs and target would show a relation if there were one: what rows look like, and what a network learns.
+
+Labels that nothing foretells are a fault where simple learners would see any plain relation. They do for pictures, and
+for rows of real numbers that lie together: nearer to each other than rows would whose columns know nothing of each
+other. There classes that have a name live in places of their own.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from netwright.checks.context import Context
+from netwright.checks.neighbours import matrix, ridge, standard, thinned_like
+from netwright.checks.reading import leaves
+from netwright.checks.trial import run_trial
+
+FEW_CODES = 6  # whole numbers in a row, which are no text
+LONG = 10  # times the steps of a trial
+ENOUGH = 500  # rows
+CLASSES = 6  # of which nearly all can be told where they have places of their own
+LEVELS = 8  # of a column of numbers
+RICH = 8  # such columns
+NEAR = 0.75  # distance of the nearest row, of that without what columns have to do with each other
+
+
+def images(context: Context) -> bool:
+    """Whether the rows are images, of which neighbours and trees see any plain relation.
+
+    Parameters
+    ----------
+    context : the program.
+    """
+    inputs = list(leaves(context.rows.inputs))
+    return len(context.rows) >= ENOUGH and len(inputs) == 1 and inputs[0].is_floating_point() and inputs[0].ndim == 4
+
+
+def categories(context: Context) -> bool:
+    """Whether inputs are a few numbers of users, items or places, which may say something only together.
+
+    Parameters
+    ----------
+    context : the program.
+    """
+    integers = [each for each in leaves(context.rows.inputs) if not each.is_floating_point()]
+    return bool(integers) and all(each.ndim < 3 and each.numel() <= FEW_CODES * len(each) for each in integers)
+
+
+def clustered(context: Context) -> bool:
+    """Whether rows of real numbers lie together in places, labels are of several classes, and a spectrum says nothing.
+
+    Parameters
+    ----------
+    context : the program.
+    """
+    inputs, read = list(leaves(context.rows.inputs)), matrix(context)
+    if len(inputs) != 1 or not inputs[0].is_floating_point() or inputs[0].ndim != 2 or len(inputs[0]) < ENOUGH:
+        return False
+    if read is None or context.classes is None:
+        return False
+    rich = sum(len(torch.unique(column)) >= LEVELS for column in inputs[0].T)
+    labels = torch.unique(thinned_like(context, context.classes), return_inverse=True)[1]
+    Y = torch.nn.functional.one_hot(labels).double()
+    if rich < RICH or Y.shape[1] < CLASSES or float(Y.mean(0).max()) > 0.5 or not _together(read[0]):
+        return False
+    told = ridge(standard(torch.fft.rfft(read[0], dim=1).abs()), Y)
+    chance = float(Y.mean(0).max())
+    right = float((told.argmax(1) == labels).double().mean())
+    return right < chance + 2.5 * math.sqrt(chance * (1 - chance) / len(Y))
+
+
+def _together(X: Tensor) -> bool:
+    """Whether the nearest row is nearer than where each column is drawn by itself."""
+    draw = torch.Generator().manual_seed(0)
+    mixed = torch.stack([column[torch.randperm(len(X), generator=draw)] for column in X.T], 1)
+    nearest = []
+    for rows in (X, mixed):
+        distance = torch.cdist(rows, rows)
+        distance.fill_diagonal_(math.inf)
+        nearest.append(float(distance.amin(1).median()))
+    return 0 < nearest[0] < NEAR * nearest[1]
+
+
+def on_unseen(context: Context, times: int = 4) -> tuple[float, float]:
+    """What the network leaves of the loss of ignorance on rows that it was trained on, and on rows held out.
+
+    Without an optimizer or a loss of ignorance nothing is left.
+
+    Parameters
+    ----------
+    context : the program. times : the steps of a trial; of a long one the rate is that of what begins slowly.
+    """
+    rows = context.rows
+    half = len(rows) * 3 // 4
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
+    train, held = rows.rows(order[:half]), rows.rows(order[half:])
+    size = min(context.data.batch_size, half)
+    if not context.steps or not math.isfinite(context.prior):
+        return 0.0, 0.0
+    batches = [train.rows(torch.arange(at * size, (at + 1) * size) % half) for at in range(times * context.steps)]
+    module = context.fresh()
+    rate = 1e-2 if times >= LONG else 3e-3
+    adam = torch.optim.Adam([p for p in module.parameters() if p.requires_grad], lr=rate)
+    trial = run_trial((module, [adam]), context.loss, batches)
+    scale = max(context.prior, 1e-12)
+    left = [context.value(context.answer(trial.module, part), part.target) / scale for part in (train, held)]
+    return left[0], left[1]

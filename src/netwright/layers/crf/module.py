@@ -84,7 +84,7 @@ class LinearChain(torch.nn.Module):
         InvalidParameter : a reduction that is none of these.
         """
         if tags is None:
-            return self.marginals(emissions, mask)
+            return self.marginals(emissions, mask).to(emissions.dtype)
         if reduction not in REDUCTIONS:
             raise InvalidParameter(problem("CRF(reduction)", f"one of {', '.join(REDUCTIONS)}", shown(reduction)))
         each, lengths = self._likelihood(emissions, tags, mask)
@@ -186,7 +186,6 @@ class LinearChain(torch.nn.Module):
         valid = found.sum(2) > 0
         return [row[keep].tolist() for row, keep in zip(found.argmax(2), valid, strict=True)]
 
-    @torch.no_grad()
     def marginals(self, emissions: Tensor, mask: Tensor | None = None) -> Tensor:
         """p(y_t = j | emissions), 0 at steps that the mask leaves out.
 

@@ -48,11 +48,11 @@ def forward_scores(lattice: Lattice) -> tuple[Tensor, Tensor]:
     alpha = s + e[:, 0]
     kept = [alpha]
     for t in range(1, e.shape[1]):
-        alpha = torch.logsumexp(alpha[:, :, None] + a, 1) + e[:, t]
+        alpha = _total(alpha[:, :, None] + a, 1) + e[:, t]
         kept.append(alpha)
     alphas = torch.stack(kept, 1)
     last = alphas[torch.arange(len(n), device=n.device), (n - 1).clamp_min(0)]
-    total = torch.logsumexp(last + f, 1)
+    total = _total(last + f, 1)
     return alphas, torch.where(n > 0, total, torch.zeros_like(total))
 
 
@@ -62,7 +62,7 @@ def backward_scores(lattice: Lattice) -> Tensor:
     beta = f.expand(e.shape[0], -1)
     kept = [beta]
     for t in range(e.shape[1] - 2, -1, -1):
-        before = torch.logsumexp(a + (e[:, t + 1] + beta)[:, None, :], 2)
+        before = _total(a + (e[:, t + 1] + beta)[:, None, :], 2)
         beta = torch.where((t + 1 < n)[:, None], before, beta)
         kept.append(beta)
     return torch.stack(kept[::-1], 1)
@@ -210,6 +210,8 @@ def entropy(lattice: Lattice) -> Tensor:
 
 def _total(scores: Tensor, axis: int) -> Tensor:
     """log sum exp whose gradient is finite where every score is -inf."""
+    if not torch.is_grad_enabled():
+        return torch.logsumexp(scores, axis)
     none = (scores == NOTHING).all(axis, keepdim=True)
     safe = torch.where(none, torch.zeros_like(scores), scores)
     return torch.where(none.squeeze(axis), NOTHING, torch.logsumexp(safe, axis))

@@ -122,9 +122,10 @@ def reached(context: Context) -> Iterable[Finding]:
 
 def _cut_off(context: Context, names: list[str]) -> list[str]:
     """Of some parameters those whose layers forward calls, in train mode, and uses."""
-    called = _called(context)
-    reach = [name for name in names if name.rpartition(".")[0] in called or "." not in name]
-    return [name for name in reach if has_a_part(context, name)]
+    called = _called(context) | {""}
+    paths = {name.rpartition(".")[0] for name in names} & called
+    used = {path for path in paths if has_a_part(context, path)}
+    return [name for name in names if name.rpartition(".")[0] in used]
 
 
 def _called(context: Context) -> set[str]:

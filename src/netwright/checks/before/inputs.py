@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from netwright.checks.before.backward.double import double_precision
 from netwright.checks.context import Context
 from netwright.checks.copies import quiet
 from netwright.checks.finding import Finding, Remedy, fault, note
@@ -101,15 +102,14 @@ def _same_without(context: Context, batch: Batch, place: int, order: Tensor, see
     return answers[0].shape == answers[1].shape and spread > 0 and torch.equal(*answers)
 
 
-def has_a_part(context: Context, name: str) -> bool:
-    """Whether the layer of a parameter has a part in the output: other numbers from it change an answer.
+def has_a_part(context: Context, path: str) -> bool:
+    """Whether a layer has a part in the output: other numbers from it change an answer.
 
     Parameters
     ----------
     context : the program.
-    name : of the parameter; True for one that the module itself holds.
+    path : of the layer; True for the module itself.
     """
-    path = name.rpartition(".")[0]
     if not path:
         return True
     plain, other = (_passed(context, path, change) for change in (False, True))
@@ -119,7 +119,6 @@ def has_a_part(context: Context, name: str) -> bool:
 def _passed(context: Context, path: str, change: bool) -> list[Tensor]:
     """The tensors of the output of a pass in train mode, where a layer gives other numbers or its own."""
     module = context.fresh().train()
-
     generator = torch.Generator().manual_seed(0)  # of its own: dropout draws the same with and without the change
 
     def noisy(tensor: Tensor) -> Tensor:
@@ -139,11 +138,8 @@ def _has_slope(context: Context, batch: Batch) -> bool:
     wide = each(batch.inputs, lambda t: t.detach().double().requires_grad_() if t.is_floating_point() else t)
     inputs = [t for t in leaves(wide) if t.requires_grad]
     module = context.fresh().eval().double()
-    with torch.enable_grad():
-        try:
-            numbers = _flat(called(module, wide))
-        except RuntimeError:  # forward makes tensors of single precision, to which no double precision is known
-            return False
+    with torch.enable_grad(), double_precision():
+        numbers = _flat(called(module, wide))
         if not inputs or not numbers.requires_grad:
             return False
         found = torch.autograd.grad((numbers * torch.randn_like(numbers)).sum(), inputs, allow_unused=True)

@@ -38,16 +38,18 @@ def enough(context: Context) -> Iterable[Finding]:
     end = context.trial(steps=longer)
     after = _held(context, end)
     context.signal("of it after a longer run", after / before, FALLS, "too-few-epochs")
-    right = _right(context, short)
-    gain = _right(context, end) - right
-    falls = after < FALLS * before and gain > GAINS
-    if not falls and not (after < 0.9 * before and gain > MUCH):
+    right, later = _right(context, short), _right(context, end)
+    if right is None or later is None:  # numbers, which have no share of right ones
+        gains, unsure = after < FALLS * before, before < HALF
+    else:
+        gains = (after < FALLS * before and later - right > GAINS) or (after < 0.9 * before and later - right > MUCH)
+        unsure = later - right <= MUCH or right > NEARLY
+    if not gains:
         return
     epochs = math.ceil(longer / a_pass)
     passes = f"{context.epochs} epoch{'s' * (context.epochs > 1)}"
     few = context.epochs > 5 and a_pass <= 2 and len(context.data.whole) > 128
-    unsure = gain <= MUCH if right >= 0 else before < HALF  # of classes; of numbers, which have no share of right ones
-    yield (note if right > NEARLY or unsure else fault)(
+    yield (note if unsure else fault)(
         "batch-size" if few else "too-few-epochs",
         f"{passes} are {total} steps, after which the held-out loss is {before:.2g} times that of guessing; "
         f"after {longer} steps it is {after:.2g} times that",
@@ -59,14 +61,14 @@ def enough(context: Context) -> Iterable[Finding]:
     )
 
 
-def _right(context: Context, trial: Trial) -> float:
-    """The share of held-out rows whose class is named rightly; minus the loss left where there are no classes."""
+def _right(context: Context, trial: Trial) -> float | None:
+    """The share of held-out rows whose class is named rightly; None where there are no classes."""
     if context.held is None or context.classes is None:
-        return -_held(context, trial)
+        return None
     target, output = context.held.target, context.answer(trial.module, context.held)
     tensors = isinstance(target, Tensor) and isinstance(output, Tensor) and output.ndim > 1
     if not tensors or target.numel() * output.shape[context.class_axis] != output.numel():
-        return -_held(context, trial)
+        return None
     middle, axis = 0.5 if context.kind == "probabilities" else 0.0, context.class_axis
     named = output > middle if output.shape[axis] == 1 else output.argmax(axis)
     return float((named.reshape(-1).long() == target.reshape(-1).long()).double().mean())

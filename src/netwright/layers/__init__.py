@@ -37,6 +37,13 @@ from netwright.layers.local_response import LocalResponseNorm
 # symbols
 from netwright.layers.embedding import ColumnEmbedding, Embedding
 
+# recurrence
+from netwright.layers.recurrent.elman import Elman
+from netwright.layers.recurrent.jordan import Jordan
+from netwright.layers.recurrent.lstm import LSTM
+from netwright.layers.recurrent.gru import GRU
+from netwright.layers.recurrent.bidirectional import Bidirectional
+
 # chains of tags
 from netwright.layers.crf.layer import CRF
 from netwright.layers.crf.constraints import forbidden_transitions
@@ -80,6 +87,7 @@ __all__ = [
     "Add",
     "AvgPool",
     "BatchNorm",
+    "Bidirectional",
     "CRF",
     "ColumnEmbedding",
     "Concat",
@@ -91,11 +99,13 @@ __all__ = [
     "DropBlock",
     "Dropout",
     "ELU",
+    "Elman",
     "Elementwise",
     "Embedding",
     "Fire",
     "Flatten",
     "GELU",
+    "GRU",
     "GatedAverage",
     "GatedSum",
     "GaussianNoise",
@@ -109,8 +119,10 @@ __all__ = [
     "Inception",
     "InitRule",
     "Input",
+    "Jordan",
     "KMaxPool",
     "L2Pool",
+    "LSTM",
     "LayerNorm",
     "LeakyReLU",
     "Linear",

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from netwright.core.errors import InvalidParameter
+from netwright.layers import CRF, AdaptiveSoftmax, HierarchicalSoftmax, Input, ReLU
 from netwright.losses import apply_link, class_axis, split_link
 
 MODULES = {
@@ -126,3 +127,15 @@ def test_an_unknown_link() -> None:
         InvalidParameter, match=r"expected the name of a link, got 'softmaks'\. Did you mean 'softmax'\?"
     ):
         apply_link("softmaks", torch.zeros(1, 2))
+
+
+@pytest.mark.parametrize("head", [CRF(3), ReLU(8) >> HierarchicalSoftmax(3), ReLU(8) >> AdaptiveSoftmax(3, (1,))])
+def test_a_head_with_probabilities_of_its_own_gives_their_logarithms(head: Any, draw: Any) -> None:
+    net = (Input(5, 3) >> head).build().double()
+    body, link = split_link(net)
+    x = draw(2, 5, 3)
+    assert link == "softmax"
+    assert dict(body.named_parameters()).keys() == dict(net.named_parameters()).keys()
+    assert all(p is q for p, q in zip(body.parameters(), net.parameters(), strict=True))
+    torch.testing.assert_close(body(x).exp(), net(x))
+    torch.testing.assert_close(apply_link(link, body(x)), net(x))

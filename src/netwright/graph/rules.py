@@ -141,6 +141,7 @@ RULES: dict[Any, Rule] = {
     aten.native_group_norm: _group_norm,
     aten.native_layer_norm: _layer_norm,
     **dict.fromkeys((aten._native_batch_norm_legit_no_training, aten.native_dropout, aten._to_copy), _same),
+    aten.log_sigmoid_forward: _same,
     **dict.fromkeys((aten.clone, aten.detach, aten.alias, aten.contiguous, aten.lift_fresh), _same),
     **dict.fromkeys((aten.copy_, aten._prelu_kernel), _united),
 }

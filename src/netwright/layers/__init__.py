@@ -24,6 +24,7 @@ from netwright.layers.space.upsampling import Upsample
 # time
 from netwright.layers.space.global_pooling import TimePool
 from netwright.layers.k_max import KMaxPool
+from netwright.layers.space.causal import CausalConv, CausalStack
 
 # shape
 from netwright.layers.shape import Flatten, Identity, Reshape, Select, Transpose
@@ -47,6 +48,10 @@ from netwright.layers.recurrent.bidirectional import Bidirectional
 # chains of tags
 from netwright.layers.crf.layer import CRF
 from netwright.layers.crf.constraints import forbidden_transitions
+
+# many classes, such as words
+from netwright.layers.text.hierarchical_softmax import HierarchicalSoftmax
+from netwright.layers.text.adaptive_softmax import AdaptiveSoftmax
 
 # merging
 from netwright.layers.merge import Add, Concat, Elementwise, Multiply
@@ -84,11 +89,14 @@ from netwright.layers.init import (
 
 __all__ = [
     "AdaptivePool",
+    "AdaptiveSoftmax",
     "Add",
     "AvgPool",
     "BatchNorm",
     "Bidirectional",
     "CRF",
+    "CausalConv",
+    "CausalStack",
     "ColumnEmbedding",
     "Concat",
     "Constant",
@@ -114,6 +122,7 @@ __all__ = [
     "HardSigmoid",
     "HeNormal",
     "HeUniform",
+    "HierarchicalSoftmax",
     "Highway",
     "Identity",
     "Inception",

@@ -116,7 +116,8 @@ def split_link(module: torch.nn.Module) -> tuple[torch.nn.Module, str]:
 
     Only nests of plain ``torch.nn.Sequential`` are opened; what a class of its own does in ``forward`` is not known.
     A softmax over ``dim=-1`` or ``dim=1`` is the link over the class axis (see `class_axis`); over another axis, and a
-    softplus with a slope or threshold of its own, it stays in the module.
+    softplus with a slope or threshold of its own, it stays in the module. A module that gives probabilities in a way of
+    its own and has a method ``as_logits`` is replaced by what that gives: the softmax of these is the probabilities.
 
     Parameters
     ----------
@@ -140,6 +141,9 @@ def split_link(module: torch.nn.Module) -> tuple[torch.nn.Module, str]:
     name = _name(module)
     if name is not None:
         return torch.nn.Identity(), name
+    if hasattr(module, "as_logits"):
+        logits: torch.nn.Module = module.as_logits()  # type: ignore[operator]
+        return logits, "softmax"
     if type(module) is not torch.nn.Sequential or len(module) == 0:
         return module, "identity"
     *front, (last_name, last) = module._modules.items()  # named_children() leaves out a child's second use

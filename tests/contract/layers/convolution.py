@@ -1,6 +1,6 @@
-"""Examples of layers/convolution.py for the contract: constructions and the shapes that they take."""
+"""Examples of layers/space/{convolution,local}.py for the contract: constructions and the shapes that they take."""
 
-from netwright.layers import Conv
+from netwright.layers import Conv, LocallyConnected
 
 EXAMPLES = {
     "Conv": [
@@ -8,5 +8,11 @@ EXAMPLES = {
         (Conv(4, (3, 2), (2, 1), "same", 1, 2, bias=False), ((2, 6, 5),)),
         (Conv(2, 3, 2, exact=True), ((1, 7, 5),)),
         (Conv(2, 2, padding=((0, 1), (1, 0), (0, 0))), ((1, 3, 4, 3),)),
+    ],
+    "LocallyConnected": [
+        (LocallyConnected(3, 3), ((2, 6),)),
+        (LocallyConnected(3, 3, 2, exact=True), ((2, 7),)),
+        (LocallyConnected(2, (3, 2), (2, 1), "same", 1, bias=False), ((2, 4, 3),)),
+        (LocallyConnected(2, 2, padding=((0, 1), (1, 0), (0, 0)), dilation=2), ((1, 3, 2, 3),)),
     ],
 }

@@ -1,6 +1,6 @@
-"""Examples of layers/dropout.py for the contract: constructions and the shapes that they take."""
+"""Examples of layers/{dropout,dropblock}.py for the contract: constructions and the shapes that they take."""
 
-from netwright.layers import Dropout, GaussianNoise, SpatialDropout
+from netwright.layers import DropBlock, Dropout, GaussianNoise, SpatialDropout
 
 EXAMPLES = {
     "Dropout": [(Dropout(0.3), ((4,),)), (Dropout(), ((2, 3, 3),)), (Dropout(0.3, inverted=False), ((4,),))],
@@ -9,5 +9,11 @@ EXAMPLES = {
         (SpatialDropout(), ((4, 3),)),
         (SpatialDropout(0.3), ((4, 3, 2),)),
         (SpatialDropout(0.2), ((2, 3, 2, 2),)),
+    ],
+    "DropBlock": [
+        (DropBlock(0.1, 3), ((2, 7, 5),)),
+        (DropBlock(0.2, (2, 4)), ((2, 7, 5),)),
+        (DropBlock(0.2, 4), ((2, 9),)),
+        (DropBlock(0.2, 2), ((2, 3, 4, 3),)),
     ],
 }

@@ -10,6 +10,7 @@ behind a hole are neighbours; a tag of -100 takes its step out likewise; what is
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -43,6 +44,8 @@ class LinearChain(torch.nn.Module):
     """
 
     taken: Tensor | None
+
+    logits = False
 
     def __init__(self, num_tags: int, batch_first: bool = True, forbidden: tuple[tuple[int, int], ...] = ()) -> None:
         super().__init__()
@@ -84,7 +87,8 @@ class LinearChain(torch.nn.Module):
         InvalidParameter : a reduction that is none of these.
         """
         if tags is None:
-            return self.marginals(emissions, mask).to(emissions.dtype)
+            found = self.marginals(emissions, mask)
+            return found.clamp_min(torch.finfo(found.dtype).tiny).log() if self.logits else found.to(emissions.dtype)
         if reduction not in REDUCTIONS:
             raise InvalidParameter(problem("CRF(reduction)", f"one of {', '.join(REDUCTIONS)}", shown(reduction)))
         each, lengths = self._likelihood(emissions, tags, mask)
@@ -94,6 +98,12 @@ class LinearChain(torch.nn.Module):
         if reduction == "mean":
             return total / max(len(each), 1)
         return total / lengths.sum().clamp_min(1) if reduction == "token_mean" else total
+
+    def as_logits(self) -> torch.nn.Module:
+        """The same module, weights shared, whose forward gives the logarithms of the probabilities of the tags."""
+        twin = copy.copy(self)
+        twin.logits = True
+        return twin
 
     def log_likelihood(self, emissions: Tensor, tags: Tensor, mask: Tensor | None = None) -> Tensor:
         """log p(tags | emissions) of each sequence; its negative is the loss.

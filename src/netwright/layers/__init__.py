@@ -44,6 +44,7 @@ from netwright.layers.recurrent.jordan import Jordan
 from netwright.layers.recurrent.lstm import LSTM
 from netwright.layers.recurrent.gru import GRU
 from netwright.layers.recurrent.bidirectional import Bidirectional
+from netwright.layers.recurrent.with_lengths import with_lengths
 
 # chains of tags
 from netwright.layers.crf.layer import CRF
@@ -173,4 +174,5 @@ __all__ = [
     "importance_variation",
     "leaky_gain",
     "load_balance",
+    "with_lengths",
 ]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from netwright import optim as optim
     from netwright import plots as plots
     from netwright import report as report
+    from netwright import sequence as sequence
     from netwright import train as train
     from netwright.checks import check as check
     from netwright.checks import load_faults as load_faults
@@ -57,6 +58,7 @@ _ROOMS = (
     "optim",
     "plots",
     "report",
+    "sequence",
     "train",
 )
 _NAMES = {

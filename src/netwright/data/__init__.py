@@ -18,6 +18,13 @@ from netwright.data.table_file import read_table
 from netwright.data.columns import is_table, split_target, to_columns
 from netwright.data.table import Table
 
+# text
+from netwright.data.text.conll import read_conll, read_conllu, write_conll, write_conllu
+from netwright.data.text.sentence import Sentence
+from netwright.data.text.tokens import tokenize
+from netwright.data.text.vectors import read_vectors
+from netwright.data.text.vocabulary import Vocabulary
+
 # images
 from netwright.data.images import load_image_folder, load_images
 
@@ -27,7 +34,9 @@ from netwright.data.arrays import as_arrays, to_float32
 from netwright.data.split import holdout
 
 __all__ = [
+    "Sentence",
     "Table",
+    "Vocabulary",
     "as_arrays",
     "cache_folder",
     "data_folders",
@@ -44,12 +53,18 @@ __all__ = [
     "make_digits",
     "make_reber",
     "make_reber_classification",
+    "read_conll",
+    "read_conllu",
     "read_idx",
     "read_table",
+    "read_vectors",
     "require_finite",
     "split_target",
     "to_columns",
     "to_float32",
+    "tokenize",
+    "write_conll",
+    "write_conllu",
 ]
 
 

@@ -69,7 +69,13 @@ class Batches:
     seed : of the order.
     channels_last : hand image batches out in that memory format.
     augment : ``(images, generator) -> images``, applied to the images of each batch of an epoch; None for none.
+
+    Attributes
+    ----------
+    whole : whether the outputs of all batches can be joined to one tensor; not so those of sequences, step by step.
     """
+
+    whole = True
 
     def __init__(
         self,

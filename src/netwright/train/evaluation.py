@@ -23,7 +23,7 @@ class Collected:
         self._losses: list[torch.Tensor] = []
         self._outputs: list[Any] = []
         self._targets: list[Any] = []
-        self._scored = run.score is not None
+        self._scored = run.score is not None and run.batches.whole
 
     def add(self, loss: torch.Tensor, output: Any, target: Any) -> None:
         """Take in a batch."""
@@ -54,10 +54,30 @@ def evaluate(run: Run, rows: Batches) -> dict[str, float]:
     run : the run.
     rows : held-out rows with their targets.
     """
+    if not rows.whole:
+        return _in_pieces(run, rows)
     outputs = forward(run.module, rows, run.precision)
     with torch.inference_mode():
         loss = float(run.objective(outputs, rows.target, rows.weight))
     return {"validation_loss": loss, "validation_score": score_of(run, outputs, rows.target, rows.weight)}
+
+
+def _in_pieces(run: Run, rows: Any) -> dict[str, float]:
+    """As `evaluate`, of rows whose outputs cannot be joined: the mean over pieces, each by the number of its rows."""
+    run.module.eval()
+    losses, scores, counts = [], [], []
+    with torch.inference_mode():
+        for which in rows.pieces():
+            inputs, target, weight = rows.batch(which)
+            with run.precision.context():
+                output = _in_dtype(run.module(*inputs), run.precision.dtype)
+            losses.append(float(run.objective(output, target, weight)))
+            scores.append(score_of(run, output, target, weight))
+            counts.append(rows.counted(target))
+    total = sum(counts)
+    names = ("validation_loss", "validation_score")
+    figures = zip(names, (losses, scores), strict=True)
+    return {name: sum(f * n for f, n in zip(each, counts, strict=True)) / total for name, each in figures}
 
 
 def forward(module: torch.nn.Module, rows: Batches, precision: Precision) -> Any:

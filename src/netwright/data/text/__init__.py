@@ -1,0 +1,1 @@
+"""Text: vocabularies, words of a text, files of tagged sentences, word vectors."""

@@ -1,0 +1,1 @@
+"""How right a tagger is: tokens, spans under a strict scheme, reports per class."""

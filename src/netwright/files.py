@@ -17,6 +17,9 @@ KINDS = {
     "module": "netwright.graph.saving",
     "Classifier": "netwright.estimators.classifier",
     "Regressor": "netwright.estimators.regressor",
+    "SequenceClassifier": "netwright.sequence.classifier",
+    "SequenceRegressor": "netwright.sequence.regressor",
+    "SequenceTagger": "netwright.sequence.tagger",
 }
 
 

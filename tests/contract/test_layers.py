@@ -19,7 +19,7 @@ from netwright.core import registry
 from netwright.core.errors import InvalidParameter
 from netwright.core.value import from_json, to_json
 from netwright.graph import Expression, Input, Shape, parallel, parse
-from netwright.layers import ColumnEmbedding, Embedding
+from netwright.layers import ColumnEmbedding, Embedding, WordFeatures
 
 Case = tuple[Expression, tuple[Shape, ...]]
 
@@ -64,13 +64,17 @@ def samples(layer: Expression, shapes: tuple[Shape, ...], count: int, seed: int 
     if isinstance(layer, ColumnEmbedding):
         for column, k in enumerate(layer.cardinalities, start=shapes[0][0] - len(layer.cardinalities)):
             made[0][:, column] = torch.randint(k, (count,), generator=g).double()
+    if isinstance(layer, WordFeatures):  # tokens of a small lexicon: the number in column 1 tells which
+        lexicon = torch.randint(1, 6, (9, shapes[0][1]), generator=torch.Generator().manual_seed(0)).double()
+        lexicon[:, 1] = torch.arange(9)
+        made = [lexicon[torch.randint(9, x.shape[:2], generator=g)] for x in made]
     if has_lengths(layer):
         made[-1] = torch.randint(shapes[0][0] + 1, (count, 1), generator=g).double()
     return tuple(made)
 
 
 def looks_up(layer: Expression) -> bool:
-    return isinstance(layer, (Embedding, ColumnEmbedding))
+    return isinstance(layer, (Embedding, ColumnEmbedding, WordFeatures))
 
 
 def has_lengths(layer: Expression) -> bool:

@@ -47,13 +47,13 @@ def to_content(estimator: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     for name, tensor in estimator.module_.state_dict().items():
         tensors[f"module.{name}"] = tensor.detach().cpu().contiguous().numpy()
     content = {
-        "params": {name: _param(name, item) for name, item in estimator.get_params(deep=False).items()},
+        "params": {name: plain_param(name, item) for name, item in estimator.get_params(deep=False).items()},
         "network": to_json(estimator.network_),
         "loss": to_json(estimator.loss_function_),
         "inputs": inputs,
         "target": estimator._target.to_state(),
         "precision": {"autocast": estimator._precision.autocast, "channels_last": estimator._precision.channels_last},
-        "history": [_in_order(record) for record in estimator.history_.records],
+        "history": [in_order(record) for record in estimator.history_.records],
         "output_shapes": estimator._output_shapes,
         "seed": estimator.seed_,
         "best_epoch": estimator.best_epoch_,
@@ -91,7 +91,7 @@ def restore(estimator: Any, content: dict[str, Any], tensors: dict[str, np.ndarr
     estimator.loss_function_ = from_json(content["loss"])
     estimator._link = split_heads(module)[1]
     target.expect(tuple(tuple(shape) for shape in content["output_shapes"]), estimator._link)
-    estimator.history_ = History([_as_record(items) for items in content["history"]])
+    estimator.history_ = History([as_record(items) for items in content["history"]])
     estimator.notes_ = estimator._inputs.notes
     estimator.n_iter_ = len(estimator.history_)
     estimator.loss_curve_ = estimator.history_["train_loss"]
@@ -106,11 +106,11 @@ def restore(estimator: Any, content: dict[str, Any], tensors: dict[str, np.ndarr
 
 def params_of(content: dict[str, Any]) -> dict[str, Any]:
     """The constructor's parameters that a file holds."""
-    params = {name: _restored(item) for name, item in content["params"].items()}
+    params = {name: restored_param(item) for name, item in content["params"].items()}
     return {**params, "network": from_json(content["network"]), "random_state": content["seed"]}
 
 
-def _param(name: str, item: Any) -> Any:
+def plain_param(name: str, item: Any) -> Any:
     """A parameter as JSON; data and callbacks belong to the user's program, not to the model."""
     if name in _LEFT_OUT or (name == "validation" and isinstance(item, (tuple, list))):
         return None
@@ -119,19 +119,19 @@ def _param(name: str, item: Any) -> Any:
     return to_json(str(item) if isinstance(item, torch.device) else _native(item))
 
 
-def _restored(item: Any) -> Any:
+def restored_param(item: Any) -> Any:
     if isinstance(item, dict) and "$dict" in item:
         return dict(item["$dict"])
     return from_json(item)
 
 
-def _in_order(record: dict[str, Any]) -> list[Any]:
+def in_order(record: dict[str, Any]) -> list[Any]:
     """A record as pairs, because JSON in canonical form sorts keys and the order of layers would be lost."""
-    return [[name, _in_order(item) if isinstance(item, dict) else item] for name, item in record.items()]
+    return [[name, in_order(item) if isinstance(item, dict) else item] for name, item in record.items()]
 
 
-def _as_record(pairs: list[Any]) -> dict[str, Any]:
-    return {name: _as_record(item) if isinstance(item, list) else item for name, item in pairs}
+def as_record(pairs: list[Any]) -> dict[str, Any]:
+    return {name: as_record(item) if isinstance(item, list) else item for name, item in pairs}
 
 
 def _native(item: Any) -> Any:

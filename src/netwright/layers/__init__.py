@@ -37,6 +37,7 @@ from netwright.layers.local_response import LocalResponseNorm
 
 # symbols
 from netwright.layers.embedding import ColumnEmbedding, Embedding
+from netwright.layers.text.words import WordFeatures
 
 # recurrence
 from netwright.layers.recurrent.elman import Elman
@@ -168,6 +169,7 @@ __all__ = [
     "Transpose",
     "Uniform",
     "Upsample",
+    "WordFeatures",
     "XavierNormal",
     "XavierUniform",
     "forbidden_transitions",

@@ -1,4 +1,9 @@
-"""Sequences: how right a tagger is, token by token and span by span."""
+"""Sequences of numbers and of tokens: estimators, and how right a tagger is, token by token and span by span."""
+
+# estimators
+from netwright.sequence.classifier import SequenceClassifier
+from netwright.sequence.regressor import SequenceRegressor
+from netwright.sequence.tagger import SequenceTagger
 
 # metrics
 from netwright.sequence.metrics.report import Report, Scores, span_scores, token_accuracy, token_report
@@ -9,6 +14,9 @@ __all__ = [
     "Detected",
     "Report",
     "Scores",
+    "SequenceClassifier",
+    "SequenceRegressor",
+    "SequenceTagger",
     "Span",
     "detect_scheme",
     "span_scores",

@@ -73,9 +73,8 @@ class SequenceBatches:
     Attributes
     ----------
     n : how many sequences there are. bounds : (start, stop) of the batches. lengths : (n,).
+    whole : whether the outputs of all batches can be joined: not those that are given step by step.
     """
-
-    whole = False  # outputs of two batches differ in their steps and cannot be joined
 
     def __init__(
         self,
@@ -90,6 +89,7 @@ class SequenceBatches:
         self.size, self.seed, self.bucketed = size, seed, bucketed
         self.lengths = inputs[0].lengths
         self.n = len(self.lengths)
+        self.whole = isinstance(target, torch.Tensor)
         self.bounds = bounds(self.n, size)
 
     def __len__(self) -> int:
@@ -121,8 +121,9 @@ class SequenceBatches:
 
     @staticmethod
     def counted(target: torch.Tensor) -> int:
-        """Over how many numbers the mean loss of a batch with these targets is: steps, or sequences."""
-        return int((target != LEFT_OUT).sum()) if target.dtype == torch.int64 and target.ndim == 2 else len(target)
+        """How many steps of padded targets count."""
+        left = ~torch.isnan(target[..., 0]) if target.is_floating_point() else target != LEFT_OUT
+        return int(left.sum())
 
     def pieces(self) -> Iterator[torch.Tensor]:
         """The numbers of all sequences, in batches of similar length and of a bounded number of steps."""
@@ -134,6 +135,12 @@ class SequenceBatches:
                 stop = start + (stop - start) // 2
             yield by_length[start:stop]
             start = stop
+
+    def in_order(self, rows: int) -> Iterator[tuple[torch.Tensor, ...]]:
+        """The inputs of all sequences in their own order, at most `rows` at a time; for evaluation."""
+        longest = max(int(self.lengths.max()), 1)
+        for some in torch.arange(self.n).split(max(1, min(rows, STEPS // longest))):
+            yield self.shown(some)
 
     @property
     def inputs(self) -> tuple[torch.Tensor, ...]:

@@ -1,6 +1,6 @@
 """Examples of layers/text and layers/space/causal.py for the contract: constructions and the shapes that they take."""
 
-from netwright.layers import AdaptiveSoftmax, CausalConv, CausalStack, HierarchicalSoftmax, Uniform
+from netwright.layers import AdaptiveSoftmax, CausalConv, CausalStack, HierarchicalSoftmax, Uniform, WordFeatures
 
 EXAMPLES = {
     "HierarchicalSoftmax": [
@@ -21,5 +21,9 @@ EXAMPLES = {
         (CausalStack(2, 2, 2, bias=Uniform(0.1, 0.3)), ((6, 3),)),  # with biases of 0 a ReLU may stand at its kink
         (CausalStack(2, 3, 1, residual=False, dropout=0.2, bias=Uniform(0.1, 0.3)), ((4, 2),)),
         (CausalStack(2, 2, 2, weight_norm=True, bias=False), ((5, 2),)),
+    ],
+    "WordFeatures": [
+        (WordFeatures(6), ((5, 2),)),
+        (WordFeatures(6, 6, 6, width=4, character_width=3, maps=2, affix_width=2), ((5, 2 + 6 + 4),)),
     ],
 }

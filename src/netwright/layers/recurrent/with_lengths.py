@@ -28,10 +28,11 @@ from netwright.layers.smooth import GELU, SiLU
 from netwright.layers.space.causal import CausalConv, CausalStack
 from netwright.layers.text.adaptive_softmax import AdaptiveSoftmax
 from netwright.layers.text.hierarchical_softmax import HierarchicalSoftmax
+from netwright.layers.text.words import WordFeatures
 
 BY_STEP: tuple[type[Expression], ...] = (
     *(Linear, Sigmoid, HardSigmoid, Tanh, ReLU, LeakyReLU, PReLU, ELU, Softplus, GELU, SiLU, Softmax, Maxout),
-    *(Embedding, Dropout, GaussianNoise, LayerNorm, Identity, HierarchicalSoftmax, AdaptiveSoftmax),
+    *(Embedding, WordFeatures, Dropout, GaussianNoise, LayerNorm, Identity, HierarchicalSoftmax, AdaptiveSoftmax),
     *(Add, Concat, Elementwise, Multiply, GatedSum),
 )
 BACKWARDS: tuple[type[Expression], ...] = (CausalConv, CausalStack)

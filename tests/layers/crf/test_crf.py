@@ -308,3 +308,21 @@ def test_shapes_and_options_that_cannot_be() -> None:
     for options in ({"num_tags": 0}, {"num_tags": 2, "forbidden": ((0, 2),)}, {"num_tags": 2, "forbidden": ((3, 0),)}):
         with pytest.raises(InvalidParameter):
             CRF(**options)
+
+
+def test_long_padding_never_overflows() -> None:
+    crf = CRF(5).build().double()
+    draw = torch.Generator().manual_seed(0)
+    emissions = torch.randn(3, 900, 5, generator=draw, dtype=torch.float64)
+    tags = torch.randint(5, (3, 900), generator=draw)
+    lengths = torch.tensor([900, 2, 0])
+    mask = torch.arange(900) < lengths[:, None]
+    whole = torch.autograd.grad(crf.log_likelihood(emissions, tags, mask).sum(), list(crf.parameters()))
+    alone = [torch.zeros_like(p) for p in crf.parameters()]
+    for row in (0, 1):
+        n = int(lengths[row])
+        part = crf.log_likelihood(emissions[row : row + 1, :n], tags[row : row + 1, :n]).sum()
+        alone = [a + g for a, g in zip(alone, torch.autograd.grad(part, list(crf.parameters())), strict=True)]
+    torch.testing.assert_close(list(whole), alone)
+    assert crf.marginals(emissions, mask).isfinite().all()
+    assert crf.entropy(emissions, mask).isfinite().all()

@@ -88,7 +88,8 @@ def marginals(lattice: Lattice, alphas: Tensor, total: Tensor) -> tuple[Tensor, 
     betas = backward_scores(lattice)
     valid = torch.arange(alphas.shape[1], device=alphas.device) < lattice.n[:, None]
     safe = torch.where(total > NOTHING, total, torch.zeros_like(total))
-    return (alphas + betas - safe[:, None, None]).exp() * valid[:, :, None], betas
+    logs = (alphas + betas - safe[:, None, None]).masked_fill(~valid[:, :, None], NOTHING)
+    return logs.exp(), betas
 
 
 def expected(lattice: Lattice, alphas: Tensor, total: Tensor, weight: Tensor) -> Expected:
@@ -100,8 +101,9 @@ def expected(lattice: Lattice, alphas: Tensor, total: Tensor, weight: Tensor) ->
     pairs = torch.zeros_like(a)
     for t in range(1, e.shape[1]):
         ahead = (e[:, t] + betas[:, t] - safe[:, None])[:, None, :]
-        joint = (alphas[:, t - 1][:, :, None] + a + ahead).exp()
-        pairs += torch.einsum("bij,b->ij", joint, weight * (t < n))
+        joint = alphas[:, t - 1][:, :, None] + a + ahead
+        joint = joint.masked_fill((t >= n)[:, None, None], NOTHING)  # there alpha grows on and would overflow
+        pairs += torch.einsum("bij,b->ij", joint.exp(), weight)
     rows = torch.arange(len(n), device=n.device)
     there = (n > 0).to(each.dtype)[:, None]
     return Expected(each, pairs, (each[:, 0] * there).sum(0), (each[rows, (n - 1).clamp_min(0)] * there).sum(0))

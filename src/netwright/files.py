@@ -20,6 +20,7 @@ KINDS = {
     "SequenceClassifier": "netwright.sequence.classifier",
     "SequenceRegressor": "netwright.sequence.regressor",
     "SequenceTagger": "netwright.sequence.tagger",
+    "TextClassifier": "netwright.sequence.text_classifier",
 }
 
 

@@ -4,6 +4,7 @@
 from netwright.sequence.classifier import SequenceClassifier
 from netwright.sequence.regressor import SequenceRegressor
 from netwright.sequence.tagger import SequenceTagger
+from netwright.sequence.text_classifier import TextClassifier
 
 # metrics
 from netwright.sequence.metrics.report import Report, Scores, span_scores, token_accuracy, token_report
@@ -18,6 +19,7 @@ __all__ = [
     "SequenceRegressor",
     "SequenceTagger",
     "Span",
+    "TextClassifier",
     "detect_scheme",
     "span_scores",
     "spans",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -10,7 +12,9 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
+from netwright.core.seeds import derive
 from netwright.core.validation import Constraint, checks_options, instance, integer, nothing
+from netwright.data.text.vectors import fill, read_vectors
 from netwright.estimators.networks import split_heads
 from netwright.estimators.objective import NetworkLoss
 from netwright.estimators.parameters import CONSTRAINTS, value_of
@@ -22,6 +26,8 @@ from netwright.sequence.base import SHARED, SequenceEstimator, targets_of
 from netwright.sequence.encoding import Scaled, Words, counted
 from netwright.sequence.reading import items_of, kind_of, read_numbers, read_tokens
 from netwright.sequence.targets import Labels, as_labels
+
+log = logging.getLogger("netwright")
 
 
 class SequenceClassifier(ClassifierMixin, SequenceEstimator):
@@ -46,6 +52,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     average : decay in (0, 1) of a running average of the weights, which is then kept; None for none.
     width : length of the vectors of tokens, >= 1.
     least : how often a token has to come in training to have a vector of its own, >= 1.
+    vectors : vectors of tokens to start from: a file for `netwright.data.read_vectors`, or (words, matrix) as it gives
+        them; None: they are drawn. Their length goes before `width`.
     device : "auto", "cpu", "cuda", ...
     random_state : None, an integer, a RandomState or a Generator.
     callbacks : objects with methods named after events, or functions of the run called after each epoch.
@@ -56,6 +64,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     classes_ : labels, sorted, (k,). network_ : the closed network. module_ : its torch module.
     history_ : a record an epoch. loss_curve_ : training losses. n_iter_ : epochs trained. best_epoch_ : the epoch with
     the lowest monitored loss. diagnosis_ : what the run's own checks found. seed_ : the seed that random_state gave.
+    covered_ : the share of tokens that have a given vector, where vectors are given.
 
     Examples
     --------
@@ -77,6 +86,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         "loss": CONSTRAINTS["loss"],
         "width": integer(1),
         "least": integer(1),
+        "vectors": nothing | instance(str, os.PathLike, text="a path") | instance(tuple, text="(words, matrix)"),
     }
 
     @checks_options
@@ -94,6 +104,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         average: float | None = None,
         width: int = 100,
         least: int = 2,
+        vectors: Any = None,
         device: str = "auto",
         random_state: Any = None,
         callbacks: Any = None,
@@ -110,6 +121,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         self.average = average
         self.width = width
         self.least = least
+        self.vectors = vectors
         self.device = device
         self.random_state = random_state
         self.callbacks = callbacks
@@ -153,7 +165,15 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     def _encoder(self, sequences: list[Any]) -> Any:
         if kind_of(sequences) == "numbers":
             return Scaled.fit(sequences, "SequenceClassifier.fit(X)")
-        return Words(counted(sequences, self.least), self.width)
+        vocabulary = counted(sequences, self.least)
+        if self.vectors is None:
+            return Words(vocabulary, self.width)
+        given = self.vectors if isinstance(self.vectors, tuple) else read_vectors(self.vectors, vocabulary)
+        words, vectors = given
+        matrix, self.covered_ = fill(vocabulary, words, vectors, random_state=derive(self.seed_, "vectors"))
+        log.info("SequenceClassifier: %.0f %% of %d tokens have a vector", 100 * self.covered_, len(vocabulary))
+        self._vectors = torch.from_numpy(matrix)
+        return Words(vocabulary, matrix.shape[1])
 
     def _read_target(self, y: Any, sequences: list[Any], known: Any) -> Any:
         listed = targets_of(y, sequences, "SequenceClassifier.fit(y)")
@@ -171,6 +191,10 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         return Bidirectional(LSTM(64, output="max")) >> Dropout(0.3)
 
     def _task(self, module: torch.nn.Module) -> Any:
+        given = self.__dict__.pop("_vectors", None)
+        if given is not None:
+            with torch.no_grad():
+                next(part for part in module.modules() if isinstance(part, torch.nn.Embedding)).weight.copy_(given)
         body, self._link = split_heads(module)
         classes = self._target.classes
         loss = value_of(self.loss, "loss") or classes.default_loss()

@@ -23,7 +23,7 @@ from netwright.core.errors import InvalidData, problem
 from netwright.data.text.vocabulary import Vocabulary
 from netwright.estimators.scaling import Scaler, fit_scaler
 from netwright.graph import Expression
-from netwright.layers import Embedding, WordFeatures
+from netwright.layers import Embedding, Normal, WordFeatures
 from netwright.sequence.batches import Ragged
 from netwright.sequence.reading import read_numbers, read_tokens
 
@@ -88,7 +88,7 @@ class Words:
     @property
     def entrance(self) -> Expression:
         """The layer that a network begins with."""
-        return Embedding(len(self.vocabulary), self.width, weight=0.1)
+        return Embedding(len(self.vocabulary), self.width, weight=Normal(std=0.1))
 
     def read(self, X: Any, where: str) -> list[list[str]]:
         """New sequences."""

@@ -23,6 +23,16 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     ------
     InvalidParameter : an option that has no name in the registry.
     """
+    storage.write(path, type(estimator).__name__, *to_content(estimator))
+
+
+def to_content(estimator: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """All that a fitted estimator knows, as JSON and arrays.
+
+    Parameters
+    ----------
+    estimator : one of sequences.
+    """
     params = estimator.get_params(deep=False)
     content = {
         "params": {name: plain_param(name, item) for name, item in params.items()},
@@ -34,8 +44,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
         "forecasts": getattr(estimator, "forecasts_", None),
         "best_epoch": estimator.best_epoch_,
     }
-    tensors = {f"module.{name}": _array(tensor) for name, tensor in estimator._whole().state_dict().items()}
-    storage.write(path, type(estimator).__name__, content, tensors)
+    return content, {f"module.{name}": _array(tensor) for name, tensor in estimator._whole().state_dict().items()}
 
 
 def restore(estimator: Any, target: Any, content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Any:

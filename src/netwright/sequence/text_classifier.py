@@ -1,0 +1,243 @@
+"""`TextClassifier`: a label for each text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from netwright.core import storage
+from netwright.core.errors import InvalidParameter, problem, shown
+from netwright.core.validation import Constraint, boolean, check_all, checks_options, integer, number, one_of, tuple_of
+from netwright.data.text.tokens import tokenize
+from netwright.estimators.saving import plain_param
+from netwright.graph import Expression, parallel
+from netwright.layers import LSTM, Bidirectional, CausalConv, Concat, Dropout, ReLU, TimePool
+from netwright.losses import maxnorm
+from netwright.optim import Adadelta, Adam, Freeze
+from netwright.sequence import saving
+from netwright.sequence.classifier import SequenceClassifier
+from netwright.sequence.classifier import from_content as classifier_from
+from netwright.sequence.reading import read_tokens
+
+
+class TextClassifier(ClassifierMixin, BaseEstimator):
+    """A classifier of texts: Kim's convolutional network, a recurrent one, or a bag of word vectors.
+
+    ::
+
+        "cnn"   words >> (convolution over h words >> ReLU >> max over time, for each h) >> Dropout >> Softmax
+        "rnn"   words >> bidirectional LSTM >> max over time >> Dropout >> Softmax
+        "bag"   words >> mean over time >> Dropout >> Softmax
+
+    A text is cut into words by `netwright.data.tokenize`; lists of tokens are taken as they are.
+
+    Parameters
+    ----------
+    model : "cnn", "rnn" or "bag".
+    width : length of the vectors of words, >= 1.
+    windows : how many words each convolution sees.
+    maps : responses for each window; units each way of the LSTM, >= 1.
+    dropout : share of what the last layer reads that is dropped while training, in [0, 1).
+    limit : largest norm of the weights of a unit (max-norm), > 0; None for none.
+    vectors : vectors of words to start from: a file for `netwright.data.read_vectors`, or (words, matrix).
+    static : whether given vectors stay as they are.
+    lower : whether words are read in small letters.
+    least : how often a word has to come in training to have a vector of its own, >= 1.
+    optimizer : an update rule of `netwright.optim`; None: ``Adadelta(1.0)`` for "cnn", ``Adam(0.001)`` for the others.
+    epochs : passes over the training texts, >= 1.
+    batch_size : texts in an update, >= 1.
+    validation : share of the texts in (0, 1) to hold out, or (X, y), or None.
+    patience : epochs without a better validation loss after which training stops and the best weights are put back.
+    average : decay in (0, 1) of a running average of the weights, which is then kept; None for none.
+    device, random_state, callbacks, verbose : as of `SequenceClassifier`.
+
+    Attributes
+    ----------
+    classifier_ : the `SequenceClassifier` of tokens that does the work, with ``history_``, ``module_``, ``network_``...
+    classes_ : labels, sorted, (k,).
+
+    Examples
+    --------
+    >>> import netwright as nw
+    >>> X = ["a fine, moving film", "dull and far too long", "fine acting", "a dull story"] * 10
+    >>> clf = nw.sequence.TextClassifier("bag", width=16, optimizer="Adam(0.02)", epochs=20, random_state=0)
+    >>> clf.fit(X, [1, 0, 1, 0] * 10).predict(["a fine story, fine acting", "long and dull"])
+    array([1, 0])
+
+    References
+    ----------
+    Kim, *Convolutional neural networks for sentence classification*, 2014.
+    """
+
+    _constraints: ClassVar[Mapping[str, Constraint]] = {
+        **{name: SequenceClassifier._constraints[name] for name in ("vectors", "least", "width", "optimizer")},
+        **{name: SequenceClassifier._constraints[name] for name in ("epochs", "batch_size", "validation", "patience")},
+        **{name: SequenceClassifier._constraints[name] for name in ("average", "device", "callbacks", "verbose")},
+        "model": one_of("cnn", "rnn", "bag"),
+        "windows": tuple_of(integer(1), least=1),
+        "maps": integer(1),
+        "dropout": number(0, 1, closed="left"),
+        "static": boolean,
+        "lower": boolean,
+    }
+
+    classifier_: SequenceClassifier
+
+    @checks_options
+    def __init__(
+        self,
+        model: str = "cnn",
+        *,
+        width: int = 300,
+        windows: tuple[int, ...] = (3, 4, 5),
+        maps: int = 100,
+        dropout: float = 0.5,
+        limit: float | None = 3.0,
+        vectors: Any = None,
+        static: bool = False,
+        lower: bool = True,
+        least: int = 1,
+        optimizer: Any = None,
+        epochs: int = 10,
+        batch_size: int = 50,
+        validation: Any = None,
+        patience: int | None = None,
+        average: float | None = None,
+        device: str = "auto",
+        random_state: Any = None,
+        callbacks: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.model = model
+        self.width = width
+        self.windows = windows
+        self.maps = maps
+        self.dropout = dropout
+        self.limit = limit
+        self.vectors = vectors
+        self.static = static
+        self.lower = lower
+        self.least = least
+        self.optimizer = optimizer
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.validation = validation
+        self.patience = patience
+        self.average = average
+        self.device = device
+        self.random_state = random_state
+        self.callbacks = callbacks
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : n texts, or lists of tokens.
+        y : their labels, (n,).
+
+        Raises
+        ------
+        InvalidData : what is no text, with its index; targets that cannot be.
+        InvalidParameter : an option that cannot be.
+        """
+        params = self.get_params(deep=False)
+        check_all("TextClassifier", params, self._constraints)
+        if self.static and self.vectors is None:
+            remedy = "Vectors that are drawn have to be learned."
+            raise InvalidParameter(problem("TextClassifier(static)", "vectors to go with it", "vectors=None", remedy))
+        held = self.validation
+        if isinstance(held, (tuple, list)):
+            held = self._tokens(held[0], "validation"), held[1]
+        names = ("epochs", "batch_size", "patience", "average", "width", "least", "vectors", "device", "random_state")
+        shared = {name: params[name] for name in (*names, "callbacks", "verbose")}
+        inner = SequenceClassifier(
+            self._network(),
+            optimizer=self._rule(),
+            regularizer=None if self.limit is None else maxnorm(self.limit),
+            validation=held,
+            **shared,
+        )
+        self.classifier_ = inner.fit(self._tokens(X, "TextClassifier.fit(X)"), y)
+        self.classes_ = inner.classes_
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The most probable label of each text, (n,).
+
+        Parameters
+        ----------
+        X : texts, or lists of tokens.
+        """
+        return self._fitted().predict(self._tokens(X, "TextClassifier.predict(X)"))
+
+    def predict_proba(self, X: Any) -> NDArray[Any]:
+        """The probabilities of the labels, (n, k), in the order of ``classes_``.
+
+        Parameters
+        ----------
+        X : texts, or lists of tokens.
+        """
+        return self._fitted().predict_proba(self._tokens(X, "TextClassifier.predict_proba(X)"))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of texts that are right.
+
+        Parameters
+        ----------
+        X : texts, or lists of tokens. y : their labels. sample_weight : (n,) numbers >= 0, or None.
+        """
+        return self._fitted().score(self._tokens(X, "TextClassifier.score(X)"), y, sample_weight)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator to one file, never pickle; `netwright.load` reads it.
+
+        Parameters
+        ----------
+        path : of the file; an existing one is replaced only when the new one is complete.
+        """
+        inner, tensors = saving.to_content(self._fitted())
+        params = {name: plain_param(name, item) for name, item in self.get_params(deep=False).items()}
+        storage.write(path, "TextClassifier", {"own": params, **inner}, tensors)
+
+    def _fitted(self) -> SequenceClassifier:
+        check_is_fitted(self, "classifier_")
+        return self.classifier_
+
+    def _tokens(self, X: Any, where: str) -> list[list[str]]:
+        return read_tokens(X, where, lambda text: tokenize(text, self.lower))
+
+    def _network(self) -> Expression:
+        """The layers between the vectors of the words and the head."""
+        if self.model == "cnn":
+            branches = [CausalConv(self.maps, h) >> ReLU() >> TimePool("max") for h in self.windows]
+            body: Expression = parallel(*branches) >> Concat() if len(branches) > 1 else branches[0]
+        elif self.model == "rnn":
+            body = Bidirectional(LSTM(self.maps, output="max"))
+        else:
+            body = TimePool("avg")
+        return body >> Dropout(self.dropout)
+
+    def _rule(self) -> Any:
+        rule = self.optimizer
+        if rule is None:
+            rule = Adadelta(1.0) if self.model == "cnn" else Adam(0.001)
+        if self.static and isinstance(rule, str):
+            remedy = f"Write it as a value, nw.optim.{rule}."
+            raise InvalidParameter(problem("TextClassifier(optimizer)", "a rule of nw.optim", shown(rule), remedy))
+        return Freeze(rule, "*embedding*") if self.static else rule
+
+
+def from_content(kind: str, content: dict[str, Any], tensors: dict[str, Any]) -> TextClassifier:
+    """The classifier that a model file holds."""
+    own = saving.params_of({"params": content["own"], "seed": content["seed"]})
+    made = TextClassifier(**own)
+    made.classifier_ = classifier_from(kind, content, tensors)
+    made.classes_ = made.classifier_.classes_
+    return made

@@ -26,8 +26,8 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from netwright import __version__
+from netwright.commands.argument_types import count, image_size, seed, shape, share
 from netwright.core.errors import did_you_mean
-from netwright.core.validation import Constraint, integer, number
 
 FAMILIES = (
     "layers",
@@ -46,7 +46,10 @@ FAMILIES = (
 )
 WRONG, INTERRUPTED = 2, 130
 _NETWORK = "such as 'ReLU(64) >> Softmax(3)', or a pattern, 'INPUT -> CONV -> RELU -> FC' (default: chosen by data)"
-_DATA = "digits, mnist, a table (.csv .tsv .parquet .txt), or a folder of images with one sub-folder a class"
+_DATA = (
+    "digits, mnist, a table (.csv .tsv .parquet .txt), a folder of images with one sub-folder a class, "
+    "or sentences to tag (.conllu .conll, also .gz)"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -152,42 +155,6 @@ def _refuse_unknown(options: argparse.Namespace, word: str) -> NoReturn:
     raise SystemExit(WRONG)
 
 
-def _checked(convert: Callable[[str], Any], constraint: Constraint) -> Callable[[str], Any]:
-    """A type for argparse: a number that meets a constraint."""
-
-    def read(text: str) -> Any:
-        try:
-            item = convert(text)
-        except ValueError:
-            item = text
-        if not constraint.accepts(item):
-            raise argparse.ArgumentTypeError(f"expected {constraint.text}, got {text!r}.")
-        return item
-
-    return read
-
-
-_count = _checked(int, integer(1))
-_seed = _checked(int, integer(0))
-_share = _checked(float, number(0, 1, closed="neither"))
-
-
-def _image_size(text: str) -> tuple[int, int]:
-    """``64`` or ``48x64``, as (height, width)."""
-    sides = text.lower().split("x")
-    if len(sides) > 2 or not all(side.isdecimal() and int(side) > 0 for side in sides):
-        raise argparse.ArgumentTypeError(f"expected PIXELS or HEIGHTxWIDTH, such as 64 or 48x64, got {text!r}.")
-    return int(sides[0]), int(sides[-1])
-
-
-def _shape(text: str) -> tuple[int, ...]:
-    """``1,28,28`` or ``1x28x28``."""
-    axes = text.lower().strip("() ").replace("x", ",").rstrip(",").split(",")
-    if not all(axis.strip().isdecimal() and int(axis) > 0 for axis in axes):
-        raise argparse.ArgumentTypeError(f"expected axes such as 1,28,28, got {text!r}.")
-    return tuple(int(axis) for axis in axes)
-
-
 def build_parser() -> Parser:
     """The parser of all commands."""
     common = Parser(add_help=False)
@@ -241,20 +208,22 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     )
     data.add_argument(
         "--task",
-        choices=("auto", "classify", "regress"),
+        choices=("auto", "classify", "regress", "tag"),
         default="auto",
-        help="auto classifies text, booleans and few integer values, and regresses other numbers (default: auto)",
+        help="auto classifies text, booleans and few integer values, and regresses other numbers; it tags sentences "
+        "(default: auto)",
     )
+    data.add_argument("--text", metavar="COL", help="column of a table that holds texts, to classify them by it alone")
     data.add_argument(
-        "--test", metavar="SHARE", type=_share, help="share of the rows held out for testing (default: 0.2)"
+        "--test", metavar="SHARE", type=share, help="share of the rows held out for testing (default: 0.2)"
     )
     data.add_argument(
         "--validation",
         metavar="SHARE",
-        type=_share,
+        type=share,
         help="share of the other rows that decides when to stop (default: 0.1)",
     )
-    data.add_argument("--image-size", metavar="PIXELS", type=_image_size, help="64 or 48x64 (default: the most common)")
+    data.add_argument("--image-size", metavar="PIXELS", type=image_size, help="64 or 48x64 (default: the most common)")
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
@@ -275,14 +244,14 @@ def _add_loop(parser: argparse.ArgumentParser) -> None:
     loop.add_argument(
         "--epochs",
         metavar="N",
-        type=_count,
+        type=count,
         help="passes over the rows, at most (default: 200 for tables, 30 for images, 10 for mnist)",
     )
-    loop.add_argument("--batch-size", metavar="N", type=_count, help="rows in an update (default: 64)")
+    loop.add_argument("--batch-size", metavar="N", type=count, help="rows in an update (default: 64)")
     loop.add_argument(
         "--patience",
         metavar="N",
-        type=_count,
+        type=count,
         help="epochs without a better validation loss (default: 20 for tables, none for images)",
     )
     loop.add_argument(
@@ -292,7 +261,7 @@ def _add_loop(parser: argparse.ArgumentParser) -> None:
         help="number format of the computation (default: auto)",
     )
     loop.add_argument("--device", metavar="D", default="auto", help="auto, cpu, cuda, ... (default: auto)")
-    loop.add_argument("--seed", metavar="N", type=_seed, default=0, help="of splits, weights and order (default: 0)")
+    loop.add_argument("--seed", metavar="N", type=seed, default=0, help="of splits, weights and order (default: 0)")
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
@@ -304,8 +273,10 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 def _predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a model file, or the folder of a run")
-    parser.add_argument("data", metavar="DATA", help="digits, mnist, a table, an image, or a folder of images")
-    parser.add_argument("--out", metavar="FILE", help="CSV file to write (default: standard output)")
+    parser.add_argument(
+        "data", metavar="DATA", help="digits, mnist, a table, an image, a folder of images, or sentences"
+    )
+    parser.add_argument("--out", metavar="FILE", help="file to write (default: standard output)")
     parser.add_argument("--proba", action="store_true", help="add a column of probabilities for each class")
 
 
@@ -314,7 +285,7 @@ def _summary(parser: argparse.ArgumentParser) -> None:
         "network", metavar="NETWORK|MODEL", help="a network as code or pattern, a named model, or a model file"
     )
     parser.add_argument(
-        "--input", metavar="SHAPE", type=_shape, help="of one sample, such as 1,28,28, if it has no Input"
+        "--input", metavar="SHAPE", type=shape, help="of one sample, such as 1,28,28, if it has no Input"
     )
     parser.add_argument("--explain", action="store_true", help="show how sizes, parameters and MACs come about")
     parser.add_argument("--svg", metavar="FILE", help="write the diagram of the network to this file")
@@ -347,6 +318,8 @@ COMMANDS: dict[str, tuple[str, str, Fill, tuple[str, ...]]] = {
             "train mnist --augment 'Rotate(10), Shift(2)' --epochs 20 --out runs/mnist",
             "train titanic.csv --target Survived",
             "train houses.csv --target price --network 'ReLU(64) >> Dropout(0.2) >> Linear(1)' --loss 'Huber()'",
+            "train corpus.conllu --task tag --target upos",
+            "train reviews.csv --text review --target stars",
             "train photos/ --image-size 64 --optimizer 'AdamW(cosine(0.002))' --regularizer 'l2(1e-4)'",
         ),
     ),
@@ -362,9 +335,13 @@ COMMANDS: dict[str, tuple[str, str, Fill, tuple[str, ...]]] = {
     ),
     "predict": (
         "netwright.commands.predict",
-        "predict with a trained model, as CSV",
+        "predict with a trained model, as CSV; a tagger writes its sentences back",
         _predict,
-        ("predict runs/titanic-1 passengers.csv --proba", "predict model.nw photos/ --out predictions.csv"),
+        (
+            "predict runs/corpus-1 new.conllu --out tagged.conllu",
+            "predict runs/titanic-1 passengers.csv --proba",
+            "predict model.nw photos/ --out predictions.csv",
+        ),
     ),
     "summary": (
         "netwright.commands.summary",

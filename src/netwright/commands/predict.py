@@ -1,4 +1,4 @@
-"""``netwright predict MODEL DATA``: a CSV table with a row for each sample."""
+"""``netwright predict MODEL DATA``: a CSV table with a row for each sample, or sentences with their tags."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from typing import Any
 
 import numpy as np
 
+from netwright.commands import sequences
 from netwright.commands.reading import Dataset, read_like
 from netwright.commands.run_folder import model_path, to_csv, write_text
 from netwright.core.errors import InvalidData, InvalidParameter, did_you_mean, problem
 from netwright.estimators import Classifier, Regressor
 from netwright.files import load
 from netwright.report.words import counted
+from netwright.sequence import SequenceTagger, TextClassifier
 
 
 def run(options: Namespace) -> int:
     """Run the command."""
     path = model_path(options.model)
     estimator = load(path)
+    if isinstance(estimator, (SequenceTagger, TextClassifier)):
+        return sequences.predict(estimator, path, options)
     if not isinstance(estimator, (Classifier, Regressor)):
         got = f"a {type(estimator).__name__} without its data handling"
         raise InvalidData(problem(f"model {options.model!r}", "a trained Classifier or Regressor", got))

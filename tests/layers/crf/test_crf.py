@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise, product
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from netwright.core.errors import InvalidData, InvalidParameter, JoinError
 from netwright.layers import CRF, Input, Linear
+from netwright.layers.crf import compiled
 
 # a worked case, computed by brute force over its 81 paths by other code
 START, END = [0.0, 1.0, -1.0], [0.5, 0.0, -0.5]
@@ -27,6 +29,16 @@ def filled(crf: Any, start: Any, between: Any, end: Any) -> Any:
         crf.transitions.copy_(torch.as_tensor(between, dtype=torch.float64))
         crf.end_transitions.copy_(torch.as_tensor(end, dtype=torch.float64))
     return crf
+
+
+@pytest.fixture(autouse=True, params=["compiled", "tensors"], scope="module")
+def _both_ways(request: pytest.FixtureRequest) -> Iterator[None]:
+    """All holds for the compiled loops of the CPU and for the tensor operations of other devices."""
+    kept = compiled.on_cpu
+    if request.param == "tensors":
+        compiled.on_cpu = lambda lattice: False
+    yield
+    compiled.on_cpu = kept
 
 
 @pytest.fixture

@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 
 from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
+from netwright.layers.crf import compiled
+from netwright.layers.crf.partition import LogPartition
 from netwright.layers.crf.scan import (
     NOTHING,
     Lattice,
-    LogPartition,
     best_paths,
     entropy,
     forward_scores,
@@ -166,9 +167,23 @@ class LinearChain(torch.nn.Module):
             return self._most_likely(emissions, mask)
         if rule != "viterbi":
             raise InvalidParameter(problem("CRF.decode(rule)", '"viterbi" or "mbr"', shown(rule)))
+        if nbest == 1 and isinstance(nbest, int) and not isinstance(nbest, bool):
+            return self._best_path(emissions, mask)
         found = self.best(emissions, mask, nbest)
         paths = [[path for path, _ in each] for each in found]
-        return paths if nbest > 1 else [each[0] if each else [] for each in paths]
+        return paths
+
+    def _best_path(self, emissions: Tensor, mask: Tensor | None) -> list[list[int]]:
+        """The best path of each sequence, [] where there is none of finite score."""
+        emissions, _, mask = self._batch(emissions, None, mask)
+        lattice, _ = self._lattice(emissions, mask)
+        if compiled.on_cpu(lattice):
+            paths, scores = compiled.best_path(lattice)
+        else:
+            several, each = best_paths(lattice, 1)
+            paths, scores = several[:, 0], each[:, 0]
+        lengths = torch.where(scores > NOTHING, lattice.n, 0).tolist()
+        return [path[:length] for path, length in zip(paths.tolist(), lengths, strict=True)]
 
     @torch.no_grad()
     def best(self, emissions: Tensor, mask: Tensor | None = None, nbest: int = 1) -> list[list[Path]]:

@@ -19,7 +19,7 @@ Rabiner, *A tutorial on hidden Markov models*, 1989. Lafferty, McCallum, Pereira
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -107,37 +107,6 @@ def expected(lattice: Lattice, alphas: Tensor, total: Tensor, weight: Tensor) ->
     rows = torch.arange(len(n), device=n.device)
     there = (n > 0).to(each.dtype)[:, None]
     return Expected(each, pairs, (each[:, 0] * there).sum(0), (each[rows, (n - 1).clamp_min(0)] * there).sum(0))
-
-
-class LogPartition(torch.autograd.Function):
-    """log Z of each sequence, whose gradient is what is expected: (batch,)."""
-
-    @staticmethod
-    def forward(ctx: Any, e: Tensor, a: Tensor, s: Tensor, f: Tensor, n: Tensor) -> Tensor:  # type: ignore[override]
-        """log Z (batch,) of the scores.
-
-        Parameters
-        ----------
-        ctx : what torch keeps for the way back.
-        e, a, s, f, n : see `Lattice`.
-        """
-        alphas, total = forward_scores(Lattice(e, a, s, f, n))
-        ctx.save_for_backward(e, a, s, f, n, alphas, total)
-        return total
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, weight: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        """The gradients of the scores.
-
-        Parameters
-        ----------
-        ctx : what `forward` kept.
-        weight : the gradient of each log Z, (batch,).
-        """
-        *scores, alphas, total = ctx.saved_tensors
-        found = expected(Lattice(*scores), alphas, total, torch.where(total > NOTHING, weight, 0.0))
-        return found.e, found.a, found.s, found.f, None
 
 
 def path_scores(lattice: Lattice, tags: Tensor) -> Tensor:

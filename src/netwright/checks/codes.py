@@ -90,7 +90,7 @@ PyTorch documentation of nn.Module
 hides steps run missing-parameters not-repeatable
 
 not-differentiable: no slope from the loss to the output
-without a gradient no weight moves, whatever the optimizer
+without a gradient that is a number and not 0 no weight learns, whatever the optimizer
 PyTorch documentation of autograd
 hides steps run missing-step detached vanishing-gradient
 

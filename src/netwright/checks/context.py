@@ -252,15 +252,16 @@ class Context(Facts):
 
         A program that begins slowly is not stuck; one that there is no time to see is taken for such, with 0.
         """
-        batches = math.ceil(len(self.data.whole) / self.data.batch_size)
-        steps = 5 * self.steps if self.epochs is None else min(5 * self.steps, self.epochs * batches)
         try:
+            steps = steps_in_the_end(self)
             return self.left(self.trial(steps=steps)) if steps > self.steps else self.left(self.as_is)
         except OutOfTime:
             return 0.0
 
     def left(self, trial: Trial) -> float:
         """What a trial left of the loss, as a share of the best constant answer's: 1 means nothing was learned."""
+        if not math.isfinite(trial.end):
+            return math.inf
         if not math.isfinite(self.prior) or self.prior <= 1e-12:
             return trial.end / max(abs(trial.start), 1e-12)
         rows = self.data.batch_size / len(self.many) if self.summed else 1.0  # the best constant answer's is of more
@@ -276,3 +277,14 @@ class Context(Facts):
         if "user_optimizers" in changes:  # that told the direction
             changes.setdefault("user_loss", falling(self.user_loss, self.user_optimizers))
         return replace(self, **changes, signals={})
+
+
+def steps_in_the_end(context: Context) -> int:
+    """Five times the steps of a trial, or those of the whole run where these are fewer.
+
+    Parameters
+    ----------
+    context : the program.
+    """
+    batches = math.ceil(len(context.data.whole) / context.data.batch_size)
+    return 5 * context.steps if context.epochs is None else min(5 * context.steps, context.epochs * batches)

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType, NoneType
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType, NoneType
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,8 @@ def program_copy(module: nn.Module, optimizers: list[torch.optim.Optimizer], los
     """Deep copies of a module, its optimizers and a loss that belong together.
 
     The loss is copied where that can be done: a module, a method of one, an object that can be called; what such an
-    object holds besides modules, tensors and optimizers is shared with the user's. A function is the user's own.
+    object holds besides modules, tensors and optimizers is shared with the user's. A function is the user's own, unless
+    it refers to the module or its weights.
 
     Parameters
     ----------
@@ -102,9 +103,39 @@ def _loss_copy(loss: Any, memo: dict[int, Any]) -> Any:
         if isinstance(loss, partial):
             given = {name: _holder_copy(item, memo) for name, item in loss.keywords.items()}
             return partial(_loss_copy(loss.func, memo), *(_holder_copy(item, memo) for item in loss.args), **given)
-        return loss if isinstance(loss, FUNCTIONS) else _holder_copy(loss, memo)
+        return _rebound(loss, memo) if isinstance(loss, FUNCTIONS) else _holder_copy(loss, memo)
     except Exception:  # a lock, a file, an object that refuses
         return loss
+
+
+def _rebound(function: Any, memo: dict[int, Any], deep: int = 2) -> Any:
+    """A function that refers to what was copied, such as a penalty to the weights, with the copies in its place."""
+    if not isinstance(function, FunctionType):
+        return function
+    cells = function.__closure__ or ()
+    held = [cell.cell_contents if cell != CellType() else None for cell in cells]
+    new = [_counterpart(item, memo, deep) for item in held]
+    names = [name for name in _names(function.__code__) if name in function.__globals__]
+    known = {name: _counterpart(function.__globals__[name], memo, deep) for name in names}
+    known = {name: item for name, item in known.items() if item is not function.__globals__[name]}
+    if not known and all(a is b for a, b in zip(held, new, strict=True)):
+        return function
+    closure = tuple(c if a is b else CellType(b) for c, a, b in zip(cells, held, new, strict=True))
+    space = {**function.__globals__, **known} if known else function.__globals__
+    other = FunctionType(function.__code__, space, function.__name__, function.__defaults__, closure)
+    other.__kwdefaults__ = function.__kwdefaults__
+    vars(other).update(vars(function))
+    return other
+
+
+def _counterpart(item: Any, memo: dict[int, Any], deep: int) -> Any:
+    """The copy of a module, a weight, a list of them or a function that refers to them; anything else as it is."""
+    if isinstance(item, (nn.Module, Tensor)):
+        return memo.get(id(item), item)
+    if type(item) in (list, tuple) and 0 < len(item) <= MANY:
+        parts = [_counterpart(part, memo, 0) for part in item]
+        return item if all(a is b for a, b in zip(item, parts, strict=True)) else type(item)(parts)
+    return _rebound(item, memo, deep - 1) if deep > 0 and isinstance(item, FunctionType) else item
 
 
 def _holder_copy(item: Any, memo: dict[int, Any]) -> Any:

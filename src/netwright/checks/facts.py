@@ -8,11 +8,12 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from netwright.checks.diagnosis import Signal
 from netwright.checks.loss_kind import NUMBERS, class_axis
 from netwright.checks.reading import Batch, Material, each, leaves
+from netwright.checks.symbols import Masks, kept, symbols_of
 
 MOST_ROWS = 4096  # of the data that statistics are made of
 PROBE = 64  # rows of a probe of the network
@@ -41,6 +42,10 @@ class Facts(ABC):
     @abstractmethod
     def output(self) -> Any:
         """The output of the probe in eval mode."""
+
+    @abstractmethod
+    def fresh(self) -> nn.Module:
+        """A copy of the module as it begins."""
 
     @abstractmethod
     def value(self, output: Any, target: Any) -> float:
@@ -131,6 +136,11 @@ class Facts(ABC):
         return target is not None and target.is_floating_point() and self.kind in NUMBERS
 
     @cached_property
+    def symbols(self) -> Masks:
+        """The places of the inputs that hold codes, which no probe may invent."""
+        return symbols_of(self.fresh(), self.rows, self.probe)
+
+    @cached_property
     def floats(self) -> list[Tensor]:
         """The inputs that are real numbers, of the rows."""
         return [tensor for tensor in leaves(self.rows.inputs) if tensor.is_floating_point()]
@@ -151,10 +161,10 @@ def _twice(tensor: Tensor) -> Tensor:
     return torch.cat([tensor, tensor])
 
 
-def scaled(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
-    """A batch whose real inputs are changed."""
+def scaled(batch: Batch, change: Callable[[Tensor], Tensor], symbols: Masks = ()) -> Batch:
+    """A batch whose real inputs are changed, but for the symbols among them."""
 
     def real(tensor: Tensor) -> Tensor:
         return change(tensor) if tensor.is_floating_point() else tensor
 
-    return Batch(each(batch.inputs, real), batch.target)
+    return kept(batch, Batch(each(batch.inputs, real), batch.target), symbols)

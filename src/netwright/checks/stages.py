@@ -7,6 +7,7 @@ from typing import Any
 
 from netwright.checks.after import batches, certainty, filters, repeats, score, suspects
 from netwright.checks.before import (
+    columns,
     data,
     gradient,
     graph,
@@ -21,7 +22,9 @@ from netwright.checks.before import (
     sequences,
     split,
     structure,
+    weighing,
 )
+from netwright.checks.before.backward import singular
 from netwright.checks.before.steps import length, penalty, rate, recurrence, start, together
 from netwright.checks.before.tables import encoding, near, shares, units
 from netwright.checks.finding import Finding
@@ -33,15 +36,16 @@ STAGES: tuple[tuple[str, tuple[Check, ...]], ...] = (
     ("data", (data.finite, labels.in_range)),
     ("data", (data.varying, split.shared_rows, near.near_copies, split.leaking_column, encoding.encoded_target)),
     ("data", (split.scales_alike, split.enough_rows)),
-    ("data", (order.shuffled, order.rows_for_statistics, labels.even, labels.agreeing)),
+    ("data", (order.shuffled, order.rows_for_statistics, labels.even, weighing.weights_in_order, labels.agreeing)),
     ("start", (graph.owned, optimizer.own_parameters, optimizer.movable, loss.slope)),
-    ("start", (graph.reached, graph.steps_have_slopes)),
+    ("start", (graph.reached, graph.steps_have_slopes, singular.slopes_are_numbers)),
     ("start", (optimizer.in_name, optimizer.declared, optimizer.complete, memory.repeatable, graph.rows_apart)),
-    ("start", (inputs.depends, inputs.each_input, data.axes)),
+    ("start", (inputs.depends, inputs.each_input, columns.used, data.axes)),
     ("start", (sequences.future, sequences.padding, graph.statistics_in_two_places, gradient.gradients_agree)),
     ("start", (output.applied_twice, loss.suits, loss.shapes, pairing.paired, pairing.narrow)),
     ("start", (pairing.silent_labels, loss.sign, pairing.floor, output.reaches)),
     ("start", (start.units_differ,)),
+    ("steps", (singular.slopes_stay_numbers,)),
     ("steps", (units.mixed_units, data.scale_of_inputs, data.scale_of_targets, shares.columns_of_targets)),
     ("steps", (start.scale_of_weights, structure.bends, start.units_alive, start.slopes, start.gradients_arrive)),
     ("steps", (recurrence.through_time, recurrence.faded_through_time, structure.dropped)),

@@ -8,41 +8,48 @@ numbers), `_read_target`, `_body` (the layers between entrance and head, where t
 from __future__ import annotations
 
 import logging
+import math
 import os
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import torch
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from netwright.checks import Diagnosis
 from netwright.checks.context import Intent
+from netwright.checks.diagnosis import known_codes
 from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
 from netwright.core.seeds import derive, to_seed
-from netwright.core.validation import Constraint, check_all
-from netwright.estimators.diagnosing import Watching
-from netwright.estimators.networks import macs_of
+from netwright.core.validation import Constraint, check_all, nothing, number, satisfies
+from netwright.estimators.diagnosing import Watching, examine_run
+from netwright.estimators.options import nested, replaced
 from netwright.estimators.parameters import CONSTRAINTS, parts_of, value_of
 from netwright.graph import Expression, parse
 from netwright.graph.expression import Chain
-from netwright.layers import CRF, AdaptiveSoftmax, HierarchicalSoftmax, Linear, Sigmoid, Softmax
+from netwright.layers import CRF, AdaptiveSoftmax, HierarchicalSoftmax, Linear, Pick, Sigmoid, Softmax
 from netwright.layers.lengths import valid
 from netwright.layers.recurrent.with_lengths import with_lengths
 from netwright.sequence import saving
 from netwright.sequence.batches import Ragged, SequenceBatches
-from netwright.sequence.reading import expect_as_many
+from netwright.sequence.splitting import Part, cut, split_ends, split_off
 from netwright.train import History, Precision, Progress, Run, choose_device, train
 
 log = logging.getLogger("netwright")
 
-HEADS = (Softmax, Sigmoid, Linear, HierarchicalSoftmax, AdaptiveSoftmax, CRF)  # a network that ends so has its head
+HEADS = (Softmax, Sigmoid, Linear, HierarchicalSoftmax, AdaptiveSoftmax)  # a network that ends so has its head
 NOMINAL = 16  # steps for which a network is planned; it runs on any number
+LOOKED_AT, NUMBERS = 500, 2**20  # sequences, and numbers in them, that `check` looks at
 _SHARED = ("optimizer", "regularizer", "epochs", "batch_size", "patience", "average", "device", "callbacks", "verbose")
-SHARED: Mapping[str, Constraint] = {name: CONSTRAINTS[name] for name in (*_SHARED, "validation")}
+SHARED: Mapping[str, Constraint] = {
+    **{name: CONSTRAINTS[name] for name in _SHARED},
+    "validation": nothing
+    | number(0, 1, closed="neither")
+    | satisfies("a pair (X, y)", lambda item: isinstance(item, (tuple, list)) and len(item) == 2),
+}
 
 
 class SequenceEstimator(BaseEstimator):
@@ -115,8 +122,33 @@ class SequenceEstimator(BaseEstimator):
         """What the last fit's own checks found in its run; empty after loading from a file."""
         check_is_fitted(self, "module_")
         if self._diagnosis is None and self._watching is not None:
-            self._diagnosis = self._watching.diagnosis(Intent())
+            self._diagnosis = self._watching.diagnosis(Intent(ignore=self._meant()))
         return self._diagnosis or Diagnosis()
+
+    def check(self, X: Any, y: Any = None, *, imbalanced: bool = False, ignore: Iterable[str] = ()) -> Diagnosis:
+        """What the checks find in the training that `fit` would make of X and y; nothing is fitted.
+
+        Parameters
+        ----------
+        X : as in `fit`.
+        y : as in `fit`.
+        imbalanced : whether classes of very different size are meant.
+        ignore : codes of findings to leave out.
+
+        Raises
+        ------
+        InvalidData, InvalidParameter, JoinError : as `fit` does; InvalidParameter also for a code that does not exist.
+        """
+        codes = known_codes(ignore)
+        trial = clone(self)
+        check_all(type(self).__name__, trial.get_params(deep=False), trial._constraints)
+        run, others = trial._start(X, y)
+        parts = [run.batches] if others is None else [run.batches, others]
+        longest = max(int(part.lengths.max()) for part in parts)  # type: ignore[attr-defined]
+        rows, *held = (_spread(part, longest) for part in parts)
+        run.load(rows)
+        intent = Intent(imbalanced=imbalanced, ignore=codes | trial._meant())
+        return examine_run(run, held[0] if held else None, intent, trial.epochs, ())
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file, never pickle; `netwright.load` reads it.
@@ -131,13 +163,30 @@ class SequenceEstimator(BaseEstimator):
     # the steps of a fit
 
     def _fit(self, X: Any, y: Any) -> None:
-        for fitted in ("_input", "_target"):
+        run, _ = self._start(X, y)
+        self._watching, self._diagnosis = Watching(), None
+        callbacks = (*(self.callbacks or ()), *([Progress()] if self.verbose else []), self._watching)
+        self.history_ = run.history
+        try:
+            train(run, self.epochs, callbacks, self.patience)
+        finally:
+            run.forget_rows()
+        self.n_iter_, self.best_epoch_ = run.epoch, run.best_epoch
+        self.loss_curve_ = run.history["train_loss"]
+        if run.interrupted:
+            text = f"stopped by the user in epoch {run.epoch + 1} of {run.epochs}; the partial model is kept"
+            warnings.warn(f"{type(self).__name__}.fit: {text}.", UserWarning, stacklevel=4)
+
+    def _start(self, X: Any, y: Any) -> tuple[Run, SequenceBatches | None]:
+        """A run with its rows that has not begun, and the held-out rows."""
+        for fitted in ("_input", "_target", "n_features_in_"):
             self.__dict__.pop(fitted, None)
         name = type(self).__name__
         self.seed_ = to_seed(self.random_state)
-        (sequences, target), held = self._parts(X, y)
-        self._input = self._encoder(sequences)
-        self._build(max(map(len, sequences)))
+        training, held = self._parts(X, y)
+        if self._input.kind == "numbers":
+            self.n_features_in_ = self._input.shape[0]
+        self._build(max(map(len, training[0])))
         self._precision = Precision(torch.float32, choose_device(str(self.device)))
         self._precision.place(self.module_)
         self._net, objective, score = self._task(self.module_)
@@ -150,54 +199,50 @@ class SequenceEstimator(BaseEstimator):
             parts_of(value_of(self.regularizer, "regularizer")),
             self.average,
             derive(self.seed_, "training"),
-            macs=self._macs(),
+            macs=_work(self.module_) * sum(map(len, training[0])) // len(training[0]),
         )
         if run.optimizer.full_batch:
             expected = "a rule that updates batch by batch"
             raise InvalidParameter(problem(f"{name}(optimizer)", expected, shown(self.optimizer)))
-        batches: Any = self._batches(sequences, target)
-        others: Any = None if held is None else self._batches(*held)
-        run.load(batches, others)
-        self._watching, self._diagnosis = Watching(), None
-        callbacks = (*(self.callbacks or ()), *([Progress()] if self.verbose else []), self._watching)
-        self.history_ = run.history
-        try:
-            train(run, self.epochs, callbacks, self.patience)
-        finally:
-            run.forget_rows()
-        self.n_iter_, self.best_epoch_ = run.epoch, run.best_epoch
-        self.loss_curve_ = run.history["train_loss"]
-        if run.interrupted:
-            text = f"stopped by the user in epoch {run.epoch + 1} of {run.epochs}; the partial model is kept"
-            warnings.warn(f"{name}.fit: {text}.", UserWarning, stacklevel=4)
+        others = None if held is None else self._batches(held, "validation(y)")
+        batches: Any = self._batches(training, f"{name}.fit(y)")
+        run.load(batches, others)  # type: ignore[arg-type]
+        return run, others
 
-    def _parts(self, X: Any, y: Any) -> tuple[tuple[list[Any], list[Any]], tuple[list[Any], list[Any]] | None]:
+    def _parts(self, X: Any, y: Any) -> tuple[Part, Part | None]:
         """Training sequences with their targets, and the held-out ones."""
         name = type(self).__name__
         sequences, y = self._examples(X, y)
+        if not any(map(len, sequences)):
+            raise InvalidData(problem(f"{name}.fit(X)", "at least one sequence with a step", "empty ones only"))
         self._target, target = self._read_target(y, sequences, None)
-        held = None
-        if isinstance(self.validation, (tuple, list)):
-            others = self._read(self.validation[0], "validation")
-            held = others, self._read_target(self.validation[1], others, self._target)[1]
-        elif self.validation is not None:
-            n = len(sequences)
-            count = max(1, round(n * float(self.validation)))
-            if count >= n:
-                expected = "at least one sequence to train on and one to hold out"
-                raise InvalidData(problem(f"{name}(validation={self.validation})", expected, f"{n} in all"))
-            drawn = np.random.default_rng(derive(self.seed_, "validation")).permutation(n)
-            away = set(drawn[:count].tolist())
-            held = [s for i, s in enumerate(sequences) if i in away], [t for i, t in enumerate(target) if i in away]
-            sequences = [s for i, s in enumerate(sequences) if i not in away]
-            target = [t for i, t in enumerate(target) if i not in away]
-        return (sequences, target), held
+        training: Part = sequences, target
+        held: Part | None = None
+        window = getattr(self, "window", None)
+        pair = isinstance(self.validation, (tuple, list))
+        if self.validation is not None and not pair:
+            share, where = float(self.validation), f"{name}(validation={self.validation})"
+            if window is None:
+                training, held = split_off(training, share, derive(self.seed_, "validation"), where)
+            else:  # pieces of one sequence have steps in common
+                training, held = split_ends(training, share, where)
+        self._input = self._encoder(training[0])
+        if pair:
+            try:
+                others, wanted = self._examples(*self.validation)
+                held = others, self._read_target(wanted, others, self._target)[1]
+            except InvalidData as error:
+                raise InvalidData(f"validation: {error}") from error
+        return training if window is None else cut(training, window), held
 
     def _build(self, longest: int) -> None:
         """The network: the user's layers or those chosen for the task, between an entrance and a head."""
         given = parse(self.network) if isinstance(self.network, str) else self.network
         body = self._body() if given is None else given
         last = body.parts[-1] if isinstance(body, Chain) else body
+        if isinstance(last, CRF):
+            remedy = 'Leave it out and write SequenceTagger(head="crf").'
+            raise InvalidParameter(problem("network", "layers without a CRF", repr(last), remedy))
         network = body if isinstance(last, HEADS) else body >> self._target.head()
         if self._input.entrance is not None:
             network = self._input.entrance >> network
@@ -207,14 +252,18 @@ class SequenceEstimator(BaseEstimator):
             log.info("%s: network chosen: %r", type(self).__name__, network)
         self.module_ = self.network_.build(derive(self.seed_, "network"))
 
-    def _macs(self) -> int:
-        """Multiply-accumulates of a sequence of the nominal length."""
-        return macs_of(self.module_, self.network_.plan().input_shapes)
-
-    def _batches(self, sequences: list[Any], target: Any) -> SequenceBatches:
+    def _batches(self, part: Part, where: str) -> SequenceBatches:
+        """Sequences and targets as tensors; those by step of which no step has a target are left out."""
         device = self._precision.device
-        coded = self._target.encode(target)
-        y = Ragged(coded, self._target.fill, device) if isinstance(coded, list) else torch.as_tensor(coded).to(device)
+        sequences, coded = part[0], self._target.encode(part[1])
+        if self._target.by_step:
+            some = [i for i, row in enumerate(coded) if (row != self._target.fill).any()]
+            if not some:
+                raise InvalidData(problem(where, "at least one step with a target", "none"))
+            sequences = [sequences[i] for i in some]
+            y: Any = Ragged([coded[i] for i in some], self._target.fill, device)
+        else:
+            y = torch.as_tensor(coded).to(device)
         inputs = (self._input.encode(sequences, device),)
         return SequenceBatches(inputs, y, None, self.batch_size, derive(self.seed_, "training"))
 
@@ -234,10 +283,48 @@ class SequenceEstimator(BaseEstimator):
                 inputs = rows.shown(which)
                 output = self._net(*inputs)
                 mask = valid(inputs[-1][:, 0], inputs[0].shape[1])
-                for row, sequence in zip(give(output, mask), which.tolist(), strict=True):
-                    row = row.cpu() if isinstance(row, torch.Tensor) else row
+                given = give(output, mask)
+                given = given.cpu() if isinstance(given, torch.Tensor) else given
+                for row, sequence in zip(given, which.tolist(), strict=True):
                     found[sequence] = row[: len(sequences[sequence])] if self._target.by_step else row
         return found
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters by name; with `deep` also the options of values, as ``optimizer__learning_rate``.
+
+        Parameters
+        ----------
+        deep : whether to look into values.
+        """
+        params: dict[str, Any] = super().get_params(deep=False)
+        return {**params, **nested(params)} if deep else params
+
+    def set_params(self, **params: Any) -> Self:
+        """Change parameters; ``optimizer__learning_rate=0.1`` gives the optimizer another learning rate.
+
+        Parameters
+        ----------
+        params : names and values as `get_params` gives them.
+        """
+        super().set_params(**replaced(self.get_params(deep=False), params))
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = tags.input_tags.string = True
+        tags.target_tags.required = True
+        return tags
+
+    def _meant(self) -> frozenset[str]:
+        """Codes of findings that would tell what is so on purpose."""
+        codes = set()
+        if isinstance(self.network_.parts[1], Pick):  # type: ignore[attr-defined]
+            codes.add("input-ignored")  # a network that goes step by step needs no lengths
+        if self._target.by_step and math.isnan(self._target.fill):
+            codes.add("non-finite-data")  # what was read is finite; NaN stands behind the end of a sequence
+        if getattr(self, "chain_", None) is not None:
+            codes |= {"detached", "unregistered"}  # the loss has the chain, not the output
+        return frozenset(codes)
 
     def _whole(self) -> torch.nn.Module:
         """All that has weights."""
@@ -249,21 +336,38 @@ class SequenceEstimator(BaseEstimator):
         return {name: item for name, item in super().__getstate__().items() if name != "_watching"}
 
 
-def targets_of(y: Any, sequences: list[Any], where: str) -> list[Any]:
-    """The targets as a list with one item a sequence.
+def expect_outputs(network: Expression, by_step: bool, width: int | None = None) -> None:
+    """Refuse a network that does not give what a target needs.
 
     Parameters
     ----------
-    y : a list, array, tensor or series. sequences : the sequences. where : how an error names the targets.
+    network : the closed one. by_step : whether something is wanted for each step. width : how many numbers, None for
+        any.
 
     Raises
     ------
-    InvalidData : no targets, or not one for each sequence.
+    InvalidData : outputs of another shape.
     """
-    if y is None:
-        raise InvalidData(problem(where, "targets, one a sequence", "None"))
-    if hasattr(y, "detach"):
-        y = y.detach().cpu().numpy()
-    listed = list(y)
-    expect_as_many(listed, sequences, where)
-    return listed
+    shape = network.output_shape
+    steps = network.plan().input_shapes[0][0]
+    per = "a step" if by_step else "a sequence"
+    wanted = f"{'an' if width is None else width} output{'s' if (width or 0) > 1 else ''} {per}"
+    if len(shape) != 1 + by_step or (by_step and shape[0] != steps):
+        remedy = "Let its layers give all steps, and pool none." if by_step else ""
+        remedy = remedy or 'Write output="last" or "max" in its last recurrent layer, or TimePool("max") behind it.'
+        got = f"shape {shape} of {steps} steps"
+        raise InvalidData(problem("network", wanted, got, remedy))
+    if width is not None and shape[-1] != width:
+        raise InvalidData(problem("network", wanted, f"{shape[-1]}", "Leave the head out, it is then added."))
+
+
+def _work(module: torch.nn.Module) -> int:
+    """Multiply-accumulates of a step, about: each weight is used once, of a table one row."""
+    tables = {id(part.weight) for part in module.modules() if isinstance(part, torch.nn.Embedding)}
+    return sum(p.numel() for p in module.parameters() if p.ndim > 1 and id(p) not in tables)
+
+
+def _spread(batches: Any, steps: int) -> Any:
+    """Sequences spread evenly over all, padded to so many steps, in a tensor of a bounded size."""
+    each = steps * batches.inputs[0][0, 0].numel()
+    return batches.some(max(1, min(LOOKED_AT, batches.n, NUMBERS // max(each, 1))), steps)

@@ -44,10 +44,10 @@ class Ragged:
         self.values = torch.from_numpy(np.concatenate(rows)).to(device)
         self.fill = fill
 
-    def take(self, rows: torch.Tensor) -> torch.Tensor:
-        """Some of them, padded to the longest: (k,) -> (k, steps, ...)"""
+    def take(self, rows: torch.Tensor, steps: int = 1) -> torch.Tensor:
+        """Some of them, padded to the longest, and to so many steps at least: (k,) -> (k, steps, ...)"""
         lengths = self.lengths[rows]
-        steps = max(int(lengths.max()), 1)
+        steps = max(int(lengths.max()), steps)
         t = torch.arange(steps)
         within = t < lengths[:, None]
         if not len(self.values):
@@ -109,15 +109,15 @@ class SequenceBatches:
         for number in [*torch.randperm(len(sizes) - 1, generator=generator).tolist(), len(sizes) - 1]:
             yield self.batch(batches[number])
 
-    def batch(self, rows: torch.Tensor) -> Batch:
-        """Some sequences as one batch: their inputs, targets and weights."""
-        target = self.target.take(rows) if isinstance(self.target, Ragged) else self.target[rows]
-        return self.shown(rows), target, None if self.weight is None else self.weight[rows]
+    def batch(self, rows: torch.Tensor, steps: int = 1) -> Batch:
+        """Some sequences as one batch, padded to so many steps at least: their inputs, targets and weights."""
+        target = self.target.take(rows, steps) if isinstance(self.target, Ragged) else self.target[rows]
+        return self.shown(rows, steps), target, None if self.weight is None else self.weight[rows]
 
-    def shown(self, rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def shown(self, rows: torch.Tensor, steps: int = 1) -> tuple[torch.Tensor, ...]:
         """The inputs of some sequences, and their lengths (k, 1)."""
         lengths = self.lengths[rows, None].to(torch.get_default_dtype())
-        return *(part.take(rows) for part in self.rows), lengths.to(self.rows[0].values.device)
+        return *(part.take(rows, steps) for part in self.rows), lengths.to(self.rows[0].values.device)
 
     @staticmethod
     def counted(target: torch.Tensor) -> int:
@@ -151,8 +151,13 @@ class SequenceBatches:
         """The inputs of the first sequences, padded to the longest of them."""
         return self.shown(torch.arange(min(rows, self.n)))
 
-    def some(self, rows: int) -> Batches:
-        """Sequences spread evenly over all, padded to the longest of them, as batches without bucketing."""
+    def some(self, rows: int, steps: int = 1) -> Batches:
+        """Sequences spread evenly over all, padded to the longest of them, as batches without bucketing.
+
+        Parameters
+        ----------
+        rows : how many are wanted; up to twice as many come. steps : to which they are padded at least.
+        """
         which = torch.arange(0, self.n, max(self.n // rows, 1))
-        inputs, target, weight = self.batch(which)
+        inputs, target, weight = self.batch(which, steps)
         return Batches(inputs, target, weight, min(self.size, len(which)), self.seed)

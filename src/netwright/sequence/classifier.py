@@ -22,10 +22,10 @@ from netwright.graph import Expression
 from netwright.layers import LSTM, Bidirectional, Dropout
 from netwright.optim import Adam
 from netwright.sequence import saving
-from netwright.sequence.base import SHARED, SequenceEstimator, targets_of
+from netwright.sequence.base import SHARED, SequenceEstimator, expect_outputs
 from netwright.sequence.encoding import Scaled, Words, counted
-from netwright.sequence.reading import items_of, kind_of, read_numbers, read_tokens
-from netwright.sequence.targets import Labels, as_labels
+from netwright.sequence.reading import kind_of, read_sequences
+from netwright.sequence.targets import Labels, as_labels, targets_of
 
 log = logging.getLogger("netwright")
 
@@ -134,7 +134,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         ----------
         X : sequences as in `fit`.
         """
-        labels: NDArray[Any] = self._target.classes.decode(torch.stack(self._outputs(X)), self._link)
+        outputs = torch.stack(self._outputs(X))
+        labels: NDArray[Any] = self._target.classes.decode(outputs, self._link)
         return labels
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
@@ -144,7 +145,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         ----------
         X : sequences as in `fit`.
         """
-        found: NDArray[Any] = self._target.classes.probabilities(torch.stack(self._outputs(X)), self._link)
+        outputs = torch.stack(self._outputs(X))
+        found: NDArray[Any] = self._target.classes.probabilities(outputs, self._link)
         return found
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
@@ -154,17 +156,18 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         ----------
         X : sequences as in `fit`. y : their labels. sample_weight : (n,) numbers >= 0, or None.
         """
-        right = self.predict(X) == as_labels(targets_of(y, items_of(X, "score(X)"), "score(y)"), "score(y)")
-        return float(np.average(right, weights=sample_weight))
+        found = self.predict(X)
+        wanted = as_labels(targets_of(y, list(found), "score(y)"), "score(y)")
+        return float(np.average(found == wanted, weights=sample_weight))
 
     def _read(self, X: Any, where: str) -> list[Any]:
         if hasattr(self, "_input"):
             return list(self._input.read(X, where))
-        return read_tokens(X, where) if kind_of(items_of(X, where)) != "numbers" else read_numbers(X, where)
+        return read_sequences(X, where)
 
     def _encoder(self, sequences: list[Any]) -> Any:
         if kind_of(sequences) == "numbers":
-            return Scaled.fit(sequences, "SequenceClassifier.fit(X)")
+            return Scaled.fit(sequences)
         vocabulary = counted(sequences, self.least)
         if self.vectors is None:
             return Words(vocabulary, self.width)
@@ -177,7 +180,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
 
     def _read_target(self, y: Any, sequences: list[Any], known: Any) -> Any:
         listed = targets_of(y, sequences, "SequenceClassifier.fit(y)")
-        target = known or Labels.read(listed, "SequenceClassifier.fit(y)")
+        target = known if known is not None else Labels.read(listed, "SequenceClassifier.fit(y)")
         self.classes_ = target.classes.public
         return target, listed
 
@@ -197,9 +200,9 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
                 next(part for part in module.modules() if isinstance(part, torch.nn.Embedding)).weight.copy_(given)
         body, self._link = split_heads(module)
         classes = self._target.classes
+        expect_outputs(self.network_, by_step=False)
+        classes.expect((self.network_.output_shape,), self._link, self.network_)
         loss = value_of(self.loss, "loss") or classes.default_loss()
-        k = self.network_.output_shape
-        classes.expect((k,), self._link, self.network_)
         classes.fit(np.empty(0), None, loss, True)
 
         def score(outputs: Any, target: Any, weight: Any) -> float:

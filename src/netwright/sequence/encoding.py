@@ -27,6 +27,7 @@ from netwright.layers import Embedding, Normal, WordFeatures
 from netwright.sequence.batches import Ragged
 from netwright.sequence.reading import read_numbers, read_tokens
 
+FARTHEST = 1e15  # deviations from the mean: what single precision can square and sum
 LETTERS = 24  # of a token that are read: the first and the last halves of a longer one
 
 
@@ -46,12 +47,9 @@ class Scaled:
         self.shape: tuple[int, ...] = (len(scaler.mean),)
 
     @classmethod
-    def fit(cls, sequences: list[NDArray[np.float64]], where: str) -> Scaled:
-        """Learn the scale of each feature from all steps."""
-        steps = np.concatenate(sequences)
-        if not len(steps):
-            raise InvalidData(problem(where, "at least one step in all sequences", "empty ones only"))
-        return cls(fit_scaler(steps))
+    def fit(cls, sequences: list[NDArray[np.float64]]) -> Scaled:
+        """Learn the scale of each feature from all steps, of which there is at least one."""
+        return cls(fit_scaler(np.concatenate(sequences)))
 
     def read(self, X: Any, where: str) -> list[NDArray[np.float64]]:
         """New sequences, checked against those of the fit."""
@@ -59,7 +57,14 @@ class Scaled:
 
     def encode(self, sequences: list[NDArray[np.float64]], device: torch.device | None = None) -> Ragged:
         """(steps_i, features) each -> float32"""
-        return Ragged([self.scaler.transform(item).astype(np.float32) for item in sequences], 0, device)
+        rows = [self.scaler.transform(item) for item in sequences]
+        for index, row in enumerate(rows):
+            if row.size and not np.abs(row).max() < FARTHEST:
+                step, column = np.argwhere(~(np.abs(row) < FARTHEST))[0]
+                got = f"{sequences[index][step, column]:g} at step {step}, feature {column}"
+                expected = f"numbers within {FARTHEST:g} deviations of those of the fit"
+                raise InvalidData(problem(f"X, sequence {index}", expected, got))
+        return Ragged([row.astype(np.float32) for row in rows], 0, device)
 
     def to_state(self) -> dict[str, Any]:
         """What a file needs."""
@@ -76,7 +81,7 @@ class Words:
 
     Parameters
     ----------
-    vocabulary : of the words. tokenizer : how texts are cut, see `TOKENIZERS`. width : of the words' vectors.
+    vocabulary : of the words. width : of the words' vectors.
     """
 
     kind = "tokens"
@@ -144,12 +149,12 @@ class Spelled:
         return read_tokens(X, where)
 
     def encode(self, sentences: Sequence[Sequence[str]], device: torch.device | None = None) -> Ragged:
-        """Tokens -> (steps, 2 + 6 + letters) integers; equal tokens have one number in column 1"""
+        """Tokens -> (steps, 2 + 6 + letters) integers; equal tokens have one number >= 1 in column 1"""
         kinds: dict[str, int] = {}
         places = [np.array([kinds.setdefault(t, len(kinds)) for t in tokens], dtype=np.int64) for tokens in sentences]
         tokens = list(kinds)
         table = np.zeros((len(tokens), *self.shape), dtype=np.int32)
-        table[:, 1] = np.arange(len(tokens))
+        table[:, 1] = np.arange(1, len(tokens) + 1)  # 0 is behind the end
         if tokens:
             table[:, 0] = self.words.encode(tokens)
             table[:, 2:8] = self.affixes.encode(chain.from_iterable(map(affixes_of, tokens))).reshape(-1, 6)

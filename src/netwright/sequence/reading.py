@@ -59,9 +59,30 @@ def kind_of(items: list[Any]) -> str:
     for item in items:
         if isinstance(item, str):
             return "texts"
-        if isinstance(item, (list, tuple, np.ndarray)) and len(item):
-            return "tokens" if isinstance(item[0], str) else "numbers"
+        first = next(iter(item), None) if isinstance(item, Iterable) and not hasattr(item, "columns") else None
+        if first is not None or hasattr(item, "columns"):
+            return "tokens" if isinstance(first, str) else "numbers"
     return "numbers"
+
+
+def read_sequences(X: Any, where: str) -> list[Any]:
+    """Sequences of numbers or of tokens, whatever the first of them that has a step is made of.
+
+    Parameters
+    ----------
+    X : see the table of this module. where : how an error names it.
+
+    Raises
+    ------
+    InvalidData : as `read_numbers` and `read_tokens`.
+
+    Examples
+    --------
+    >>> read_sequences([[], ["a", "b"]], "X")
+    [[], ['a', 'b']]
+    """
+    items = items_of(X, where)
+    return read_numbers(items, where) if kind_of(items) == "numbers" else read_tokens(items, where)
 
 
 def read_numbers(X: Any, where: str, features: int | None = None) -> list[Numbers]:
@@ -80,19 +101,16 @@ def read_numbers(X: Any, where: str, features: int | None = None) -> list[Number
     >>> [item.shape for item in read_numbers([[1.0, 2.0, 3.0], [4.0]], "X")]
     [(3, 1), (1, 1)]
     """
+    arrays = [_array(item, f"{where}, sequence {index}") for index, item in enumerate(items_of(X, where))]
+    first = next((index for index, array in enumerate(arrays) if array.size), 0)
+    wanted = features or (arrays[first].shape[1] if arrays[first].ndim == 2 else 1)
+    whom = f"as in sequence {first}" if features is None else "as in fit"
     made: list[Numbers] = []
-    for index, item in enumerate(items_of(X, where)):
-        array = _array(item, f"{where}, sequence {index}")
+    for index, array in enumerate(arrays):
         if array.ndim == 1:
-            columns = features or (made[0].shape[1] if made else 1)
-            array = array[:, None] if len(array) else np.empty((0, columns))
-        if array.ndim != 2:
-            expected, remedy = "an array (steps, features) or (steps,)", "Flatten what stands behind the steps."
-            raise InvalidData(problem(f"{where}, sequence {index}", expected, f"shape {array.shape}", remedy))
-        wanted = made[0].shape[1] if features is None and made else features
-        if wanted is not None and array.shape[1] != wanted:
+            array = array[:, None] if len(array) else np.empty((0, wanted))
+        if array.shape[1] != wanted:
             got = f"{array.shape[1]}"
-            whom = "as in fit" if features is not None else "as in sequence 0"
             raise InvalidData(problem(f"{where}, sequence {index}", f"{wanted} features, {whom}", got))
         if not np.isfinite(array).all():
             step, column = np.argwhere(~np.isfinite(array))[0]
@@ -151,11 +169,20 @@ def expect_as_many(y: Any, sequences: list[Any], where: str) -> None:
 
 
 def _array(item: Any, where: str) -> Numbers:
-    """One sequence as an array of its own in double precision."""
+    """One sequence as an array of its own in double precision, (steps,) or (steps, features)."""
     if hasattr(item, "detach"):
         item = item.detach().cpu().numpy()
+    remedy = "Each sequence is an array (steps, features) or (steps,); tokens are texts throughout."
     try:
-        return np.array(item, dtype=np.float64)
+        given = np.asarray(item)
+        array = np.array(given.real if given.dtype.kind == "c" else given, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        remedy = "Each sequence is an array (steps, features) or (steps,); tokens are texts throughout."
         raise InvalidData(problem(where, "numbers", shown(item), remedy)) from error
+    if given.dtype.kind not in "biufO":
+        raise InvalidData(problem(where, "numbers", shown(item), remedy))
+    if array.ndim not in (1, 2) or array.shape[1:] == (0,):
+        remedy = "Give a list with one item a sequence; a single one as [sequence]."
+        remedy = remedy if array.ndim == 0 else "Flatten what stands behind the steps."
+        got = shown(item) if array.ndim == 0 else f"shape {array.shape}"
+        raise InvalidData(problem(where, "an array (steps, features) or (steps,)", got, remedy))
+    return array

@@ -15,14 +15,15 @@ from torch import Tensor
 
 from netwright.core.errors import InvalidData, InvalidParameter, problem
 from netwright.core.validation import Constraint, check, checks_options, instance, integer, nothing
+from netwright.estimators.networks import split_heads
 from netwright.graph import Expression
 from netwright.layers import GRU
 from netwright.optim import Adam, Clip
 from netwright.sequence import saving
-from netwright.sequence.base import SHARED, SequenceEstimator, targets_of
+from netwright.sequence.base import SHARED, SequenceEstimator, expect_outputs
 from netwright.sequence.encoding import Scaled, Words, counted
-from netwright.sequence.reading import items_of, kind_of, read_numbers, read_tokens
-from netwright.sequence.targets import Quantities, read_quantities, steps_left
+from netwright.sequence.reading import kind_of, read_sequences
+from netwright.sequence.targets import Quantities, read_quantities, steps_left, targets_of
 
 
 class SequenceRegressor(RegressorMixin, SequenceEstimator):
@@ -121,7 +122,8 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         ----------
         X : sequences as in `fit`.
         """
-        return self._target.decode(self._outputs(X))
+        outputs = self._outputs(X)
+        return self._target.decode(outputs)
 
     def forecast(self, X: Any, steps: int = 1) -> list[NDArray[np.float64]]:
         """How each sequence goes on: what is forecast is read as if it had come, step by step.
@@ -159,57 +161,65 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         Parameters
         ----------
         X : sequences as in `fit`. y : their targets; None for those of a forecaster, the next steps.
-        sample_weight : (n,) numbers >= 0, or None; not by step.
+        sample_weight : (n,) numbers >= 0, or None; where targets are by step, of each step of a sequence.
         """
+        check_is_fitted(self, "module_")
         sequences, y = self._with_next(X, y, "score")
         found = self.predict(sequences)
-        arrays, _ = read_quantities(targets_of(y, sequences, "score(y)"), sequences, "score(y)")
-        if self._target.by_step:
-            return float(r2_score(np.concatenate(arrays), np.concatenate(found)))
-        return float(r2_score(np.stack(arrays), found, sample_weight=sample_weight))
+        arrays, _ = read_quantities(targets_of(y, sequences, "score(y)"), sequences, "score(y)", self._target)
+        if not self._target.by_step:
+            return float(r2_score(np.stack(arrays), found, sample_weight=sample_weight))
+        if sample_weight is not None:
+            sample_weight = np.repeat(sample_weight, [len(item) for item in sequences])
+        wanted = np.concatenate([item for item in arrays if item.size])
+        return float(r2_score(wanted, np.concatenate(found), sample_weight=sample_weight))
 
     def _with_next(self, X: Any, y: Any, where: str) -> tuple[list[Any], Any]:
         """Sequences and targets; without targets these are the next steps."""
         sequences = self._read(X, f"SequenceRegressor.{where}(X)")
         if y is not None:
             return sequences, y
+        for index, item in enumerate(sequences):
+            if isinstance(item, list):
+                remedy = "Give targets; the next token is for LanguageModel."
+                got = f"tokens in sequence {index}"
+                raise InvalidData(problem(f"SequenceRegressor.{where}", "numbers to forecast", got, remedy))
+            if len(item) < 2:
+                got = f"{len(item)}"
+                where = f"SequenceRegressor.{where}(X), sequence {index}"
+                raise InvalidData(problem(where, "at least 2 steps where there is no y", got))
         return [item[:-1] for item in sequences], [item[1:] for item in sequences]
 
     def _read(self, X: Any, where: str) -> list[Any]:
         if hasattr(self, "_input"):
             return list(self._input.read(X, where))
-        return read_tokens(X, where) if kind_of(items_of(X, where)) != "numbers" else read_numbers(X, where)
+        return read_sequences(X, where)
 
     def _encoder(self, sequences: list[Any]) -> Any:
         if kind_of(sequences) == "numbers":
-            return Scaled.fit(sequences, "SequenceRegressor.fit(X)")
+            return Scaled.fit(sequences)
         return Words(counted(sequences, 2), self.width)
 
     def _examples(self, X: Any, y: Any) -> tuple[list[Any], Any]:
-        self.forecasts_ = y is None
-        sequences, y = self._with_next(X, y, "fit")
-        if self.forecasts_:
-            short = next((i for i, item in enumerate(sequences) if not len(item)), None)
-            if short is not None:
-                got = "fewer"
-                raise InvalidData(problem(f"SequenceRegressor.fit(X), sequence {short}", "at least 2 steps", got))
-        y = targets_of(y, sequences, "SequenceRegressor.fit(y)")
-        if self.window is None:
-            return sequences, y
-        arrays, by_step = read_quantities(y, sequences, "SequenceRegressor.fit(y)")
-        if not by_step:
-            remedy = "A sequence with one target cannot be cut."
-            raise InvalidParameter(problem("SequenceRegressor(window)", "targets by step", "one a sequence", remedy))
-        pieces = [
-            (s[a : a + self.window], t[a : a + self.window])
-            for s, t in zip(sequences, arrays, strict=True)
-            for a in _starts(len(s), self.window)
-        ]
-        return [s for s, _ in pieces], [t for _, t in pieces]
+        if not hasattr(self, "_target"):
+            self.forecasts_ = y is None
+        if y is None and not self.forecasts_:
+            raise InvalidData(problem("SequenceRegressor.fit(y)", "targets, as there are in training", "None"))
+        return self._with_next(X, y, "fit")
 
     def _read_target(self, y: Any, sequences: list[Any], known: Any) -> Any:
-        arrays, by_step = read_quantities(targets_of(y, sequences, "y"), sequences, "SequenceRegressor.fit(y)")
-        return known or Quantities.of(arrays, by_step), arrays
+        where = "SequenceRegressor.fit(y)"
+        arrays, by_step = read_quantities(targets_of(y, sequences, where), sequences, where, known)
+        if self.window is not None and not by_step:
+            remedy = "A sequence with one target cannot be cut."
+            raise InvalidParameter(problem("SequenceRegressor(window)", "targets by step", "one a sequence", remedy))
+        return known if known is not None else Quantities.of(arrays, by_step), arrays
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = False
+        tags.target_tags.multi_output = True
+        return tags
 
     def _rule(self) -> Any:
         return Clip(Adam(0.003), 1.0)
@@ -218,6 +228,11 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         return GRU(64) if self._target.by_step else GRU(64, output="last")
 
     def _task(self, module: torch.nn.Module) -> Any:
+        expect_outputs(self.network_, self._target.by_step, self._target.width)
+        link = split_heads(module)[1]
+        if link != "identity":
+            remedy = "Scaled targets lie on both sides of 0; leave the head out, it is then added."
+            raise InvalidParameter(problem("network", "an end in Linear, or no head", f"{link} as its last", remedy))
         if self.forecasts_:
             require_backwards(module, self.network_, self._input.shape)
 
@@ -245,7 +260,7 @@ def require_backwards(module: torch.nn.Module, network: Expression, shape: tuple
 
     Raises
     ------
-    InvalidParameter : such a network, or one that gives no number for each step.
+    InvalidParameter : such a network.
     """
     generator = torch.Generator().manual_seed(0)
     first = torch.randn(1, 6, *shape, generator=generator)
@@ -255,19 +270,9 @@ def require_backwards(module: torch.nn.Module, network: Expression, shape: tuple
     with torch.no_grad():
         lengths = torch.full((1, 1), 6.0)
         one, other = module(first, lengths), module(second, lengths)
-    expected = "a network whose steps see no later step"
-    if one.ndim != 3:
-        raise InvalidParameter(problem("network", f"{expected}, with an output for each", f"{network!r}"))
     if not torch.allclose(one[:, :4], other[:, :4], atol=1e-5):
         remedy = "Use LSTM, GRU, Elman or CausalStack without Bidirectional."
-        raise InvalidParameter(problem("network", expected, f"{network!r}", remedy))
-
-
-def _starts(steps: int, window: int) -> range | list[int]:
-    """Where the pieces of a sequence begin; the last one ends with it."""
-    if steps <= window:
-        return [0]
-    return sorted({*range(0, steps - window, max(1, window // 4)), steps - window})
+        raise InvalidParameter(problem("network", "one whose steps see no later step", f"{network!r}", remedy))
 
 
 def from_content(kind: str, content: dict[str, Any], tensors: dict[str, Any]) -> SequenceRegressor:

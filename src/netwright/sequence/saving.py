@@ -33,9 +33,9 @@ def to_content(estimator: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     ----------
     estimator : one of sequences.
     """
-    params = estimator.get_params(deep=False)
     content = {
-        "params": {name: plain_param(name, item) for name, item in params.items()},
+        "params": plain_params(estimator),
+        "given": to_json(estimator.network),
         "network": to_json(estimator.network_),
         "input": {"kind": type(estimator._input).__name__, **estimator._input.to_state()},
         "target": estimator._target.to_state(),
@@ -64,6 +64,8 @@ def restore(estimator: Any, target: Any, content: dict[str, Any], tensors: dict[
     estimator._target = target
     estimator.seed_ = content["seed"]
     estimator.network_ = from_json(content["network"])
+    if estimator._input.kind == "numbers":
+        estimator.n_features_in_ = estimator._input.shape[0]
     estimator.module_ = estimator.network_.build(0)
     estimator._precision = Precision(torch.float32, choose_device("cpu"))
     estimator._net = estimator._task(estimator.module_)[0]
@@ -78,9 +80,24 @@ def restore(estimator: Any, target: Any, content: dict[str, Any], tensors: dict[
     return estimator
 
 
+def plain_params(estimator: Any) -> dict[str, Any]:
+    """The constructor's parameters as JSON; data, callbacks and word vectors belong to the user's program.
+
+    Parameters
+    ----------
+    estimator : one of sequences or texts.
+    """
+    params = estimator.get_params(deep=False)
+    if isinstance(params.get("vectors"), tuple):
+        params["vectors"] = None
+    return {name: plain_param(name, item) for name, item in params.items()}
+
+
 def params_of(content: dict[str, Any]) -> dict[str, Any]:
     """The constructor's parameters that a file holds."""
     params = {name: restored_param(item) for name, item in content["params"].items()}
+    if "given" in content:
+        params["network"] = from_json(content["given"])
     return {**params, "random_state": content["seed"]}
 
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from netwright.core.errors import InvalidData, InvalidParameter, problem
+from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
 from netwright.core.seeds import derive
 from netwright.core.validation import Constraint, boolean, checks_options, instance, integer, nothing, one_of
 from netwright.estimators.networks import split_heads
@@ -18,10 +18,10 @@ from netwright.graph import Expression
 from netwright.layers import CRF, LSTM, Bidirectional, Dropout, forbidden_transitions
 from netwright.optim import Adam, Clip, polynomial_decay
 from netwright.sequence import saving
-from netwright.sequence.base import SHARED, SequenceEstimator, targets_of
+from netwright.sequence.base import SHARED, SequenceEstimator, expect_outputs
 from netwright.sequence.encoding import Scaled, Spelled, Words, counted
-from netwright.sequence.reading import items_of, kind_of, read_numbers, read_tokens
-from netwright.sequence.targets import Tags, steps_left
+from netwright.sequence.reading import kind_of, read_sequences
+from netwright.sequence.targets import Tags, steps_left, targets_of
 
 
 class SequenceTagger(SequenceEstimator):
@@ -134,8 +134,9 @@ class SequenceTagger(SequenceEstimator):
         ----------
         X : sequences as in `fit`; an empty one gets no tags.
         """
+        rows = self._each(X, self._decoded)
         labels = self._target.labels
-        return [[labels[number] for number in row] for row in self._each(X, self._decoded)]
+        return [[labels[number] for number in row] for row in rows]
 
     def predict_proba(self, X: Any) -> list[NDArray[np.float32]]:
         """The probability of each tag at each step: a list of arrays (steps_i, k), in the order of ``classes_``.
@@ -146,7 +147,10 @@ class SequenceTagger(SequenceEstimator):
         """
 
         def probabilities(output: Tensor, mask: Tensor) -> Tensor:
-            return torch.softmax(output, -1) if self.chain_ is None else self.chain_.marginals(output, mask)
+            if self.chain_ is None:
+                return torch.softmax(output, -1)
+            found = self.chain_.marginals(output, mask)
+            return torch.nn.functional.normalize(found, p=1, dim=-1)  # rounding adds up over thousands of steps
 
         return [row.numpy() for row in self._each(X, probabilities)]
 
@@ -168,11 +172,11 @@ class SequenceTagger(SequenceEstimator):
     def _read(self, X: Any, where: str) -> list[Any]:
         if hasattr(self, "_input"):
             return list(self._input.read(X, where))
-        return read_tokens(X, where) if kind_of(items_of(X, where)) != "numbers" else read_numbers(X, where)
+        return read_sequences(X, where)
 
     def _encoder(self, sequences: list[Any]) -> Any:
         if kind_of(sequences) == "numbers":
-            return Scaled.fit(sequences, "SequenceTagger.fit(X)")
+            return Scaled.fit(sequences)
         if self.characters:
             return Spelled.fit(sequences, self.least)
         return Words(counted(sequences, self.least, lower=True), self.width)
@@ -185,7 +189,7 @@ class SequenceTagger(SequenceEstimator):
 
     def _read_target(self, y: Any, sequences: list[Any], known: Any) -> Any:
         listed = _tag_lists(y, sequences, "SequenceTagger.fit(y)")
-        target = known or Tags.read(listed, "SequenceTagger.fit(y)")
+        target = known if known is not None else Tags.read(listed, "SequenceTagger.fit(y)")
         self.classes_ = np.array(target.labels)
         return target, listed
 
@@ -196,8 +200,11 @@ class SequenceTagger(SequenceEstimator):
         return Dropout(0.5) >> Bidirectional(LSTM(200)) >> Dropout(0.5)
 
     def _task(self, module: torch.nn.Module) -> Any:
-        body, _ = split_heads(module)
+        body, link = split_heads(module)
         labels = self._target.labels
+        expect_outputs(self.network_, True, len(labels))
+        if link not in ("identity", "softmax"):
+            raise InvalidParameter(problem("network", "an end in Softmax or Linear, or no head", f"{link} as its last"))
         self.chain_: Any = None
         if self.head == "crf":
             taken = () if self.scheme is None else forbidden_transitions(labels, self.scheme)
@@ -252,11 +259,11 @@ def _tag_lists(y: Any, sequences: list[Any], where: str) -> list[list[Any]]:
     made = []
     for index, (tags, sequence) in enumerate(zip(targets_of(y, sequences, where), sequences, strict=True)):
         if isinstance(tags, str) or not hasattr(tags, "__len__"):
-            raise InvalidData(problem(f"{where}, sequence {index}", "a list of tags", repr(tags)))
+            raise InvalidData(problem(f"{where}, sequence {index}", "a list of tags", shown(tags)))
         if len(tags) != len(sequence):
             got = f"{len(tags)}"
             raise InvalidData(problem(f"{where}, sequence {index}", f"{len(sequence)} tags, one a step", got))
-        made.append(tags.tolist() if isinstance(tags, np.ndarray) else list(tags))
+        made.append([tag.item() if isinstance(tag, (np.generic, Tensor)) else tag for tag in tags])
     return made
 
 

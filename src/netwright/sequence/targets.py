@@ -12,6 +12,8 @@ Quantities    (n,) or (n, m) numbers      sequence       (m,)
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,7 @@ from netwright.estimators.scaling import Scaler, fit_scaler
 from netwright.graph import Expression
 from netwright.layers import Linear, Softmax
 from netwright.sequence.batches import LEFT_OUT
+from netwright.sequence.reading import expect_as_many
 
 
 class Labels:
@@ -52,7 +55,13 @@ class Labels:
 
     def encode(self, y: list[Any]) -> NDArray[Any]:
         """Labels -> their numbers (n,)"""
-        numbers: NDArray[Any] = self.classes.encode(as_labels(y, "y"))
+        labels = as_labels(y, "y")
+        known = set(self.classes.public.tolist())
+        strange = next((i for i, label in enumerate(labels.tolist()) if label not in known), None)
+        if strange is not None:
+            got = f"{shown(labels[strange].item())} for sequence {strange}"
+            raise InvalidData(problem("y", f"labels among the {len(known)} of the training sequences", got))
+        numbers: NDArray[Any] = self.classes.encode(labels)
         return numbers
 
     def to_state(self) -> dict[str, Any]:
@@ -76,14 +85,21 @@ class Tags:
     by_step = True
     fill = LEFT_OUT
 
-    def __init__(self, labels: list[str]) -> None:
+    def __init__(self, labels: list[Any]) -> None:
         self.labels = labels
         self.numbers = {label: number for number, label in enumerate(labels)}
 
     @classmethod
     def read(cls, y: list[list[Any]], where: str) -> Tags:
         """The tags that there are; at least two."""
-        labels = sorted({tag for tags in y for tag in tags if tag is not None}, key=str)
+        for index, tags in enumerate(y):
+            for step, tag in enumerate(tags):
+                if not isinstance(tag, (str, int, NoneType)):
+                    expected = "a text, an integer, or None where there is no tag"
+                    raise InvalidData(problem(f"{where}, sequence {index}, step {step}", expected, shown(tag)))
+        labels: list[Any] = list({tag for tags in y for tag in tags if tag is not None})
+        expect_one_kind(labels, where)
+        labels.sort()
         if len(labels) < 2:
             raise InvalidData(problem(where, "at least 2 tags", f"{len(labels)}: {shown(labels)}"))
         return cls(labels)
@@ -99,7 +115,7 @@ class Tags:
     def _number(self, sequence: int, step: int, tag: Any) -> int:
         if tag is None:
             return LEFT_OUT
-        if tag not in self.numbers:
+        if not isinstance(tag, Hashable) or tag not in self.numbers:
             hint = did_you_mean(str(tag), map(str, self.labels)) if len(self.labels) <= 40 else ""
             got = f"{tag!r} in sequence {sequence}, step {step}"
             raise InvalidData(problem("y", f"tags among the {len(self.labels)} of the training sequences", got, hint))
@@ -132,8 +148,9 @@ class Quantities:
     @classmethod
     def of(cls, y: list[NDArray[np.float64]], by_step: bool) -> Quantities:
         """Learn the scale of targets that `read_quantities` has read."""
-        flat = y[0].ndim == (1 if by_step else 0)
-        rows = np.concatenate([_matrix(item, by_step) for item in y])
+        some = next(item for item in y if item.size)
+        flat = some.ndim == (1 if by_step else 0)
+        rows = np.concatenate([_matrix(item, by_step) for item in y if item.size])
         return cls(by_step, fit_scaler(rows), flat)
 
     @property
@@ -147,7 +164,8 @@ class Quantities:
 
     def encode(self, y: list[NDArray[np.float64]]) -> Any:
         """Numbers as the network learns them: (n, m), or a list of (steps_i, m)"""
-        rows = [self.scaler.transform(_matrix(item, self.by_step)).astype(np.float32) for item in y]
+        rows = [_matrix(item, self.by_step) if item.size else np.empty((0, self.width)) for item in y]
+        rows = [self.scaler.transform(row).astype(np.float32) for row in rows]
         return rows if self.by_step else np.concatenate(rows)
 
     def decode(self, outputs: list[Tensor]) -> Any:
@@ -167,15 +185,40 @@ class Quantities:
         return cls(state["by_step"], Scaler(*map(np.array, state["scaler"])), state["flat"])
 
 
-def read_quantities(y: list[Any], sequences: list[Any], where: str) -> tuple[list[NDArray[np.float64]], bool]:
-    """Numeric targets as one array a sequence, and whether they are by step.
-
-    They are by step when the items are lists or arrays as long as their sequences, and not all of one length or the
-    sequences are.
+def targets_of(y: Any, sequences: list[Any], where: str) -> list[Any]:
+    """The targets as a list with one item a sequence.
 
     Parameters
     ----------
-    y : one item a sequence. sequences : the sequences. where : how an error names the targets.
+    y : a list, array, tensor or series. sequences : the sequences. where : how an error names the targets.
+
+    Raises
+    ------
+    InvalidData : no targets, or not one for each sequence.
+    """
+    if y is None:
+        raise InvalidData(problem(where, "targets, one a sequence", "None"))
+    if hasattr(y, "detach"):
+        y = y.detach().cpu().numpy()
+    if isinstance(y, (str, bytes, dict)) or not isinstance(y, Iterable) or getattr(y, "ndim", 1) == 0:
+        raise InvalidData(problem(where, "a list with one item a sequence", shown(y)))
+    frame: Any = y if hasattr(y, "columns") else None
+    listed = list(y if frame is None else frame.to_numpy())
+    expect_as_many(listed, sequences, where)
+    return listed
+
+
+def read_quantities(
+    y: list[Any], sequences: list[Any], where: str, known: Quantities | None = None
+) -> tuple[list[NDArray[np.float64]], bool]:
+    """Numeric targets as one array a sequence, and whether they are by step.
+
+    They are by step when each item is a list or array as long as its sequence.
+
+    Parameters
+    ----------
+    y : one item a sequence. sequences : the sequences. where : how an error names the targets. known : the targets of
+        the fit; None: these are they.
 
     Raises
     ------
@@ -192,30 +235,73 @@ def read_quantities(y: list[Any], sequences: list[Any], where: str) -> tuple[lis
             got = f"{array[tuple(place)] if array.ndim else array} {f'at {place}' if array.ndim else ''}".strip()
             raise InvalidData(problem(f"{where}, sequence {index}", "finite numbers", got))
         arrays.append(array)
-    by_step = arrays[0].ndim > 0 and all(a.ndim and len(a) == len(s) for a, s in zip(arrays, sequences, strict=True))
-    if arrays[0].ndim > 0 and not by_step and len({a.shape for a in arrays}) > 1:
+    by_step = all(a.ndim and len(a) == len(s) for a, s in zip(arrays, sequences, strict=True))
+    if known is not None and not known.by_step:
+        by_step = False
+    if not by_step and ((known is not None and known.by_step) or len({a.shape for a in arrays}) > 1):
         pairs = enumerate(zip(arrays, sequences, strict=True))
         index, array, steps = next((i, a, len(s)) for i, (a, s) in pairs if not a.ndim or len(a) != len(s))
         remedy = "Give one number for each step, or as many numbers for each sequence."
         raise InvalidData(
             problem(f"{where}, sequence {index}", f"{steps} targets, one a step", f"{array.size}", remedy)
         )
-    tails = {a.shape[1:] if by_step else a.shape for a in arrays}
-    if len(tails) > 1 or any(len(tail) > 1 for tail in tails):
-        raise InvalidData(problem(where, "as many numbers everywhere", f"shapes {sorted(tails)}"))
+    _expect_one_width(arrays, by_step, where, known)
     return arrays, by_step
 
 
+def _expect_one_width(arrays: list[NDArray[np.float64]], by_step: bool, where: str, known: Quantities | None) -> None:
+    """As many numbers for each sequence or step, and as many as in the fit."""
+    tails = [a.shape[1:] if by_step else a.shape for a in arrays]
+    wanted = next((tail for a, tail in zip(arrays, tails, strict=True) if a.size), tails[0])
+    if len(wanted) > 1:
+        raise InvalidData(problem(where, "one number or one row of numbers each", f"shape {wanted}"))
+    if known is not None:
+        wanted = () if known.flat else (known.width,)
+    for index, (array, tail) in enumerate(zip(arrays, tails, strict=True)):
+        if tail != wanted and (array.size or not by_step):
+            got = f"shape {tail}"
+            per = "step" if by_step else "sequence"
+            raise InvalidData(problem(f"{where}, sequence {index}", f"shape {wanted} for each {per}", got))
+
+
 def as_labels(y: list[Any], where: str) -> NDArray[Any]:
-    """Labels as one array; a missing one is named."""
-    missing = next((i for i, label in enumerate(y) if label is None or label != label), None)
-    if missing is not None:
-        raise InvalidData(problem(f"{where}, sequence {missing}", "a label", shown(y[missing])))
-    array = np.asarray(y)
-    if array.ndim != 1:
-        remedy = "Labels for each step are for SequenceTagger."
-        raise InvalidData(problem(where, "one label a sequence", f"shape {array.shape}", remedy))
-    return array
+    """Labels as one array (n,); a missing one is named.
+
+    Parameters
+    ----------
+    y : one label a sequence. where : how an error names them.
+
+    Raises
+    ------
+    InvalidData : None or NaN, a list of labels, texts among numbers.
+    """
+    labels = [item[0] if isinstance(item, np.ndarray) and item.shape == (1,) else item for item in y]
+    for index, label in enumerate(labels):
+        if label is None or (isinstance(label, float) and label != label):
+            raise InvalidData(problem(f"{where}, sequence {index}", "a label", shown(label)))
+        if isinstance(label, (list, tuple, dict)) or np.ndim(label):
+            remedy = "Labels for each step are for SequenceTagger."
+            raise InvalidData(problem(f"{where}, sequence {index}", "one label", shown(label), remedy))
+    expect_one_kind(labels, where)
+    return np.asarray(labels)
+
+
+def expect_one_kind(labels: list[Any], where: str) -> None:
+    """Refuse texts among numbers, which would all become texts.
+
+    Parameters
+    ----------
+    labels : of sequences or steps. where : how an error names them.
+
+    Raises
+    ------
+    InvalidData : labels of both kinds.
+    """
+    texts = [label for label in labels if isinstance(label, str)]
+    if texts and len(texts) < len(labels):
+        other = next(label for label in labels if not isinstance(label, str))
+        got = f"{shown(texts[0])} and {shown(other)}"
+        raise InvalidData(problem(where, "labels that are all texts, or all numbers", got))
 
 
 def steps_left(target: Tensor) -> Tensor:

@@ -14,7 +14,6 @@ from netwright.core import storage
 from netwright.core.errors import InvalidParameter, problem, shown
 from netwright.core.validation import Constraint, boolean, check_all, checks_options, integer, number, one_of, tuple_of
 from netwright.data.text.tokens import tokenize
-from netwright.estimators.saving import plain_param
 from netwright.graph import Expression, parallel
 from netwright.layers import LSTM, Bidirectional, CausalConv, Concat, Dropout, ReLU, TimePool
 from netwright.losses import maxnorm
@@ -23,6 +22,8 @@ from netwright.sequence import saving
 from netwright.sequence.classifier import SequenceClassifier
 from netwright.sequence.classifier import from_content as classifier_from
 from netwright.sequence.reading import read_tokens
+
+LIMIT = 3.0  # of the norm of the weights of a unit
 
 
 class TextClassifier(ClassifierMixin, BaseEstimator):
@@ -34,7 +35,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         "rnn"   words >> bidirectional LSTM >> max over time >> Dropout >> Softmax
         "bag"   words >> mean over time >> Dropout >> Softmax
 
-    A text is cut into words by `netwright.data.tokenize`; lists of tokens are taken as they are.
+    A text is cut into words by `netwright.data.tokenize`; lists of tokens are taken as they are. The norm of the
+    weights of a unit is at most 3 (max-norm).
 
     Parameters
     ----------
@@ -43,7 +45,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     windows : how many words each convolution sees.
     maps : responses for each window; units each way of the LSTM, >= 1.
     dropout : share of what the last layer reads that is dropped while training, in [0, 1).
-    limit : largest norm of the weights of a unit (max-norm), > 0; None for none.
     vectors : vectors of words to start from: a file for `netwright.data.read_vectors`, or (words, matrix).
     static : whether given vectors stay as they are.
     lower : whether words are read in small letters.
@@ -53,7 +54,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     batch_size : texts in an update, >= 1.
     validation : share of the texts in (0, 1) to hold out, or (X, y), or None.
     patience : epochs without a better validation loss after which training stops and the best weights are put back.
-    average : decay in (0, 1) of a running average of the weights, which is then kept; None for none.
     device, random_state, callbacks, verbose : as of `SequenceClassifier`.
 
     Attributes
@@ -77,7 +77,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     _constraints: ClassVar[Mapping[str, Constraint]] = {
         **{name: SequenceClassifier._constraints[name] for name in ("vectors", "least", "width", "optimizer")},
         **{name: SequenceClassifier._constraints[name] for name in ("epochs", "batch_size", "validation", "patience")},
-        **{name: SequenceClassifier._constraints[name] for name in ("average", "device", "callbacks", "verbose")},
+        **{name: SequenceClassifier._constraints[name] for name in ("device", "callbacks", "verbose")},
         "model": one_of("cnn", "rnn", "bag"),
         "windows": tuple_of(integer(1), least=1),
         "maps": integer(1),
@@ -97,7 +97,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         windows: tuple[int, ...] = (3, 4, 5),
         maps: int = 100,
         dropout: float = 0.5,
-        limit: float | None = 3.0,
         vectors: Any = None,
         static: bool = False,
         lower: bool = True,
@@ -107,7 +106,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         batch_size: int = 50,
         validation: Any = None,
         patience: int | None = None,
-        average: float | None = None,
         device: str = "auto",
         random_state: Any = None,
         callbacks: Any = None,
@@ -118,7 +116,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.windows = windows
         self.maps = maps
         self.dropout = dropout
-        self.limit = limit
         self.vectors = vectors
         self.static = static
         self.lower = lower
@@ -128,7 +125,6 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.batch_size = batch_size
         self.validation = validation
         self.patience = patience
-        self.average = average
         self.device = device
         self.random_state = random_state
         self.callbacks = callbacks
@@ -155,12 +151,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         held = self.validation
         if isinstance(held, (tuple, list)):
             held = self._tokens(held[0], "validation"), held[1]
-        names = ("epochs", "batch_size", "patience", "average", "width", "least", "vectors", "device", "random_state")
+        names = ("epochs", "batch_size", "patience", "width", "least", "vectors", "device", "random_state")
         shared = {name: params[name] for name in (*names, "callbacks", "verbose")}
         inner = SequenceClassifier(
             self._network(),
             optimizer=self._rule(),
-            regularizer=None if self.limit is None else maxnorm(self.limit),
+            regularizer=maxnorm(LIMIT),
             validation=held,
             **shared,
         )
@@ -203,7 +199,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         path : of the file; an existing one is replaced only when the new one is complete.
         """
         inner, tensors = saving.to_content(self._fitted())
-        params = {name: plain_param(name, item) for name, item in self.get_params(deep=False).items()}
+        params = saving.plain_params(self)
         storage.write(path, "TextClassifier", {"own": params, **inner}, tensors)
 
     def _fitted(self) -> SequenceClassifier:

@@ -212,6 +212,18 @@ def test_a_recurrent_layer_that_takes_steps_for_rows(one: Any, formula: Any, dra
     assert (found.remedy.object, found.remedy.argument, found.remedy.value) == ("module", "batch_first", True)
 
 
+def test_rows_that_begin_alike_and_are_read_one_after_the_other(one: Any, formula: Any) -> None:
+    """What is read is the first word of each row, which most of them share."""
+    words = torch.randint(2, 30, (40, 7), generator=torch.Generator().manual_seed(0))
+    words[:, 0] = (torch.arange(40) % 16 == 2).long()
+    net = formula(
+        lambda m, x: m.o(m.c(m.e(x.flip(1)))[0][:, -1]), e=nn.Embedding(30, 5), c=nn.GRU(5, 6), o=nn.Linear(6, 2)
+    )
+    found = one(rows_apart, net, CROSS, (words, torch.arange(40) % 2))
+    assert (found.code, found.evidence["changed_rows"]) == ("batch-mixing", list(range(0, 16, 2)))
+    assert found.evidence["row"] % 2
+
+
 def test_a_softmax_over_rows(one: Any, net: Any, data: Any) -> None:
     found = one(rows_apart, net(4, 3, last=nn.Softmax(0)), CROSS, data)
     assert found.code == "batch-mixing"

@@ -33,6 +33,12 @@ def test_an_input_that_is_lost(lost: Any, one: Any, formula: Any, data: Any) -> 
     assert (found.remedy.object, found.remedy.argument) == ("module", "use_input")
 
 
+@pytest.mark.parametrize("last", [lambda z: (z - 50).relu(), lambda z: torch.sigmoid(z + 200)], ids=["off", "flat"])
+def test_units_that_are_all_off_or_flat_are_another_fault(last: Any, ask: Any, formula: Any, data: Any) -> None:
+    module = formula(lambda m, x: m.o(last(m.i(x))), i=nn.Linear(4, 6), o=nn.Linear(6, 3))
+    assert not ask(depends, module, CROSS, data)
+
+
 def test_tokens_that_are_lost(one: Any, formula: Any) -> None:
     module = formula(lambda m, x: m.o(m.e(0 * x).mean(1)), e=nn.Embedding(9, 4), o=nn.Linear(4, 3))
     assert (

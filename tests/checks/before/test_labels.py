@@ -379,3 +379,11 @@ def test_what_evens_classes_out_is_right(ask: Any, net: Any, draw: Any) -> None:
 def test_classes_of_like_size_are_right(ask: Any, net: Any, draw: Any) -> None:
     assert not ask(even, net(4, 2), CROSS, (draw(400, 4), uneven(400, 100)))
     assert not ask(even, net(4, 1), SQUARES, (draw(400, 4), uneven(400, 5)[:, None].float()))
+
+
+def test_of_a_part_of_the_rows_a_small_class_may_be_small_by_chance(context: Any, net: Any, draw: Any) -> None:
+    X, y = draw(500, 4), (torch.arange(500) < 22).long()
+    program = context(net(4, 2), CROSS, (X, y))
+    assert [each.level for each in even(program)] == ["fault"]
+    program.data.complete = False
+    assert [each.level for each in even(program)] == ["note"]

@@ -52,6 +52,23 @@ def test_the_ends_of_an_output(
         assert found.highest == pytest.approx(highest, abs=1e-3)
 
 
+def test_vectors_that_are_looked_up_have_no_ends_at_zero(ask: Any, one: Any, formula: Any) -> None:
+    pairs, y = torch.stack([torch.arange(60) % 6, torch.arange(60) % 5], 1), torch.linspace(-2, 2, 60)[:, None]
+    for last in (lambda z: z, torch.sigmoid):
+        module = formula(
+            lambda m, x, last=last: last(m.a(x[:, 0]) * m.b(x[:, 1])), a=nn.Embedding(6, 1), b=nn.Embedding(5, 1)
+        )
+        for part in (module.a, module.b):
+            nn.init.zeros_(part.weight)
+        found = ask(reaches, module, SQUARES, (pairs, y))
+        assert [each.code for each in found] == (["output-range"] if last is torch.sigmoid else [])
+
+
+def test_an_output_that_never_varies_has_no_range(ask: Any, formula: Any, X: Any) -> None:
+    module = formula(lambda m, x: 0 * m.o(x), o=nn.Linear(4, 1))
+    assert not ask(reaches, module, SQUARES, (X, 3 * X[:, :1]))
+
+
 def test_outputs_that_are_constant(context: Any, net: Any, X: Any) -> None:
     assert ends(context(net(4, 1, last=nn.Softmax(1)), SQUARES, (X, torch.zeros(60, 1)))).constant
 
@@ -239,3 +256,29 @@ def test_targets_within_reach_are_right(ask: Any, net: Any, adam: Any, X: Any) -
 def test_classes_have_no_range(ask: Any, net: Any, X: Any) -> None:
     assert not ask(reaches, net(4, 16, 3, last=nn.Softmax(1)), CROSS, (X, THREE))
     assert not ask(reaches, net(4, 16, 1, last=nn.Sigmoid()), nn.BCELoss(), (X, TWO))
+
+
+def test_an_end_that_small_activations_hide(one: Any, ask: Any, adam: Any, draw: Any) -> None:
+    pictures = draw(80, 1, 8, 8)
+
+    def decoder(*last: nn.Module) -> nn.Sequential:
+        body = [nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 128), nn.ReLU(), nn.Unflatten(1, (8, 4, 4))]
+        return nn.Sequential(*body, nn.ConvTranspose2d(8, 1, 2, stride=2), *last)
+
+    module = decoder(nn.Sigmoid())
+    found = one(reaches, module, SQUARES, (pictures, pictures), adam(module))
+    assert (found.code, found.level, found.where.layer) == ("output-range", "fault", "7")
+    assert found.evidence["lowest"] == pytest.approx(0.0, abs=1e-6)
+    module = decoder()
+    assert not ask(reaches, module, SQUARES, (pictures, pictures), adam(module))
+
+
+def test_an_end_that_training_leaves_behind_is_none(ask: Any, formula: Any, X: Any) -> None:
+    """A gate that is the last to be used lets through what other weights give, which has no end."""
+    first, gate = nn.Linear(4, 1), nn.Linear(4, 1)
+    with torch.no_grad():
+        first.weight.fill_(0.0)
+        first.bias.fill_(0.5)
+    module = formula(lambda m, x: m.first(x) * m.gate(x).sigmoid(), first=first, gate=gate)
+    optimizer = torch.optim.Adam(module.parameters(), lr=0.1)
+    assert not ask(reaches, module, SQUARES, (X, 3 * X[:, :1] - 2), optimizer)

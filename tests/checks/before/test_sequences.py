@@ -148,3 +148,46 @@ def test_a_network_of_one_fixed_length_is_right(ask: Any) -> None:
     X, y, _ = padded()
     fixed = nn.Sequential(nn.Embedding(12, 4), nn.Flatten(), nn.Linear(36, 2))
     assert not ask(padding, fixed, CROSS, (X, y))
+
+
+def filled(n: int = 240, steps: int = 9) -> tuple[Any, Any]:
+    """Token sequences of 6 steps or more that are filled up to one length, and which tokens are in them most."""
+    generator = torch.Generator().manual_seed(4)
+    T = torch.randint(1, 12, (n, steps), generator=generator)
+    lengths = torch.randint(6, steps + 1, (n,), generator=generator)
+    X = torch.where(torch.arange(steps) < lengths[:, None], T, 0)
+    return X, ((X > 6).sum(1) > (X > 0).sum(1) / 2).long()
+
+
+def reads_on(formula: Any) -> Any:
+    parts = {"e": nn.Embedding(12, 8, padding_idx=0), "o": nn.Linear(8, 2)}
+    return formula(lambda m, x: m.o(m.e(x).mean(1)), **parts)
+
+
+def test_padding_of_one_width_that_does_no_harm_is_a_note(one: Any, formula: Any) -> None:
+    X, y = filled()
+    module = reads_on(formula)
+    found = one(padding, module, CROSS, (X, y), torch.optim.Adam(module.parameters(), lr=0.1))
+    assert (found.code, found.level) == ("padding-leak", "note")
+    assert "without most of it" in found.seen
+    assert found.evidence["change"] > 0.05
+
+
+def test_padding_of_one_width_that_does_harm(one: Any, formula: Any) -> None:
+    X, y = filled()
+    long = torch.cat([X, torch.zeros(len(X), 60, dtype=torch.long)], 1)
+    module = formula(
+        lambda m, x: m.o(torch.tanh(m.c(m.e(x))[0]).mean(1)), e=nn.Embedding(12, 8), c=nn.RNN(8, 16, batch_first=True),
+        o=nn.Linear(16, 2),
+    )  # fmt: skip
+    found = one(padding, module, CROSS, (long, y), torch.optim.Adam(module.parameters(), lr=5e-3))
+    assert found.level == "fault"
+
+
+def test_padding_of_several_widths(one: Any, formula: Any) -> None:
+    X, y = filled()
+    module = reads_on(formula)
+    adam = torch.optim.Adam(module.parameters(), lr=0.1)
+    longer = torch.cat([X[:60], torch.zeros(60, 5, dtype=torch.long)], 1)
+    assert one(padding, module, CROSS, (X, y), adam, validation=(longer, y[:60])).level == "fault"
+    assert one(padding, module, CROSS, (X, y), adam, validation=(X[:60], y[:60])).level == "note"

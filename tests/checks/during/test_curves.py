@@ -81,6 +81,25 @@ def test_a_run_that_stops_while_it_learns(epochs: int, train: Any, found: Any, n
         assert seen[0].remedy.argument == "steps"
 
 
+@pytest.mark.parametrize("held", ["more", "unrelated"])
+def test_a_run_that_stops_while_it_learns_and_rows_held_out(
+    held: str, train: Any, found: Any, net: Any, rows: Any
+) -> None:
+    """It is a fault where further steps answer many more of the rows held out, and a note where they do not."""
+    X, _ = rows(720)
+    y = (X[:, :3] > 0).long() @ torch.tensor([1, 2, 4])
+    module, yv = net(6, 32, 8), y[320:] if held == "more" else y[320:].roll(7)
+
+    def look(watching: Any) -> None:
+        module.eval()
+        with torch.no_grad():
+            CROSS(module(X[320:]), yv)
+        module.train()
+
+    watching = train(module, Adam(module.parameters(), lr=3e-3), (X[:320], y[:320]), epochs=4, each_epoch=look)
+    assert [each.level for each in found(unfinished, watching)] == ["fault" if held == "more" else "note"]
+
+
 # labels
 
 
@@ -198,6 +217,21 @@ def test_a_score_that_is_another_one_than_the_accuracy(train: Any, found: Any, n
 
     watching = train(module, Adam(module.parameters(), lr=1e-2), (X[:200], y[:200]), epochs=8, each_epoch=tell)
     assert all(each.level == "note" for each in found(metric_agrees, watching))
+
+
+def test_one_answer_for_all_rows_has_other_scores_that_stay(train: Any, found: Any, net: Any, rows: Any) -> None:
+    X, _ = rows(320)
+    y, module = (torch.arange(320) % 12 == 0).long(), net(6, 12, 2)
+
+    def tell(watching: Any) -> None:
+        with torch.no_grad():
+            output = module(X[200:])
+            recalls = [(output.argmax(1) == y[200:])[y[200:] == label].float().mean() for label in (0, 1)]
+            watching.validation(loss=CROSS(output, y[200:]), score=sum(recalls) / 2)
+
+    watching = train(module, SGD(module.parameters(), lr=0.05), (X[:200], y[:200]), epochs=8, each_epoch=tell)
+    assert {checked.score for checked in watching.tape.checked[1:]} == {0.5}
+    assert not found(metric_agrees, watching)
 
 
 def every_pair(output: Tensor, y: Tensor) -> Tensor:

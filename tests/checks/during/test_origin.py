@@ -126,6 +126,16 @@ def test_a_rate_far_too_high_that_clipping_does_not_mend(train: Any, the: Any, r
     assert not {"exploding-gradient", "collapse"} & set(folded)  # of weights that are NaN nothing is an answer
 
 
+def test_a_rate_is_not_blamed_for_what_no_rate_mends(train: Any, found: Any, draw: Any, formula: Any) -> None:
+    X = draw(320, 6)
+    X[17] = 0.0
+    module = formula(lambda m, x: m.o(x) + (x * m.o.weight.mean()).square().sum(1, True).sqrt(), o=nn.Linear(6, 1))
+    watching = train(module, SGD(module.parameters(), lr=0.01), (X, X[:, :1] * X[:, 1:2]), SQUARES)
+    assert not math.isfinite(watching.tape.values()[-1])
+    assert "lr-too-high" not in {each.code for each in found(not_finite, watching)}
+    assert watching.diagnosis.codes == ("not-differentiable",)
+
+
 def test_gradients_that_explode(train: Any, the: Any, draw: Any, formula: Any) -> None:
     X = draw(200, 30, 2)
     body = nn.RNN(2, 16, nonlinearity="relu", batch_first=True)

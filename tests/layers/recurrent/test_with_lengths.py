@@ -7,6 +7,8 @@ import torch
 
 from netwright.core.errors import InvalidParameter
 from netwright.layers import (
+    ELU,
+    GELU,
     GRU,
     LSTM,
     Add,
@@ -18,13 +20,23 @@ from netwright.layers import (
     Dropout,
     Embedding,
     Flatten,
+    GaussianNoise,
+    HardSigmoid,
+    Highway,
     Identity,
     Input,
     LayerNorm,
+    LeakyReLU,
     Linear,
+    Maxout,
+    PReLU,
     ReLU,
     Residual,
+    Sigmoid,
+    SiLU,
     Softmax,
+    Softplus,
+    Tanh,
     TimePool,
     with_lengths,
 )
@@ -35,7 +47,7 @@ NUMBERS = [
     Dropout(0.2) >> ReLU(8) >> LSTM(4) >> LayerNorm() >> Linear(5),
     Bidirectional(LSTM(4)) >> Bidirectional(LSTM(4, output="max")) >> Linear(1),
     (LSTM(3) | CausalConv(3, 2) | Identity())
-    >> Concat()
+    >> Concat(axis=2)
     >> GRU(4, output="avg")
     >> ReLU(3)
     >> Dropout(0.1)
@@ -43,6 +55,7 @@ NUMBERS = [
     CausalStack(6, 2, 3) >> TimePool("avg") >> Softmax(2),
     Residual(CausalConv(3, 2)) >> (ReLU(4) | LSTM(4)) >> Add() >> Linear(2),
     (LSTM(3, output="last") | GRU(3, output="max")) >> Concat() >> Linear(2),
+    Residual(LayerNorm() >> GRU(3)) >> Highway(LSTM(3)) >> GRU(2, output="last"),
 ]
 SYMBOLS = [
     Embedding(10, 4) >> GRU(5, output="last"),
@@ -91,3 +104,23 @@ def test_what_cannot_be_is_named():
         with_lengths((LSTM(3) | LSTM(3, output="last")) >> Concat(), 5, 3)
     with pytest.raises(InvalidParameter, match="a layer that merges the branches"):
         with_lengths((LSTM(3) | LSTM(3)) >> GRU(3), 5, 3)
+    for joined in (Concat(), Concat(axis=-2)):  # would put the steps of one branch behind those of the other
+        with pytest.raises(InvalidParameter, match=r"merges the branches step by step.*Concat\(axis=2\)"):
+            with_lengths((LSTM(3) | LSTM(3)) >> joined >> GRU(3), 5, 3)
+    with pytest.raises(InvalidParameter, match="which mixes steps and takes no lengths"):
+        with_lengths(Residual(Bidirectional(GRU(2), merge="add")), 5, 2)
+
+
+EACH = [
+    *(Linear(3), Sigmoid(), HardSigmoid(), Tanh(), ReLU(), LeakyReLU(), PReLU(), ELU(), Softplus(), GELU(), SiLU()),
+    *(Softmax(), Maxout(2), Dropout(), GaussianNoise(), LayerNorm(), Identity()),
+]
+
+
+@pytest.mark.parametrize("layer", EACH, ids=repr)
+def test_layers_that_need_no_lengths_look_at_one_step_at_a_time(layer):
+    module = with_lengths(layer, 6, 3).build().double().eval()
+    x = torch.randn(2, 6, 3, generator=torch.Generator().manual_seed(0)).double()
+    other = x.clone()
+    other[:, 4:] = 7.0
+    torch.testing.assert_close(module(x, torch.full((2, 1), 4.0))[:, :4], module(other, torch.full((2, 1), 4.0))[:, :4])

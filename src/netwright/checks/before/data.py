@@ -211,11 +211,19 @@ def entering(context: Context) -> Tensor | None:
     first_call = next((layer for _, layer, _ in context.seen[0].calls if list(layer.parameters(recurse=False))), None)
     if isinstance(first_call, NORMS):
         return None
-    tensor = context.floats[0]
+    tensor = _numbers(context)
     if tensor.ndim <= 2:
         return tensor.reshape(len(tensor), -1).double()
     images = tensor.ndim > 3  # of images the channels are columns, of sequences the features
     return (tensor.movedim(1, -1) if images else tensor).reshape(-1, tensor.shape[1 if images else -1]).double()
+
+
+def _numbers(context: Context) -> Tensor:
+    """The first real input, in which symbols stand for nothing: 0 in place of each."""
+    tensors = list(leaves(context.rows.inputs))
+    first = next(place for place, tensor in enumerate(tensors) if tensor.is_floating_point())
+    mask = context.symbols[first]
+    return tensors[first] if mask is None else tensors[first].masked_fill(mask, 0.0)
 
 
 def _standardised(context: Context) -> tuple[float, float]:
@@ -231,7 +239,7 @@ def _standardised(context: Context) -> tuple[float, float]:
         mean, deviation = moments.get(tensor.shape[1:], (0.0, 1.0))
         return (tensor - mean) / deviation
 
-    batches: list[Batch] = [scaled(batch, change) for batch in context.data.stream(context.steps)]
+    batches: list[Batch] = [scaled(batch, change, context.symbols) for batch in context.data.stream(context.steps)]
     changed = context.trial(batches=batches)
     before = context.left(context.as_is)
     return min(before, 1e6), min(context.left(changed), 1e6)

@@ -24,7 +24,7 @@ def evened(context: Context, large: int, small: int) -> bool:
         return True
 
     def at(z: Tensor, labels: Tensor) -> float:
-        return context.value(_answer(context, z), labels.to(target.dtype))
+        return context.value(as_taken(context, z), labels.to(target.dtype))
 
     z, zeros = torch.zeros_like(output), torch.zeros_like(target)
     ones = [at(z, zeros + each) for each in (large, small)]
@@ -45,8 +45,13 @@ def evened(context: Context, large: int, small: int) -> bool:
     return not abs(at(tilted, mixed) - plain) < 1e-3 * abs(plain)
 
 
-def _answer(context: Context, z: Tensor) -> Tensor:
-    """Logits as what the loss takes."""
+def as_taken(context: Context, z: Tensor) -> Tensor:
+    """Logits as what the loss takes.
+
+    Parameters
+    ----------
+    context : the program. z : logits.
+    """
     several = z.ndim > 1 and z.shape[context.class_axis] > 1
     if context.kind == "nll":
         return z.log_softmax(context.class_axis)
@@ -68,7 +73,7 @@ def _focal(context: Context, zeros: Tensor, label: int) -> bool:
             z.fill_(sure if label else -sure)
         else:
             z.select(context.class_axis, label).fill_(sure)
-        losses.append(context.value(_answer(context, z), zeros + label))
+        losses.append(context.value(as_taken(context, z), zeros + label))
     end = losses[2] if math.isfinite(losses[2]) else 0.0
     width = 2 if single else z.shape[context.class_axis]
     # log(1 + (k - 1) exp(-2)) / log k

@@ -16,6 +16,7 @@ Reference: Karpathy, CS231n notes, "Gradient checks".
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -167,6 +168,7 @@ def _compared(context: Context, precision: Precision) -> list[Difference] | None
                 return []
             gradients = torch.autograd.grad(value, [p for _, p in named], allow_unused=True)
         pairs = [(*pair, g) for pair, g in zip(named, gradients, strict=True) if g is not None and not g.is_sparse]
+        pairs = [pair for pair in pairs if bool(torch.isfinite(pair[2]).all())]  # others are asked for by themselves
         largest = max((float(g.abs().max()) for _, _, g in pairs if g.numel()), default=0.0)
         here = float(value.detach())
         small = max(precision.small * largest, precision.little * max(abs(here), 1.0))
@@ -208,7 +210,7 @@ def _entries(
         analytic = float(slopes[index])
         right, left = _sides(flat, index, loss, here, precision.step)
         numeric = (right + left) / 2
-        if max(abs(analytic), abs(numeric)) <= small:
+        if not math.isfinite(numeric) or max(abs(analytic), abs(numeric)) <= small:
             continue
         kink = abs(right - left) > precision.kink * max(abs(right), abs(left))
         if not kink and abs(analytic - numeric) > precision.wrong * max(abs(analytic), abs(numeric)):

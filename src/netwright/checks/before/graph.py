@@ -14,8 +14,9 @@ from netwright.checks.before.inputs import has_a_part
 from netwright.checks.before.purpose import copies_among, looks_learned, put_to_eval
 from netwright.checks.context import Context
 from netwright.checks.copies import quiet
+from netwright.checks.facts import scaled
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
-from netwright.checks.reading import Batch, each, leaves
+from netwright.checks.reading import Batch, leaves
 from netwright.checks.trial import call
 
 CHANGED = 1e-5  # of the size of the outputs: below it two answers are the same
@@ -195,24 +196,31 @@ def rows_apart(context: Context) -> Iterable[Finding]:
     if any(len(tensor) != n for tensor in tensors if tensor.ndim) and tensors:
         yield from _other_length(context, n, tensors)
         return
-    middle = n // 2
-    changed = Batch(each(batch.inputs, lambda tensor: _swapped(tensor, middle)), batch.target)
+    if any(not bool(torch.isfinite(tensor).all()) or not tensor.ndim for tensor in tensors):
+        return
+    for rows in ([n // 2], list(range(0, n, 2))):  # another row may be the same where it tells
+        worst, row = _moved(context, batch, tensors, rows)
+        context.signal("change of an answer when another row changes", worst, CHANGED, "batch-mixing")
+        if worst > 10 * CHANGED:
+            yield _mixed(context, worst, row, rows)
+            return
+
+
+def _moved(context: Context, batch: Batch, before: list[Tensor], rows: list[int]) -> tuple[float, int]:
+    """By how much, of the size of the outputs, and where most, the answers for other rows move when some change."""
+    changed = _swapped(context, batch, rows)
     after = [t for t in leaves(context.answer(context.module, changed)) if t.is_floating_point()]
     worst, row = 0.0, 0
-    for old, new in zip(tensors, after, strict=True):
-        if not bool(torch.isfinite(old).all()) or not old.ndim:
-            return
-        moved = (new - old).abs().reshape(n, -1).amax(1)
-        moved[middle] = 0
+    for old, new in zip(before, after, strict=True):
+        moved = (new - old).abs().reshape(len(batch), -1).amax(1)
+        moved[rows] = 0
         size = float((old - old.mean(0)).abs().max())
         if size > 1e-9 and float(moved.max()) / size > worst:
             worst, row = float(moved.max()) / size, int(moved.argmax())
-    context.signal("change of an answer when another row changes", worst, CHANGED, "batch-mixing")
-    if worst > 10 * CHANGED:
-        yield _mixed(context, worst, row, middle)
+    return worst, row
 
 
-def _mixed(context: Context, worst: float, row: int, middle: int) -> Finding:
+def _mixed(context: Context, worst: float, row: int, rows: list[int]) -> Finding:
     do = (
         "softmax runs over dim 0, which is the batch: use dim=1."
         if _softmax_over_rows(context)
@@ -221,11 +229,11 @@ def _mixed(context: Context, worst: float, row: int, middle: int) -> Finding:
     )
     return fault(
         "batch-mixing",
-        f"in eval mode the output of row {row} changes by {worst:.2g} of the outputs' size when only row {middle} "
-        "of the batch changes",
+        f"in eval mode the output of row {row} changes by {worst:.2g} of the outputs' size when only "
+        + (f"row {rows[0]} of the batch changes" if len(rows) == 1 else "every second row, 0, 2, ..., changes"),
         "rows that do not influence each other",
         do[0].upper() + do[1:],
-        evidence={"change": worst, "row": row, "changed_row": middle},
+        evidence={"change": worst, "row": row, "changed_row": rows[0], "changed_rows": rows},
         remedy=Remedy("module", "batch_first", True),
         where=Where(layer=_suspect(context)),
     )
@@ -259,11 +267,19 @@ def _suspect(context: Context) -> str | None:
     return None
 
 
-def _swapped(tensor: Tensor, row: int) -> Tensor:
-    """The tensor with one row replaced by another one, whose real numbers are in reverse order; symbols keep theirs."""
-    other, given = tensor.clone(), tensor[(row + len(tensor) // 3) % len(tensor)]
-    other[row] = given.reshape(-1).flip(0).reshape(given.shape) if tensor.is_floating_point() else given
-    return other
+def _swapped(context: Context, batch: Batch, rows: list[int]) -> Batch:
+    """The batch with others put in for some rows, whose real numbers are in reverse order; symbols keep theirs."""
+    n = len(batch)
+    order = torch.arange(n)
+    order[rows] = (order[rows] + n // 3) % n
+    exchanged = batch.rows(order)
+
+    def reverse(tensor: Tensor) -> Tensor:
+        other = tensor.clone()
+        other[rows] = tensor[rows].reshape(len(rows), -1).flip(1).reshape(tensor[rows].shape)
+        return other
+
+    return scaled(Batch(exchanged.inputs, batch.target), reverse, context.symbols)
 
 
 def _answers_differ(context: Context, batch: Batch) -> bool:

@@ -150,7 +150,7 @@ def _row_ends(tensor: Tensor) -> tuple[float, float, float]:
 def _of_sequences(tensor: Tensor, now: float, axis: int) -> Iterator[Reading]:
     """Better ways to read sequences that have no order along the axis that is taken for time."""
     n, a, b = tensor.shape
-    if min(a, b) < 2 or now <= ROUGH:
+    if min(a, b) < 2 or not now > ROUGH:
         return
     steps, features = (tensor.shape[axis], tensor.shape[3 - axis])
     folded = tensor.reshape(n, -1)

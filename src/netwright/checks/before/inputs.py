@@ -45,10 +45,10 @@ def depends(context: Context) -> Iterable[Finding]:
         return
     if not _constant(numbers) or (numbers.shape[1] == 1 and float((numbers - 1).abs().max()) < 1e-6):
         return  # an output of nothing but 1 is a softmax of one number, which is asked for elsewhere
-    if any(not _constant(numbers_of(context.answer(_drawn(context, seed), batch))) for seed in range(2)):
+    if any(not _constant(numbers_of(context.answer(drawn(context, seed), batch))) for seed in range(2)):
         return
-    if _has_slope(context, batch):
-        return  # many layers of sigmoids let next to nothing through, which is another fault
+    if _has_slope(context, batch) or _all_flat(context):
+        return  # many layers of sigmoids let next to nothing through, and units may all be off: other faults
     yield fault(
         "input-ignored",
         f"{len(batch)} different rows get the same output, and still do with other random weights",
@@ -58,8 +58,13 @@ def depends(context: Context) -> Iterable[Finding]:
     )
 
 
-def _drawn(context: Context, seed: int) -> nn.Module:
-    """A copy whose weights are drawn at random, so that none is 0 and none is large."""
+def drawn(context: Context, seed: int) -> nn.Module:
+    """A copy whose weights are drawn at random, so that none is 0 and none is large.
+
+    Parameters
+    ----------
+    context : the program. seed : of the draw.
+    """
     module = context.fresh()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -96,7 +101,7 @@ def _same_without(context: Context, batch: Batch, place: int, order: Tensor, see
     """Whether all answers stay the same when the rows of one input change places, under random weights."""
     count = iter(range(1_000_000))
     inputs = each(batch.inputs, lambda tensor: tensor[order] if next(count) == place else tensor)
-    module = _drawn(context, seed)
+    module = drawn(context, seed)
     answers = [numbers_of(context.answer(module, each_one)) for each_one in (batch, Batch(inputs, batch.target))]
     spread = float((answers[0] - answers[0][:1]).abs().max())
     return answers[0].shape == answers[1].shape and spread > 0 and torch.equal(*answers)
@@ -131,6 +136,17 @@ def _passed(context: Context, path: str, change: bool) -> list[Tensor]:
     module.get_submodule(path).register_forward_hook(other)
     with quiet(), torch.no_grad():
         return list(leaves(call(module, context.batch)))
+
+
+def _all_flat(context: Context) -> bool:
+    """Whether an activation gets numbers that differ from row to row and gives the same ones for all rows."""
+    for operation in context.seen[0].operations:
+        given, made = operation.input, operation.output
+        if given is not None and given.ndim > 1 and len(given) == len(made) == len(context.many):
+            given, made = given.reshape(len(given), -1), made.reshape(len(made), -1)
+            if not _constant(given) and bool((made == made[:1]).all()):
+                return True
+    return False
 
 
 def _has_slope(context: Context, batch: Batch) -> bool:

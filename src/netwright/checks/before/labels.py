@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from netwright.checks.before.evening import evened
-from netwright.checks.before.relating import LONG, categories, clustered, images, on_unseen
+from netwright.checks.before.relating import LONG, categories, clustered, images, learned, on_unseen
 from netwright.checks.before.territories import (
     MOST_CLASSES,
     Confusion,
@@ -35,6 +35,7 @@ SHARP = 0.3  # share of the labels that are not, which all neighbours contradict
 PURE = 0.85  # mean share of the commonest class among the neighbours, with two classes
 ENOUGH = 60  # rows
 CARRIED = 0.97  # of the loss of ignorance that is left on other rows where nothing carries over
+LEARNED = 0.9  # of it on the rows that were learned
 MANY_ROWS = 220  # without which nothing is called unrelated
 
 
@@ -179,9 +180,9 @@ def related(context: Context) -> Iterable[Finding]:
     limit = found.chance + 3 * found.error
     context.signal(f"best {name} of simple learners", found.quality, limit, "labels-unrelated")
     chance = _by_chance(found, classes is not None)
-    if found.exists or chance < 1e-3:
+    if found.exists or not math.isfinite(found.quality) or chance < 1e-3:
         return
-    own = on_unseen(context)
+    own = learned(context)
     if not own[1] > CARRIED or (categories(context) and not on_unseen(context, LONG)[1] > CARRIED):
         return
     yield _unrelated(context, found, own, name, chance)
@@ -205,11 +206,17 @@ def _by_chance(found: Relation, classes: bool) -> float:
     return min(1.0, (1 - NormalDist().cdf(max(errors))) * len(errors))
 
 
-def _unrelated(context: Context, found: Relation, own: tuple[float, float], name: str, chance: float) -> Finding:
-    """A fault where chance explains all that simple learners find, and the rows are such that they would find it."""
-    train, held = own
-    none = found.quality < found.chance + 2.5 * found.error and chance > 0.05 and len(context.rows) >= MANY_ROWS
-    seen = train < 0.9 or images(context) or (clustered(context) and on_unseen(context, LONG)[1] > CARRIED)
+def _unrelated(context: Context, found: Relation, own: tuple[float, float, float], name: str, chance: float) -> Finding:
+    """A fault where chance explains all that simple learners find, and the rows are such that they would find it.
+
+    Of pictures, in which any plain relation is seen far beyond chance, it may be odd chance, if the network learns its
+    rows and is right about others no more often than chance is.
+    """
+    train, held, beyond = own
+    odd = images(context) and train < LEARNED and beyond < 2.0
+    none = found.quality < found.chance + 2.5 * found.error and (chance > 0.05 or odd)
+    none = none and len(context.rows) >= MANY_ROWS
+    seen = train < LEARNED or images(context) or (clustered(context) and on_unseen(context, LONG)[1] > CARRIED)
     level = fault if none and not categories(context) and seen else note
     return level(
         "labels-unrelated",
@@ -352,8 +359,7 @@ def even(context: Context) -> Iterable[Finding]:
     if ratio <= UNEVEN / 2 or evened(context, int(values[counts.argmax()]), int(values[counts.argmin()])):
         return
     least = int(values[counts.argmin()])
-    clear = ratio > UNEVEN and len(values) <= 20 and int(counts.min()) >= 3 and context.kind != "unknown"
-    yield (fault if clear else note)(
+    yield (fault if _clearly_uneven(context, counts) else note)(
         "class-imbalance",
         f"class {int(values[counts.argmax()])} has {int(counts.max())} rows and class {least} has {int(counts.min())}",
         f"at most {UNEVEN:.0f} to 1, or a loss with class weights",
@@ -362,6 +368,14 @@ def even(context: Context) -> Iterable[Finding]:
         evidence={"ratio": ratio, "smallest_class": least},
         remedy=Remedy("loss", "class_weights", [round(float(len(classes) / len(values) / n), 4) for n in counts]),
     )
+
+
+def _clearly_uneven(context: Context, counts: Tensor) -> bool:
+    """Whether the smallest class is small beyond chance, of classes that are few and not next to empty."""
+    fewest = int(counts.min())
+    chance = 0.0 if context.data.complete else 2 * math.sqrt(fewest)  # by which a part of the rows may have too few
+    uneven = int(counts.max()) > UNEVEN * (fewest + chance)
+    return uneven and len(counts) <= 20 and fewest >= 3 and context.kind != "unknown"
 
 
 def relation_of(context: Context) -> Relation | None:

@@ -44,7 +44,7 @@ def repeatable(context: Context) -> Iterable[Finding]:
     others = torch.stack([numbers_of(context.answer(context.module, batch, seed)) for seed in range(1, 9)])
     noise = float(others.std(0).mean()) / max(size, 1e-12)
     context.signal("random part of an answer in eval mode", noise, NOISY, "stateful-eval")
-    if noise <= 1e-4:
+    if not noise > 1e-4:
         return
     drawn = _draws(context)
     meant = bool(drawn) and not drawn & DROPS  # a sample on purpose, as in a variational autoencoder

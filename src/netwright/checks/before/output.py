@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from netwright.checks.anatomy import finite
 from netwright.checks.context import Context
@@ -15,12 +15,13 @@ from netwright.checks.finding import Finding, Remedy, Where, fault, note
 from netwright.checks.loss_kind import LOGITS
 
 FAR = 50.0  # by which inputs are multiplied to see where an output ends
+LOUD = 10.0, 1000.0  # standard deviations of the last weights, by which an output shows its ends
 BEYOND = 0.02  # share of targets that an output may fail to reach
 
 
 @dataclass
 class Ends:
-    """Where an output ends, seen on rows as they are and on rows that are 50 times larger.
+    """Where an output ends, seen on rows as they are, on rows that are 50 times larger, and with louder last weights.
 
     Attributes
     ----------
@@ -43,11 +44,11 @@ def ends(context: Context) -> Ends | None:
         return None
     outputs = [plain]
     for factor in (FAR, -FAR):
-        batch = scaled(context.probe, lambda tensor, factor=factor: tensor * factor)  # type: ignore[misc]
+        batch = scaled(context.probe, lambda t, factor=factor: t * factor, context.symbols)  # type: ignore[misc]
         found = context.answer(context.module, batch)
         if isinstance(found, Tensor) and finite(found):
             outputs.append(found)
-    outputs.append(torch.cat([_loud(context, sign) for sign in (1.0, -1.0)]))
+    outputs += [torch.cat([_loud(context, sign * size) for sign in (1.0, -1.0)]) for size in LOUD]
     outputs = [each for each in outputs if each.numel()]
     low, high = (float(pick(torch.stack([pick(each) for each in outputs]))) for pick in (torch.min, torch.max))
     axis = context.class_axis
@@ -59,18 +60,28 @@ def ends(context: Context) -> Ends | None:
     return Ends(low, high, sums, below, above, float(plain.std()) < 1e-7 and wide <= 1.0)
 
 
-def _loud(context: Context, sign: float) -> Tensor:
-    """Outputs of a copy whose last layer is made 100 times louder, so that an activation after it shows its ends."""
+def _loud(context: Context, size: float) -> Tensor:
+    """Outputs of a copy whose last layer is made much louder, so that an activation after it shows its ends."""
     module = context.fresh()
     if not context.layers:
-        return torch.empty(0)
+        return _loud_tables(context, module, size)
     name = context.layers[-1][0]
     with torch.no_grad():
         weight = module.get_parameter(name)
-        weight.normal_(0.0, 10.0, generator=torch.Generator().manual_seed(0)).mul_(sign)
+        weight.normal_(0.0, 1.0, generator=torch.Generator().manual_seed(0)).mul_(size)
         bias = dict(module.named_parameters()).get(name.replace("weight", "bias"))
         if bias is not None and bias.ndim == 1:
             bias.zero_()
+    found = context.answer(module, context.probe)
+    return found if isinstance(found, Tensor) and finite(found) else torch.empty(0)
+
+
+def _loud_tables(context: Context, module: nn.Module, size: float) -> Tensor:
+    """The same of a network that has no layers but vectors that are looked up."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator) * size)
     found = context.answer(module, context.probe)
     return found if isinstance(found, Tensor) and finite(found) else torch.empty(0)
 
@@ -194,13 +205,13 @@ def reaches(context: Context) -> Iterable[Finding]:
     """Targets that lie where the output cannot go."""
     target = context.target
     found = ends(context) if context.numeric else None
-    if found is None or target is None or not finite(target):
-        return
+    if found is None or target is None or not finite(target) or not found.highest > found.lowest:
+        return  # an output that never varies, whatever its last weights, has no ends but another fault
     margin = 0.02 * max(float(target.max() - target.min()), 1e-12)
     below = (target < found.lowest - margin) if found.bounded_below else torch.zeros_like(target, dtype=torch.bool)
     above = (target > found.highest + margin) if found.bounded_above else torch.zeros_like(target, dtype=torch.bool)
     share = context.signal("targets out of reach", float((below | above).double().mean()), BEYOND, "output-range")
-    if share <= BEYOND:
+    if share <= BEYOND or _goes_beyond(context, found):
         return
     kinds = [each for each in context.seen[0].operations if each.kind in ("relu", "sigmoid", "tanh", "softmax")]
     layer = kinds[-1].path if kinds and kinds[-1].own else None
@@ -217,3 +228,15 @@ def reaches(context: Context) -> Iterable[Finding]:
         remedy=Remedy("module", "remove", layer or (kinds[-1].kind if kinds else None)),
         where=Where(layer=layer),
     )
+
+
+def _goes_beyond(context: Context, found: Ends) -> bool:
+    """Whether the outputs of a trained copy lie where none was seen to go, so that what looked like an end is none."""
+    if not context.steps:
+        return False
+    output = context.answer(context.as_is.module, context.many)
+    if not isinstance(output, Tensor) or not finite(output):
+        return False
+    tolerance = 1e-3 * max(abs(found.lowest), abs(found.highest), 1e-12)
+    below = found.bounded_below and float(output.min()) < found.lowest - tolerance
+    return bool(below or (found.bounded_above and float(output.max()) > found.highest + tolerance))

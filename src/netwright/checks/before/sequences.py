@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from netwright.checks.context import Context
-from netwright.checks.finding import Finding, Remedy, fault
-from netwright.checks.reading import Batch
+from netwright.checks.finding import Finding, Remedy, fault, note
+from netwright.checks.reading import Batch, leaves
 
 LEAKS = 0.05  # change of an answer, of what rows differ by
+LEARNS, HELPS = 0.8, 0.75  # share of the loss left where padding does no harm; and of that, where it does
+GROUPS = 6  # of lengths to which rows are cut
 
 
 def future(context: Context) -> Iterable[Finding]:
@@ -83,10 +85,13 @@ def padding(context: Context) -> Iterable[Finding]:
     context.signal("change of an answer with other padding", change, LEAKS, "padding-leak")
     if change > LEAKS:
         shortest = int(lengths.min())
-        yield fault(
+        left = _left_without(context, x, lengths) if len(inputs) == 1 and _one_width(context) else None
+        harmless = left is not None and left[0] < LEARNS and not left[1] < HELPS * left[0]
+        seen = "" if left is None else f" ({context.steps} steps leave {left[0]:.2g} of the loss, {left[1]:.2g} without"
+        yield (note if harmless else fault)(
             "padding-leak",
             f"sequences of {shortest} to {x.shape[1]} steps are padded, and an answer changes by {change:.2g} of what "
-            "rows differ by when its padding does",
+            "rows differ by when its padding does" + (f"{seen} most of it)" if seen else ""),
             "the same answer with any padding",
             "Pack sequences (pack_padded_sequence), take the state at the last real step, or mask the padding before "
             "pooling.",
@@ -142,3 +147,43 @@ def _given(context: Context, x: Tensor, lengths: Tensor) -> list[float]:
             other[row, length:] = x[row, 0]
     answer = context.answer(context.module, Batch((other, told), context.probe.target))
     return [float((answer - context.output).abs().mean())]
+
+
+def _one_width(context: Context) -> bool:
+    """Whether all batches that were read have sequences of one length with their padding, as filled up once for all."""
+    held = [] if context.validation is None else context.validation.batches
+    first = [next(leaves(batch.inputs)) for batch in (*context.data.batches, *held)]
+    return len({tensor.shape[1] for tensor in first if tensor.ndim > 1}) == 1
+
+
+def _left_without(context: Context, x: Tensor, lengths: Tensor) -> tuple[float, float] | None:
+    """What trials leave of the loss as it is and with most of the padding cut off; None where none can be made."""
+    if not context.user_optimizers or not context.steps:
+        return None
+    ends = lengths.double().quantile(torch.linspace(0, 1, GROUPS + 1, dtype=torch.float64)[1:]).ceil().long().unique()
+    module = _Shortened(context.user_module, x[lengths.argmin(), -1].clone(), ends.tolist())
+    return context.left(context.as_is), context.left(context.with_(user_module=module).trial(steps=context.steps))
+
+
+class _Shortened(nn.Module):
+    """A module that is given its rows in groups, each cut to the longest of it.
+
+    Parameters
+    ----------
+    inner : the module. pad : what padding is filled with. ends : lengths to which rows are cut.
+    """
+
+    def __init__(self, inner: nn.Module, pad: Tensor, ends: list[int]) -> None:
+        super().__init__()
+        self.inner, self.pad, self.ends = inner, pad, ends
+
+    def forward(self, x: Tensor) -> Tensor:
+        real = (x != self.pad).reshape(*x.shape[:2], -1).any(2)
+        lengths = (real * torch.arange(1, x.shape[1] + 1)).amax(1)
+        places = torch.bucketize(lengths, torch.tensor(self.ends[:-1]))
+        groups = [(place, (places == place).nonzero()[:, 0]) for place in places.unique().tolist()]
+        outputs = [self.inner(x[rows, : self._end(place, lengths[rows])]) for place, rows in groups]
+        return torch.cat(outputs)[torch.cat([rows for _, rows in groups]).argsort()]
+
+    def _end(self, place: int, lengths: Tensor) -> int:
+        return max(self.ends[place], int(lengths.max()), 1)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 
+from netwright.checks.before.tables import scaling
 from netwright.checks.before.tables.repeated import by_chance, keys, same_targets
 from netwright.checks.context import Context
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
@@ -24,6 +25,7 @@ COPY = 1e-4  # of the deviation of a target that rounding leaves of it in a copy
 LAW = 0.7  # correlation of what the other columns tell, below which one column may be all that there is
 SEVERAL = 5  # columns, of which one alone seldom tells classes
 FEW = 30  # held-out rows
+MUCH = 10.0  # factor between two scales, which no drift explains
 NONE, MANY_MORE = 12, 16  # so few tell next to nothing; times as many training rows, at least
 
 
@@ -97,7 +99,7 @@ def leaking_column(context: Context) -> Iterable[Finding]:
     order = rated.argsort(descending=True)
     (best, second), column = rated[order[:2]].tolist(), int(order[0])
     context.signal("best single column", best, limit, "target-leak")
-    if best <= limit or (1 - second) < max(5 * (1 - best), BETTER):
+    if not best > limit or (1 - second) < max(5 * (1 - best), BETTER):
         return
     number = classes is not None and _running(context, column)
     plain = classes is None or _copy(X[:, column], classes)
@@ -105,7 +107,7 @@ def leaking_column(context: Context) -> Iterable[Finding]:
         return
     enough = 1 - max(5 * (1 - best), BETTER if plain or number else FAR)
     others = _told_by(torch.cat([X[:, :column], X[:, column + 1 :]], 1), y, classes is not None, enough)
-    if others > enough:
+    if not others <= enough:
         return  # a task that is simply easy
     name = context.data.names[column] if column < len(context.data.names) else column
     how = "correlates with y by" if classes is None else "alone gives the class with an accuracy of"
@@ -205,20 +207,69 @@ def scales_alike(context: Context) -> Iterable[Finding]:
     shift = (a.mean(0) - b.mean(0)).abs()[live] / deviation[live]
     stretched = context.signal("median factor between scales", float(2 ** ratio.median()), 2.0, "scaler-mismatch")
     moved = context.signal("median shift of columns", float(shift.median()), 3.0, "scaler-mismatch")
-    if stretched <= 2.0 and moved <= 1.0:
-        return
-    level = fault if stretched > 2.0 or moved > 3.0 else note
-    seen = (
-        f"a typical column has mean {float(a.mean(0)[live].median()):.3g} and standard deviation "
-        f"{float(deviation[live].median()):.3g} in training, {float(b.mean(0)[live].median()):.3g} and "
-        f"{float(other[live].median()):.3g} in the held-out rows"
-    )
-    yield level(
+    far = stretched > 2.0 or moved > 3.0
+    if not far and (own_scaler := scaling.of_its_own(context)):
+        yield _scaled_apart(context, own_scaler)
+    if far or moved > 1.0:
+        found = scaling.told(context) if far else None
+        level = fault if far and _wrong_scale(found, stretched, moved) else note
+        yield _another_scale(level, (a[:, live], b[:, live]), (stretched, moved), found)
+
+
+def _another_scale(
+    level: Callable[..., Finding], parts: tuple[Tensor, Tensor], apart: tuple[float, float], found: scaling.Told | None
+) -> Finding:
+    own, held = (f"{float(part.mean(0).median()):.3g}" for part in parts)
+    deviation, other = (f"{float(part.std(0).median()):.3g}" for part in parts)
+    others = found is not None and found.others
+    do = "Fit the scaler on the training rows and apply the same one to the held-out rows."
+    leave = "Leave them as they are, if they are later rows, or rows from elsewhere, and one scaler scaled both."
+    return level(
         "scaler-mismatch",
-        seen,
-        "the same scale in both",
+        f"a typical column has mean {own} and standard deviation {deviation} in training, {held} and {other} in the "
+        "held-out rows" + _foretold(found),
+        "the same scale in both, or rows that are other ones" if others else "the same scale in both",
+        leave if others else do,
+        evidence={"factor": apart[0], "shift": apart[1]},
+        remedy=None if others else Remedy("data", "scale_validation_like_training", True),
+    )
+
+
+def _wrong_scale(found: scaling.Told | None, stretched: float, moved: float) -> bool:
+    """Whether held-out rows are on a wrong scale: they are foretold better on that of training, or no scaling else.
+
+    Rows of which learners tell nothing may be other rows, such as later ones, where they are not far from the others.
+    """
+    if found is not None and (found.wrongly_scaled or found.others):
+        return found.wrongly_scaled
+    return stretched > MUCH or moved > 3.0
+
+
+def _foretold(found: scaling.Told | None) -> str:
+    if found is None or not (found.wrongly_scaled or found.others):
+        return ""
+    return (
+        f"; what simple learners of the training rows tell of them above chance is {found.as_is:.2f}, and "
+        f"{found.scaled:.2f} with the scale of training"
+    )
+
+
+def _scaled_apart(context: Context, how: str) -> Finding:
+    """Parts that have each a scaler of their own: a fault where what the one tells is lost on the other."""
+    found = scaling.told(context)
+    lost = found is not None and found.lost
+    figures = {} if found is None else {"own": found.own, "held_out": found.as_is}
+    shown = ""
+    if found is not None:
+        shown = (
+            f"; simple learners tell {found.own:.2f} of training rows above chance and {found.as_is:.2f} of the others"
+        )
+    return (fault if lost else note)(
+        "scaler-mismatch",
+        f"columns have {how}, in the training rows and in the held-out rows: each part was scaled by itself" + shown,
+        "one scaler, fitted on the training rows, which leaves other ends and means to the held-out rows",
         "Fit the scaler on the training rows and apply the same one to the held-out rows.",
-        evidence={"factor": stretched, "shift": moved},
+        evidence=figures,
         remedy=Remedy("data", "scale_validation_like_training", True),
     )
 

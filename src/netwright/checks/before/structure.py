@@ -32,6 +32,8 @@ def bends(context: Context) -> Iterable[Finding]:
     """Two or more layers with weights and nothing between them that bends, where the task is not a straight one."""
     if len(context.layers) < 2 or not context.floats or len(context.floats) != len(list(leaves(context.rows.inputs))):
         return
+    if any(mask is not None for mask in context.symbols):
+        return  # between two codes there is none
     a = scaled(context.probe, _standard)  # on raw numbers all units of a layer may lie on one side of its bend
     if len(a) < 4:
         return
@@ -49,7 +51,7 @@ def bends(context: Context) -> Iterable[Finding]:
         return
     deviation = float((between - (first + second) / 2).abs().max()) / size
     context.signal("deviation from a straight line", deviation, AFFINE, "no-nonlinearity")
-    if deviation > AFFINE:
+    if not deviation <= AFFINE:
         return
     straight, curved, name = _straight_and_curved(context)
     gain = curved - straight
@@ -75,7 +77,7 @@ def one_line(context: Context) -> Iterable[Finding]:
         return
     line, curved, name = _straight_and_curved(context)
     gain = context.signal("what nearest neighbours gain on a straight line", curved - line, MISSED, "capacity")
-    if gain < MISSED or context.left(context.as_is) < 0.5:
+    if not gain >= MISSED or context.left(context.as_is) < 0.5:
         return
     yield fault(
         "capacity",
@@ -161,7 +163,7 @@ def holds_a_few(context: Context) -> Iterable[Finding]:
     best = min((_attempt(context, few, rate).end for rate in RATES), default=math.inf)
     scale = max(_ignorance(context, few), 1e-12)
     left = context.signal("loss left of 16 rows", best / scale, HELD, "capacity")
-    if left <= HELD:
+    if not left > HELD:
         return
     yield fault(
         "capacity",

@@ -13,6 +13,7 @@ from netwright.checks.context import Context
 from netwright.checks.during.proof import summed
 from netwright.checks.finding import Finding, Remedy, fault, note
 from netwright.checks.reading import each
+from netwright.checks.trial import Trial
 
 TURNED = 1.3  # held-out loss over its minimum
 LAST = 3  # epochs for which it has been so
@@ -20,6 +21,7 @@ AGO = 4  # epochs since the minimum
 VARIES = 0.01  # range of accuracies of which a rule is read
 EXACT = 1e-4  # to which a score that is counted in another way is met
 ALIKE = 1.3  # times the loss of training that a held-out loss of the same units is at first, at most
+GAIN = 0.1  # of the held-out accuracy, and of the mean of it over the classes, by which a run was too short
 BETTER = 0.1  # accuracy above that of the commonest class
 FEW_ROWS = 100  # of which an accuracy is taken
 
@@ -59,7 +61,7 @@ def overfits(watched: Any) -> Iterable[Finding]:
     ratio = watched.signal("held-out loss over its minimum", recent / max(held[best], 1e-12), TURNED, "overfitting")
     train = epochs[-1][1]
     noise = 2 * max(wobble, _standard_error(watched))
-    if ratio <= TURNED or len(held) - 1 - best < AGO or not train < 0.5 * recent or recent - held[best] < noise:
+    if ratio <= TURNED or len(held) - 1 - best < AGO or not train < 0.5 * recent or not recent - held[best] >= noise:
         return
     scores = [checked.score for checked, _ in epochs]
     known = all(map(math.isfinite, scores))
@@ -114,13 +116,14 @@ def unfinished(watched: Any) -> Iterable[Finding]:
     falling = len(held) < 4 or held[-1] <= 1.02 * min(held)
     if fall < 0.05 or last < 0.5 * abs(first) or not falling:
         return
-    more = _continued(watched)
-    if more is None or more > (0.85 if len(values) < 100 else 0.7) * last:
+    further, limit = _continued(watched), 0.85 if len(values) < 100 else 0.7
+    more = math.inf if further is None else further.end
+    if further is None or not more <= limit * last:
         return
     told = len(tape.checked)
     remedy = Remedy("loop", "epochs", 5 * told) if told else Remedy("loop", "steps", 5 * tape.steps)
     nearly = bool(scores) and 0.9 < scores[-1] <= 1  # of the rows right, or of the variance told
-    yield (note if nearly else fault)(
+    yield (note if nearly or not _carried(watched, further.module, limit) else fault)(
         "too-few-epochs",
         f"the loss fell from {first:.3g} to {last:.3g} in {tape.steps} steps and was still falling at the end; "
         f"as many steps again on a copy bring it to {more:.3g}" + (f" (last score {scores[-1]:.3f})" if scores else ""),
@@ -135,13 +138,33 @@ def _mean(values: list[float]) -> float:
     return sum(values) / len(values) if values else math.nan
 
 
-def _continued(watched: Any) -> float | None:
-    """The loss after as many steps again, at most 200, on a copy of the network as it is."""
+def _continued(watched: Any) -> Trial | None:
+    """As many steps again, at most 200, on a copy of the network as it is."""
     context = watched.context(beginning=False)
     if context is None:
         return None
-    end: float = context.trial(steps=min(200, max(20, watched.tape.steps))).end
-    return end
+    trial: Trial = context.trial(steps=min(200, max(20, watched.tape.steps)))
+    return trial
+
+
+def _carried(watched: Any, module: nn.Module, limit: float) -> bool:
+    """Whether the rows held out gain too by further steps: more of them are right, or their loss falls as far."""
+    context, gains, truth, losses = watched.context(beginning=False), [], [], []
+    for batch in watched.tape.held_batches:
+        outputs = [context.answer(each_one, batch) for each_one in (context.module, module)]
+        losses.append([context.value(output, batch.target) * len(batch) for output in outputs])
+        if context.classes is None or not all(isinstance(part, Tensor) for part in (*outputs, batch.target)):
+            continue
+        answers, labels = [_answers(output, batch.target, context) for output in outputs], batch.target.reshape(-1)
+        if all(each_one is not None and each_one.shape == labels.shape for each_one in answers):
+            gains.append(torch.stack([each_one == labels for each_one in answers]).double().diff(dim=0)[0])
+            truth.append(labels)
+    if gains:
+        gain, labels = torch.cat(gains), torch.cat(truth)
+        even = torch.stack([gain[labels == k].mean() for k in labels.unique()]).mean()
+        return min(float(gain.mean()), float(even)) > max(GAIN, 2 * float(gain.std()) / math.sqrt(len(gain)))
+    held, later = (sum(column) for column in zip(*losses, strict=True)) if losses else (1.0, 0.0)
+    return not later > limit * held
 
 
 def carries_over(watched: Any) -> Iterable[Finding]:
@@ -263,7 +286,8 @@ def metric_agrees(watched: Any) -> Iterable[Finding]:
     apart = [abs(told - own) for told, own, _, _ in compared]
     told, own_scores = [each[0] for each in compared], [each[1] for each in compared]
     same = max(told) - min(told) < 1e-9
-    stuck = same and (max(own_scores) - min(own_scores) > 0.05 or (min(apart) > 0.1 and len(told) > 3))
+    moves = max(own_scores) - min(own_scores)  # one answer for all rows has other scores that stay as they are
+    stuck = same and (moves > 0.05 or (moves > VARIES and min(apart) > 0.1 and len(told) > 3))
     watched.signal("score as told less accuracy of the outputs", max(apart), 0.1, "wrong-metric")
     wrong = _miscounted(compared)
     if not wrong and min(apart) <= 0.1 and not stuck:
@@ -287,11 +311,18 @@ def _recounted(tape: Any, context: Context) -> Iterable[tuple[float, float, floa
             continue
         answers, labels = _answers(output, batch.target, context), batch.target.reshape(-1).long()
         if answers is not None and answers.shape == labels.shape:
-            own = float((answers == labels).double().mean())
+            own, even = _shares(answers == labels, labels)
+            own = even if abs(checked.score - even) < EXACT else own  # the mean over the classes is a right score too
             pairs = sum(
                 float((answers == k).double().mean() * (labels == k).double().mean()) for k in labels.unique().tolist()
             )
             yield checked.score, own, pairs, len(labels)
+
+
+def _shares(right: Tensor, labels: Tensor) -> tuple[float, float]:
+    """The share of rows that are right, and its mean over the classes."""
+    by_class = [float(right[labels == k].double().mean()) for k in labels.unique().tolist()]
+    return float(right.double().mean()), sum(by_class) / len(by_class)
 
 
 def _miscounted(compared: list[tuple[float, float, float, int]]) -> str:

@@ -34,7 +34,7 @@ def arrives(watched: Any) -> Iterable[Finding]:
     shares, first = [], ""
     for sample in watched.tape.samples:
         sizes = [(name, size) for name, size in sample.gradients.items() if name not in embedded]
-        if len(sizes) >= 3 and sizes[-1][1] > 0:
+        if len(sizes) >= 3 and sizes[-1][1] > 0 and all(math.isfinite(size) for _, size in sizes):
             shares.append(sizes[0][1] / sizes[-1][1])
             first = sizes[0][0]
     if len(shares) < 4:
@@ -87,7 +87,7 @@ def alive(watched: Any) -> Iterable[Finding]:
         return
     place, shares = worst
     watched.signal("units off for every row, in training", shares[-1], DEAD, "dead-units")
-    if shares[-1] <= DEAD or len(shares) < 2 or not _learned(watched) >= 0.5:
+    if not shares[-1] > DEAD or len(shares) < 2 or not _learned(watched) >= 0.5:
         return
     told = _redrawn(watched)
     yield (fault if told is not None and told[1] < HELPS * told[0] else note)(
@@ -112,7 +112,7 @@ def flat(watched: Any) -> Iterable[Finding]:
         return
     place, shares = worst
     mean = watched.signal("activations at a flat end, in training", sum(shares) / len(shares), FLAT, "saturation")
-    if mean <= FLAT or not _learned(watched) >= 0.6:
+    if not mean > FLAT or not _learned(watched) >= 0.6:
         return
     told = _redrawn(watched)
     yield (fault if told is not None and told[1] < HELPS * told[0] else note)(

@@ -9,10 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from netwright.checks.before.backward.singular import slopes_are_numbers, slopes_stay_numbers
+from netwright.checks.context import Context
 from netwright.checks.copies import quiet, replica
 from netwright.checks.during.proof import RISEN, end, slower
 from netwright.checks.during.tape import Origin
-from netwright.checks.finding import Finding, Remedy, Where, fault, note
+from netwright.checks.finding import FAULT, Finding, Remedy, Where, fault, note
 from netwright.checks.reading import each, leaves
 
 PASSING = 0.5  # share of the losses after the first bad one that are finite, where training goes on by itself
@@ -111,6 +113,10 @@ def _named(watched: Any, step: int, values: list[float], origin: Origin | None) 
         yield _bad_operation(values[step], origin)
     elif step == 0:
         yield _bad_operation(values[0], Origin(0, "loss"))
+    elif (context := watched.context()) is not None and any(_slopes(context)):
+        return  # which is told with the place, of the program as it began
+    elif context is None and _lost_slopes(watched, step, values):
+        yield _bad_slopes(values, step)
     else:
         yield _bad_steps(watched, step, values, origin)
 
@@ -133,7 +139,31 @@ def _grew(watched: Any, step: int, values: list[float]) -> bool:
     before = [value for value in values[:step] if math.isfinite(value)]
     rose = max(before[1:], default=0.0) > 3 * abs(before[0]) if before else False
     ratios = [max(s.ratios.values(), default=0.0) for s in watched.tape.samples if s.step < step]
-    return rose or any(not ratio <= 0.5 for ratio in ratios)  # also where it is NaN
+    return rose or any(ratio > 0.5 for ratio in ratios)
+
+
+def _slopes(context: Context) -> Iterator[bool]:
+    """Whether gradients of a finite loss are shown to be no numbers, at the start or in a trial."""
+    for question in (slopes_are_numbers, slopes_stay_numbers):
+        yield any(found.level == FAULT for found in question(context))
+
+
+def _lost_slopes(watched: Any, step: int, values: list[float]) -> bool:
+    """Whether the last gradient before was no number, though its loss was one and nothing had grown."""
+    last = next((sample for sample in watched.tape.samples if sample.step == step - 1), None)
+    return last is not None and any(map(math.isnan, last.gradients.values())) and not _grew(watched, step, values)
+
+
+def _bad_slopes(values: list[float], step: int) -> Finding:
+    return fault(
+        "not-differentiable",
+        f"the loss was {values[step - 1]:.4g} in step {step - 1} and its gradient NaN; with the weights the loss is "
+        f"{values[step]} from step {step} on",
+        "a finite gradient where the loss is finite",
+        "Look for a root, a logarithm or a quotient of 0, by torch.autograd.set_detect_anomaly(True).",
+        evidence={"step": step - 1},
+        where=Where(step=step - 1),
+    )
 
 
 def _bad_operation(value: float, origin: Origin) -> Finding:
@@ -184,6 +214,6 @@ def _cause(watched: Any, step: int, values: list[float]) -> tuple[str, str, floa
         helps = clipped < RISEN * abs(values[0])
         if helps and clipped < 0.9 * told.tenth:
             return "exploding-gradient", seen, told.factor
-        if math.isfinite(told.best) or not helps:
+        if math.isfinite(told.best):
             return "lr-too-high", seen, told.factor
     return ("lr-too-high" if _grew(watched, step, values) else "exploding-gradient"), "", 0.1

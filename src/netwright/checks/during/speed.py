@@ -20,6 +20,7 @@ MOST = 0.4  # share of the steps that may run at a dead rate
 PULL = 2.0
 DIED = 0.7  # share of its loss that a run which learned nothing must have left at a smaller rate
 MORE = 1.2  # backward passes for each step, beyond which others are heard too
+MUCH, LITTLE = 0.2, 0.05  # share of a loss that a tenth of the rate leaves; share of the first loss worth mending
 FAR = 10.0  # times the first loss that one of an unknown kind must have risen to
 
 
@@ -38,6 +39,9 @@ def first_step(watched: Any) -> Iterable[Finding]:
     values = tape.values()
     last = _mean(values[-max(5, len(values) // 5) :])
     long = longest > LONG
+    if len(values) >= 5 and long and math.isfinite(last) and last < 0.7 * values[0]:
+        yield from _much_better_slower(watched, longest, last)
+        return
     if len(values) < 5 or (math.isfinite(last) and last < 0.7 * values[0]) or not (long or _stays(watched, last)):
         return
     told = slower(watched, None if long else min(STEPS, tape.steps))
@@ -55,6 +59,18 @@ def first_step(watched: Any) -> Iterable[Finding]:
         told,
         first_step=longest,
     )
+
+
+def _much_better_slower(watched: Any, longest: float, last: float) -> Iterable[Finding]:
+    """A run at one rate that has learned, and of which a tenth of the rate leaves much less in as many steps."""
+    first = watched.tape.values()[0]
+    told = slower(watched, min(STEPS, watched.tape.steps)) if len(watched.tape.rates) < 2 else None
+    if told is None or not last > LITTLE * abs(first) or not told.tenth < MUCH * min(told.as_is, last):
+        return
+    seen = (
+        f"the first step changed weights by {longest:.2g} of their size, the loss went from {first:.3g} to {last:.3g}"
+    )
+    yield _too_high(watched, fault, seen, told, first_step=longest)
 
 
 def _stays(watched: Any, last: float) -> bool:
@@ -140,7 +156,7 @@ def clipped(watched: Any) -> Iterable[Finding]:
     if len(shares) < 3:
         return
     middle = watched.signal("share of the gradient that clipping leaves", _middle(shares), CLIPPED, "over-clipping")
-    if middle >= CLIPPED or max(shares) <= 1.01 * min(shares):  # the same in each step is a scale
+    if not middle < CLIPPED or max(shares) <= 1.01 * min(shares):  # the same in each step is a scale
         return
     made = _middle([sample.made for sample in tape.samples])
     used = _middle([sample.used for sample in tape.samples])
@@ -175,7 +191,7 @@ def schedule(watched: Any) -> Iterable[Finding]:
     dead = sum(end - begin for (begin, rate), end in zip(tape.rates, ends, strict=True) if rate < DEAD * top)
     peak = next(step for step, rate in tape.rates if rate == top)
     share = watched.signal("share of steps at a dead rate", max(0, dead - peak) / tape.steps, MOST, "schedule-dead")
-    if share <= MOST:
+    if not share > MOST:
         return
     values = [value for value in tape.values() if math.isfinite(value)]
     begin, last = _mean(values[:3]), _mean(values[-max(5, len(values) // 10) :])
@@ -217,6 +233,8 @@ def decayed(watched: Any) -> Iterable[Finding]:
         *(float(p.detach().norm()) for p in watched.module.parameters() if p.ndim >= 2 and p.requires_grad)
     )
     kept = now / samples[0].weights
+    if not math.isfinite(kept):
+        return
     yield from _penalised(watched, kept)
     if not any(sample.decay > 0 for sample in samples):
         return
@@ -263,7 +281,7 @@ def _penalised(watched: Any, kept: float) -> Iterable[Finding]:
     if len(factors) < 5:
         return
     share = watched.signal("what goes backward over the loss", factors[len(factors) // 2], 2.0, "over-regularised")
-    if share <= 2.0 or kept >= 0.5 or factors[-1] <= 1.01 * factors[0]:  # the same in each step is a scale
+    if not (share > 2.0 and kept < 0.5) or factors[-1] <= 1.01 * factors[0]:  # the same in each step is a scale
         return
     yield fault(
         "over-regularised",

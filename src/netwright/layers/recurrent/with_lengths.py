@@ -22,6 +22,10 @@ from netwright.layers.merge import Add, Concat, Elementwise, Multiply
 from netwright.layers.normalization import LayerNorm
 from netwright.layers.rectifier import ELU, LeakyReLU, PReLU, ReLU, Softplus
 from netwright.layers.recurrent.bidirectional import Bidirectional
+from netwright.layers.recurrent.elman import Elman
+from netwright.layers.recurrent.gru import GRU
+from netwright.layers.recurrent.jordan import Jordan
+from netwright.layers.recurrent.lstm import LSTM
 from netwright.layers.shape import Identity
 from netwright.layers.skip import Pick
 from netwright.layers.smooth import GELU, SiLU
@@ -33,9 +37,11 @@ from netwright.layers.text.words import WordFeatures
 BY_STEP: tuple[type[Expression], ...] = (
     *(Linear, Sigmoid, HardSigmoid, Tanh, ReLU, LeakyReLU, PReLU, ELU, Softplus, GELU, SiLU, Softmax, Maxout),
     *(Embedding, WordFeatures, Dropout, GaussianNoise, LayerNorm, Identity, HierarchicalSoftmax, AdaptiveSoftmax),
-    *(Add, Concat, Elementwise, Multiply, GatedSum),
+    *(Add, Elementwise, Multiply, GatedSum),
 )
 BACKWARDS: tuple[type[Expression], ...] = (CausalConv, CausalStack)
+RECURRENT: tuple[type[Any], ...] = (Elman, GRU, Jordan, LSTM)
+STEPS = (1, -2)  # the axis of the steps of (batch, steps, features)
 OF_OTHERS: tuple[type[Expression], ...] = (Residual, Highway)  # what they are made of decides
 
 
@@ -101,7 +107,9 @@ def _chain(parts: list[Expression]) -> tuple[Expression, bool]:
             return join(made, *parts[place:]), False
         if isinstance(parts[place - 1], Parallel):  # what follows merges the branches
             if not _is_by_step(part):
-                raise InvalidParameter(problem("network", "a layer that merges the branches", repr(part)))
+                remedy = "Write Concat(axis=2): axis 1 is that of the steps." if isinstance(part, Concat) else ""
+                expected = "a layer that merges the branches step by step"
+                raise InvalidParameter(problem("network", expected, repr(part), remedy))
             made = join(made, part)
             continue
         told, still = _told(part)
@@ -138,13 +146,15 @@ def _with(layer: Any) -> Expression:
     return made
 
 
-def _is_by_step(part: Any) -> bool:
-    """Whether no step sees one behind it."""
+def _is_by_step(part: Any, recurrent: bool = False) -> bool:
+    """Whether no step sees one behind it; layers that go back step by step are such, but gain by the lengths."""
+    if isinstance(part, Concat):
+        return part.axis not in STEPS
     if isinstance(part, (*BY_STEP, *BACKWARDS)):
         return True
     if isinstance(part, (Chain, Parallel)):
-        return all(map(_is_by_step, part.parts if isinstance(part, Chain) else part.branches))
+        return all(_is_by_step(p, recurrent) for p in (part.parts if isinstance(part, Chain) else part.branches))
     if isinstance(part, OF_OTHERS):
         inner = [getattr(part, field.name) for field in dataclasses.fields(part)]  # type: ignore[arg-type]
-        return all(_is_by_step(each) for each in inner if isinstance(each, Expression))
-    return False
+        return all(_is_by_step(each, True) for each in inner if isinstance(each, Expression))
+    return recurrent and isinstance(part, RECURRENT) and part.output == "all"

@@ -125,6 +125,32 @@ def test_a_penalty_that_swamps_the_loss(strength: float, power: int, one: Any, n
     assert one(in_the_loss, module, loss, line[0], adam(module)).code == "over-regularised"
 
 
+@pytest.mark.parametrize("by", ["module", "weights", "another function", "global name"])
+@pytest.mark.parametrize("factor", [0.3, 1e-6])
+def test_a_penalty_in_a_function_that_refers_to_the_module(
+    by: str, factor: float, ask: Any, net: Any, adam: Any, line: Any
+) -> None:
+    module = net(4, 16, 1)
+    weights = list(module.parameters())
+
+    def size() -> Any:
+        return sum(weight.abs().sum() for weight in module.parameters())
+
+    space = {"module": module, "factor": factor, "SQUARES": SQUARES}
+    text = "lambda o, t: SQUARES(o, t) + factor * sum(weight.abs().sum() for weight in module.parameters())"
+    loss = {
+        "module": lambda o, t: SQUARES(o, t) + factor * sum(weight.abs().sum() for weight in module.parameters()),
+        "weights": lambda o, t: SQUARES(o, t) + factor * sum(weight.abs().sum() for weight in weights),
+        "another function": lambda o, t: SQUARES(o, t) + factor * size(),
+        "global name": eval(text, space),
+    }[by]
+    before = [weight.clone() for weight in weights]
+    found = ask(in_the_loss, module, loss, line[0], adam(module), validation=line[1])
+    assert [each.code for each in found] == (["over-regularised"] if factor == 0.3 else [])
+    assert all(map(torch.equal, before, weights))
+    assert space["module"] is module
+
+
 def test_losses_with_a_little_or_without_a_penalty_are_right(ask: Any, net: Any, adam: Any, line: Any) -> None:
     module = net(4, 16, 1)
     for loss in (SQUARES, Penalised(module, 1e-4), Penalised(module, 1e-3, 2)):

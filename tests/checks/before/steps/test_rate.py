@@ -55,6 +55,28 @@ def test_the_first_step_is_measured(one: Any, context: Any, net: Any, data: Any)
     assert found.evidence["first_step"] == pytest.approx(max(ratios), rel=1e-4)
 
 
+def test_a_program_that_learns_and_would_learn_much_more(context: Any, formula: Any) -> None:
+    X = torch.randint(0, 12, (400, 6), generator=torch.Generator().manual_seed(1))
+    y = (X + (nn.functional.pad(X, (1, 0))[:, :-1] > 6)) % 12
+    parts = {"e": nn.Embedding(12, 16), "c": nn.LSTM(16, 24, batch_first=True), "o": nn.Linear(24, 12)}
+    module = formula(lambda m, x: m.o(m.c(m.e(x))[0]).mT, **parts)
+
+    def asked(rate: float, scheduled: bool = False) -> list[Any]:
+        optimizer = Adam(module.parameters(), lr=rate)
+        if scheduled:
+            torch.optim.lr_scheduler.StepLR(optimizer, 100)
+        program = context(module, CROSS, (X, y), optimizer)
+        program.budget.seconds = 60.0
+        return list(too_high(program))
+
+    (found,) = asked(1.0)
+    assert (found.code, found.level) == ("lr-too-high", "fault")
+    assert found.evidence["left_smaller"] < 0.2 * found.evidence["left_as_is"] < 0.2
+    assert found.remedy.value == pytest.approx(0.1)
+    assert not asked(1.0, scheduled=True), "which may bring it down"
+    assert not asked(0.1)
+
+
 def test_a_loss_that_becomes_infinite(one: Any, net: Any, draw: Any) -> None:
     X = draw(160, 4)
     module = net(4, 32, 1)

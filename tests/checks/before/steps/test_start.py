@@ -55,6 +55,24 @@ def test_units_that_are_all_the_same(value: float, one: Any, net: Any, adam: Any
     assert (found.remedy.object, found.remedy.argument) == ("module", "reset_parameters")
 
 
+def test_vectors_that_begin_at_zero(ask: Any, one: Any, formula: Any, adam: Any) -> None:
+    """The slope of a product is 0 in both factors where both are 0, and not where one of them is drawn."""
+    pairs = torch.stack([torch.arange(60) % 6, torch.arange(60) % 5], 1)
+    y = (pairs.sum(1, keepdim=True) % 3).float() - 1
+
+    def taste(start: float) -> Any:
+        parts = {name: nn.Embedding(6, width) for name, width in (("who", 4), ("what", 4), ("bias", 1), ("idle", 2))}
+        for name, part in parts.items():
+            nn.init.constant_(part.weight, 0.0) if name != "what" else nn.init.normal_(part.weight, std=start)
+        return formula(lambda m, x: (m.who(x[:, 0]) * m.what(x[:, 1])).sum(1, keepdim=True) + m.bias(x[:, 1]), **parts)
+
+    module = taste(0.0)
+    found = one(units_differ, module, SQUARES, (pairs, y), adam(module))
+    assert (found.code, found.level) == ("symmetric-init", "fault")
+    assert found.evidence["layers"] == ["who.weight", "what.weight"]
+    assert not ask(units_differ, taste(0.3), SQUARES, (pairs, y), adam(module))
+
+
 def test_units_of_a_convolution(one: Any, adam: Any, draw: Any) -> None:
     module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3))
     nn.init.constant_(module[0].weight, 0.05)

@@ -39,7 +39,7 @@ def weight_decay(context: Context) -> Iterable[Finding]:
     pull = _pull(context, strongest)
     context.signal("pull of the penalty over that of the data", pull, 2.0, "over-regularised")
     context.signal("norm of the weights left", kept, PULL, "over-regularised")
-    if (pull <= 1.0 and kept >= 0.9) or context.left(trial) < 0.5:
+    if not (pull > 1.0 or kept < 0.9) or context.left(trial) < 0.5:
         return
     held, free = _longer(context), _longer(context, no_decay)
     before, after = min(context.left(held), 1e6), context.left(free)
@@ -87,7 +87,7 @@ def in_the_loss(context: Context) -> Iterable[Finding]:
         return
     pull = _beside(context)
     context.signal("gradient of the loss beside the output over that through it", pull, PULL, "over-regularised")
-    if pull < PULL:
+    if not pull >= PULL:
         return
     rows, limit = (context.many, FALLS) if context.held is None else (context.held, FALLS_HELD)
     at = [context.value(context.answer(module, rows), rows.target) for module in (context.module, *_both(context))]

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 import torch
 
-from netwright.checks.context import Context
+from netwright.checks.budget import OutOfTime
+from netwright.checks.context import Context, steps_in_the_end
 from netwright.checks.finding import Finding, Remedy, fault, note
 from netwright.checks.trial import STEPS, Trial, rate_times
 
@@ -16,6 +17,7 @@ SEEN = 1e-4  # |first step| over |weights| of the first larger rate that is wort
 SHORT = 3e-5  # |step| over |weights| of the median layer and step
 FELL = 0.8  # share of the first loss that a slow run still has
 HELPS = 0.75
+MUCH, LITTLE = 0.2, 0.05  # share of the loss left that a tenth of the rate leaves of it; and that is worth mending
 TINY, HUGE = 1e-12, 1e-4  # of Adam's eps
 RUNGS = (10.0, 100.0, 1000.0, 10000.0)  # of larger rates, from the first that moves anything
 TRAVEL = 0.1  # steps x step over weights: below it a run ends near where it began
@@ -43,6 +45,7 @@ def too_high(context: Context) -> Iterable[Finding]:
     if longest <= LONG and not rose and not stuck:
         return
     if context.learns and not rose:
+        yield from _much_better_slower(context, rate, longest)
         return
     best, factor = trial, 1.0
     for smaller in (0.1, 0.01, 0.001):
@@ -68,6 +71,35 @@ def too_high(context: Context) -> Iterable[Finding]:
         f"Try a rate of {rate * factor:g}, or nw.lr_finder.",
         evidence={"rate": rate, "first_step": longest, "left_as_is": before, "left_smaller": after},
         remedy=Remedy("optimizer", "lr", rate * factor),
+    )
+
+
+def _much_better_slower(context: Context, rate: float, longest: float) -> Iterable[Finding]:
+    """A program that learns although its first step is longer than its weights, and much more at a tenth of the rate.
+
+    So after as many steps and after five times as many; a schedule that brings the rate down has that in view.
+    """
+    if longest <= LONG or any("initial_lr" in group for o in context.user_optimizers for group in o.param_groups):
+        return
+    before, after = context.left(context.as_is), context.left(context.trial(rate_times(0.1)))
+    if not (before > LITTLE and after < MUCH * before) or not context.in_the_end > LITTLE:
+        return
+    steps = steps_in_the_end(context)
+    try:
+        later = context.left(context.trial(rate_times(0.1), steps=steps))
+    except OutOfTime:  # what ends well after all is no fault
+        return
+    if not later < MUCH * context.in_the_end:
+        return
+    yield fault(
+        "lr-too-high",
+        f"at a rate of {rate:g} the first step changed weights by {longest:.2g} of their size; {context.steps} steps "
+        f"leave {before:.2g} of the loss of guessing and {steps} steps {context.in_the_end:.2g}, and at a rate "
+        f"of {rate / 10:g} they leave {after:.1g} and {later:.1g}",
+        "a first step of a few per cent of the weights, and no smaller rate that learns several times as much",
+        f"Try a rate of {rate / 10:g}, or nw.lr_finder.",
+        evidence={"rate": rate, "first_step": longest, "left_as_is": before, "left_smaller": after},
+        remedy=Remedy("optimizer", "lr", rate / 10),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -55,7 +56,16 @@ def units_differ(context: Context) -> Iterable[Finding]:
 
 def _hidden(context: Context) -> list[tuple[str, nn.Parameter]]:
     weights = [(name, weight) for name, weight in context.layers if weight.requires_grad and len(weight) > 1]
-    return weights if len(context.layers) > 1 else []
+    return (weights if len(context.layers) > 1 else []) + list(_tables(context))
+
+
+def _tables(context: Context) -> Iterable[tuple[str, Any]]:
+    """The vectors that are looked up and have a part in the loss."""
+    for path, layer in context.module.named_modules():
+        if isinstance(layer, (nn.Embedding, nn.EmbeddingBag)) and layer.weight.requires_grad and not layer.sparse:
+            name = f"{path}.weight" if path else "weight"
+            if len(layer.weight) > 1 and context.gradients.get(name) is not None:
+                yield name, layer.weight
 
 
 def _alike(weight: Tensor) -> bool:
@@ -93,7 +103,7 @@ def redrawn(context: Context) -> Fresh:
 
 
 def gradient_ratio(context: Context) -> float:
-    """Mean |gradient| of the first weight matrix over that of the last; 1 where there are fewer than three."""
+    """Mean |gradient| of the first weight matrix over that of the last; 1 for fewer than three, or NaN."""
     if len(context.layers) < 3:
         return 1.0
     gradients = context.gradients
@@ -102,7 +112,7 @@ def gradient_ratio(context: Context) -> float:
         gradient = gradients.get(name)
         if weight.requires_grad and gradient is not None and not gradient.is_sparse:
             sizes.append(float(gradient.double().abs().mean()))
-    if len(sizes) < 3 or sizes[-1] <= 0:
+    if len(sizes) < 3 or not all(map(math.isfinite, sizes)) or sizes[-1] <= 0:
         return 1.0
     return sizes[0] / sizes[-1]
 

@@ -111,6 +111,8 @@ def _of_one_unit(context: Context, found: Units) -> tuple[float, float]:
     X = found.mended(context.floats[0])
     deviation = X.std(0)
     mean, deviation = X.mean(0), torch.where(deviation > 0, deviation, 1.0)
-    batches = [scaled(b, lambda t: (found.mended(t) - mean) / deviation) for b in context.data.stream(context.steps)]
-    changed = context.trial(batches=batches)
+    stream, symbols = context.data.stream(context.steps), context.symbols
+    changed = context.trial(
+        batches=[scaled(b, lambda t: (found.mended(t) - mean) / deviation, symbols) for b in stream]
+    )
     return min(context.left(context.as_is), 1e6), min(context.left(changed), 1e6)

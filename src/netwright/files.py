@@ -17,6 +17,7 @@ KINDS = {
     "module": "netwright.graph.saving",
     "Classifier": "netwright.estimators.classifier",
     "Regressor": "netwright.estimators.regressor",
+    "LanguageModel": "netwright.sequence.language.model",
     "SequenceClassifier": "netwright.sequence.classifier",
     "SequenceRegressor": "netwright.sequence.regressor",
     "SequenceTagger": "netwright.sequence.tagger",

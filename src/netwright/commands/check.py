@@ -15,6 +15,7 @@ from netwright.checks.diagnosis import plain
 from netwright.checks.forms.sarif import sarif
 from netwright.checks.forms.text import text
 from netwright.checks.forms.wording import counts
+from netwright.commands import sequences
 from netwright.commands.printing import bold
 from netwright.commands.program import estimator_for, prepare, wanted_values
 from netwright.commands.reading import read
@@ -29,15 +30,21 @@ WIDEST = 100  # characters of a line
 def run(options: Namespace) -> int:
     """Run the command; 1 where there is a fault."""
     _require_codes(options.ignore)
+    if sequences.meant(options):
+        return _told(*sequences.examined(options), options)
     wanted = wanted_values(options)  # before the data, which may take a while to read
     data = read(options.data, options.image_size)
     parts, target, task = prepare(data, options, None)
     estimator = estimator_for(data, task, parts, wanted, options)
     training = parts["training"]
     found = estimator.check(training.X, training.y, imbalanced=options.imbalanced, ignore=options.ignore)
+    kind = "classification" if task == "classify" else "regression"
+    return _told(found, f"{data.source}: {kind} of {target!r}, {len(training.y):,} rows for training", options)
+
+
+def _told(found: Diagnosis, head: str, options: Namespace) -> int:
+    """Print or write what was found, and give the exit status."""
     if options.format == "text":
-        kind = "classification" if task == "classify" else "regression"
-        head = f"{data.source}: {kind} of {target!r}, {len(training.y):,} rows for training"
         made = _as_text(found, head, options.out is None)
     else:
         made = _FORMS[options.format](found, options.data)

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from netwright.checks import Diagnosis
 from netwright.commands import run_folder
 from netwright.commands.printing import say, show
 from netwright.core.errors import InvalidData, InvalidParameter, did_you_mean, problem
@@ -118,6 +119,20 @@ def train(options: Namespace) -> int:
         raise
     _write(folder, estimator, test, target, options, time.perf_counter() - begin)
     return 0
+
+
+def examined(options: Namespace) -> tuple[Diagnosis, str]:
+    """What the checks find in the training that `train` would make, and what was examined, in words.
+
+    Parameters
+    ----------
+    options : of the command line.
+    """
+    corpus, target = read(options)
+    estimator = estimator_for(corpus, corpus.y, options)
+    found = estimator.check(corpus.X, corpus.y, imbalanced=options.imbalanced, ignore=options.ignore)
+    kind, what = ("classification", "text") if corpus.suffix == ".csv" else ("tags", "sentence")
+    return found, f"{options.data}: {kind} of {target!r}, {counted(len(corpus.X), what)}"
 
 
 def read(options: Namespace) -> tuple[Corpus, str]:

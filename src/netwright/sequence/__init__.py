@@ -2,6 +2,7 @@
 
 # estimators
 from netwright.sequence.classifier import SequenceClassifier
+from netwright.sequence.language.model import LanguageModel
 from netwright.sequence.regressor import SequenceRegressor
 from netwright.sequence.tagger import SequenceTagger
 from netwright.sequence.text_classifier import TextClassifier
@@ -13,6 +14,7 @@ from netwright.sequence.metrics.spans import Span, spans
 
 __all__ = [
     "Detected",
+    "LanguageModel",
     "Report",
     "Scores",
     "SequenceClassifier",

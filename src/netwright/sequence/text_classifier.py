@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from netwright.checks import Diagnosis
 from netwright.core import storage
 from netwright.core.errors import InvalidParameter, problem, shown
 from netwright.core.validation import Constraint, boolean, check_all, checks_options, integer, number, one_of, tuple_of
@@ -143,6 +144,30 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         InvalidData : what is no text, with its index; targets that cannot be.
         InvalidParameter : an option that cannot be.
         """
+        inner = self._inner()
+        self.classifier_ = inner.fit(self._tokens(X, "TextClassifier.fit(X)"), y)
+        self.classes_ = inner.classes_
+        return self
+
+    def check(self, X: Any, y: Any, *, imbalanced: bool = False, ignore: Iterable[str] = ()) -> Diagnosis:
+        """What the checks find in the training that `fit` would make of X and y; nothing is fitted.
+
+        Parameters
+        ----------
+        X : n texts, or lists of tokens.
+        y : their labels, (n,).
+        imbalanced : whether classes of very different size are meant.
+        ignore : codes of findings to leave out.
+
+        Raises
+        ------
+        InvalidData, InvalidParameter : as `fit` does; InvalidParameter also for a code that does not exist.
+        """
+        tokens = self._tokens(X, "TextClassifier.check(X)")
+        return self._inner().check(tokens, y, imbalanced=imbalanced, ignore=ignore)
+
+    def _inner(self) -> SequenceClassifier:
+        """The unfitted classifier of tokens."""
         params = self.get_params(deep=False)
         check_all("TextClassifier", params, self._constraints)
         if self.static and self.vectors is None:
@@ -160,9 +185,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             validation=held,
             **shared,
         )
-        self.classifier_ = inner.fit(self._tokens(X, "TextClassifier.fit(X)"), y)
-        self.classes_ = inner.classes_
-        return self
+        return inner
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable label of each text, (n,).

@@ -1,0 +1,1 @@
+"""Models of language: the next character or word from all before it."""

@@ -15,7 +15,7 @@ EPOCHS = 20
 
 def run(options: Namespace) -> int:
     """Run the command: `train` with the settings above."""
-    data, model = ("target", "test", "validation", "image_size"), ("loss", "optimizer", "regularizer", "augment")
+    data, model = ("target", "test", "validation", "image_size", "text"), ("loss", "optimizer", "regularizer", "augment")
     unset = dict.fromkeys((*data, *model, "batch_size", "patience"))
     settings = {
         **unset,

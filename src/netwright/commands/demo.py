@@ -15,8 +15,8 @@ EPOCHS = 20
 
 def run(options: Namespace) -> int:
     """Run the command: `train` with the settings above."""
-    data, model = ("target", "test", "validation", "image_size", "text"), ("loss", "optimizer", "regularizer", "augment")
-    unset = dict.fromkeys((*data, *model, "batch_size", "patience"))
+    data = ("target", "test", "validation", "image_size", "text")
+    unset = dict.fromkeys((*data, "loss", "optimizer", "regularizer", "augment", "batch_size", "patience"))
     settings = {
         **unset,
         "data": "digits",

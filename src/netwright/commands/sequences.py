@@ -31,7 +31,7 @@ from netwright.data.text.blocks import read_blocks
 from netwright.data.text.sentence import Sentence
 from netwright.report.stored import FINDINGS, MODEL, RUN, versions
 from netwright.report.words import counted
-from netwright.sequence import SequenceTagger, TextClassifier, span_scores, token_report
+from netwright.sequence import SequenceTagger, TextClassifier, span_scores, token_accuracy, token_report
 from netwright.train import Progress
 
 CONLL = (".conllu", ".conll", ".iob", ".bio")
@@ -285,12 +285,10 @@ def report_of(test: Corpus, found: Any) -> tuple[float, str]:
         ]
         kept = [pairs for pairs in kept if pairs]
         true, predicted = [[t for t, _ in pairs] for pairs in kept], [[f for _, f in pairs] for pairs in kept]
-    report = token_report(true, predicted)
-    text = str(report)
+    text = str(token_report(true, predicted))
     if test.suffix != ".csv" and has_spans(true):
         text += f"\n\nspans\n{span_scores(true, predicted)}"
-    right = sum(t == f for ts, fs in zip(true, predicted, strict=True) for t, f in zip(ts, fs, strict=True))
-    return right / sum(map(len, true)), text
+    return token_accuracy(true, predicted), text
 
 
 def write_predictions(path: Path, corpus: Corpus, found: Any, target: str) -> None:

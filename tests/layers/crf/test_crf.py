@@ -256,9 +256,20 @@ def test_single_precision_is_near_double() -> None:
     assert crf.log_partition(e.bfloat16()).dtype == torch.float32
 
 
+@pytest.mark.parametrize("grad", [False, True])
+def test_probabilities_of_thousands_of_steps_sum_to_one(grad: bool) -> None:
+    crf = CRF(5).build(seed=0)
+    e = torch.randn(2, 3000, 5, generator=torch.Generator().manual_seed(5)) * 3
+    with torch.set_grad_enabled(grad):
+        found = crf.marginals(e)
+    assert found.dtype == torch.float32
+    assert torch.allclose(found.sum(-1), torch.ones(2, 3000), atol=1e-6)
+
+
 # the other library
 
 
+@pytest.mark.touches_rng  # theirs draws its weights so
 def test_pytorch_crf_and_its_weights() -> None:
     torchcrf = pytest.importorskip("torchcrf")
     generator = torch.Generator().manual_seed(4)

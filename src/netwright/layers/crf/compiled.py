@@ -47,8 +47,10 @@ def forward(lattice: Lattice) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(alphas), torch.from_numpy(total)
 
 
-def expected(lattice: Lattice, alphas: Tensor, total: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
-    """The gradients of the sum of weighted log Z for e, a, s and f."""
+def expected(
+    lattice: Lattice, alphas: Tensor, total: Tensor, weight: Tensor, dtype: torch.dtype | None = None
+) -> tuple[Tensor, ...]:
+    """The gradients of the sum of weighted log Z for e, a, s and f, of the type of the scores or another."""
     e, a, _, f, n = lattice
     found = kernels().expected(*arrays(e, a, f, n, alphas, total, weight.double()))
-    return tuple(torch.from_numpy(each).to(e.dtype) for each in found)
+    return tuple(torch.from_numpy(each).to(dtype or e.dtype) for each in found)

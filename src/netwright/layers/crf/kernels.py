@@ -21,37 +21,41 @@ Floats = NDArray[np.floating]
 
 @numba.njit(cache=True, error_model="numpy")
 def viterbi(e: Floats, a: Floats, s: Floats, f: Floats, n: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats]:
-    """The best path of each sequence and its score: (batch, steps) with zeros behind the end, (batch,)."""
+    """The best path of each sequence and its score: (batch, steps) with zeros behind the end, (batch,).
+
+    The way there keeps how good the best way to each tag is, m_t(j) = max_i (alpha_{t-1}(i) + a_ij); the way back looks
+    for the first i that is as good, along one path, which costs less than to note i at all of them.
+    """
     batch, steps, tags = e.shape
-    to = a.T.copy()  # to[j, i]: the inner loop runs along memory
+    by = a.astype(np.float64)
+    to = by.T.copy()  # to[j, i]: the way back runs along memory
     paths = np.zeros((batch, steps), np.int64)
     scores = np.zeros(batch)
-    before = np.empty((steps, tags), np.int32)
-    now, new = np.empty(tags), np.empty(tags)
+    most, alpha = np.empty((steps, tags)), np.empty((steps, tags))
     for b in range(batch):
         if n[b] == 0:
             continue
         for j in range(tags):
-            now[j] = s[j] + e[b, 0, j]
+            alpha[0, j] = s[j] + e[b, 0, j]
         for t in range(1, n[b]):
+            most[t, :] = -np.inf
+            for i in range(tags):
+                for j in range(tags):
+                    score = alpha[t - 1, i] + by[i, j]
+                    most[t, j] = score if score > most[t, j] else most[t, j]
             for j in range(tags):
-                best, place = -np.inf, 0
-                for i in range(tags):
-                    score = now[i] + to[j, i]
-                    if score > best:
-                        best, place = score, i
-                new[j] = best + e[b, t, j]
-                before[t, j] = place
-            now, new = new, now
+                alpha[t, j] = most[t, j] + e[b, t, j]
         best, place = -np.inf, 0
         for j in range(tags):
-            if now[j] + f[j] > best:
-                best, place = now[j] + f[j], j
+            if alpha[n[b] - 1, j] + f[j] > best:
+                best, place = alpha[n[b] - 1, j] + f[j], j
         scores[b] = best
+        paths[b, n[b] - 1] = place
         for t in range(n[b] - 1, 0, -1):
-            paths[b, t] = place
-            place = before[t, place]
-        paths[b, 0] = place
+            best, place, j = most[t, place], 0, place
+            while place < tags - 1 and alpha[t - 1, place] + to[j, place] != best:
+                place += 1
+            paths[b, t - 1] = place
     return paths, scores
 
 

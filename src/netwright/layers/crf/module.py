@@ -180,7 +180,7 @@ class LinearChain(torch.nn.Module):
         if compiled.on_cpu(lattice):
             paths, scores = compiled.best_path(lattice)
         else:
-            several, each = best_paths(lattice, 1)
+            several, each = best_paths(lattice.filled(), 1)
             paths, scores = several[:, 0], each[:, 0]
         lengths = torch.where(scores > NOTHING, lattice.n, 0).tolist()
         return [path[:length] for path, length in zip(paths.tolist(), lengths, strict=True)]
@@ -196,7 +196,7 @@ class LinearChain(torch.nn.Module):
         if isinstance(nbest, bool) or not isinstance(nbest, int) or nbest < 1:
             raise InvalidParameter(problem("CRF.decode(nbest)", "an integer >= 1", shown(nbest)))
         emissions, _, mask = self._batch(emissions, None, mask)
-        lattice, _ = self._lattice(emissions, mask)
+        lattice = self._lattice(emissions, mask)[0].exact()
         paths, scores = best_paths(lattice, nbest)
         total = forward_scores(lattice)[1]
         logs, rows, lengths = (scores - total[:, None]).tolist(), paths.tolist(), lattice.n.tolist()
@@ -224,9 +224,17 @@ class LinearChain(torch.nn.Module):
         """
         emissions, _, mask = self._batch(emissions, None, mask)
         lattice, order = self._lattice(emissions, mask)
-        found = marginals(lattice, *forward_scores(lattice))[0]
+        found = self._probabilities(lattice).to(emissions.dtype)
         back = torch.zeros_like(found).scatter(1, order[:, :, None].expand_as(found), found)
         return back if self.batch_first else back.transpose(0, 1)
+
+    def _probabilities(self, lattice: Lattice) -> Tensor:
+        """p(y_t = j | emissions), 0 behind the end, in double precision."""
+        if compiled.on_cpu(lattice) and not torch.is_grad_enabled():
+            alphas, total = compiled.forward(lattice)
+            return compiled.expected(lattice, alphas, total, torch.ones_like(total), torch.float64)[0]
+        lattice = lattice.exact()
+        return marginals(lattice, *forward_scores(lattice))[0]
 
     def entropy(self, emissions: Tensor, mask: Tensor | None = None) -> Tensor:
         """-sum_y p(y) log p(y) over all paths in nats: 0 where one path is sure.
@@ -240,7 +248,7 @@ class LinearChain(torch.nn.Module):
         (batch, steps, tags), (batch, steps) -> (batch,)
         """
         emissions, _, mask = self._batch(emissions, None, mask)
-        return entropy(self._lattice(emissions, mask)[0])
+        return entropy(self._lattice(emissions, mask)[0].exact()).to(emissions.dtype)
 
     @torch.no_grad()
     def sample(
@@ -264,6 +272,7 @@ class LinearChain(torch.nn.Module):
         """
         emissions, _, mask = self._batch(emissions, None, mask)
         lattice, order = self._lattice(emissions, mask)
+        lattice = lattice.exact()
         alphas, total = forward_scores(lattice)
         self._require_paths(total)
         drawn = _drawn(lattice, alphas, samples, generator)
@@ -297,16 +306,15 @@ class LinearChain(torch.nn.Module):
     def _lattice(self, emissions: Tensor, mask: Tensor | None) -> tuple[Lattice, Tensor]:
         """The scores with the valid steps in front, and where each of them came from."""
         batch, steps = emissions.shape[:2]
-        order = torch.arange(steps, device=emissions.device).expand(batch, steps)
+        places = torch.arange(steps, device=emissions.device)
+        order = places.expand(batch, steps)
         if mask is None:
             lengths = torch.full((batch,), steps, device=emissions.device)
         else:
             lengths = mask.sum(1)
-            if bool((mask[:, 1:] & ~mask[:, :-1]).any()):
+            if bool((mask != (places < lengths[:, None])).any()):
                 order = torch.argsort((~mask).to(torch.uint8), dim=1, stable=True)
                 emissions = emissions.gather(1, order[:, :, None].expand_as(emissions))
-            behind = order.new_tensor(range(steps)) >= lengths[:, None]
-            emissions = emissions.masked_fill(behind[:, :, None], 0.0)
         a: Tensor = self.transitions
         s: Tensor = self.start_transitions
         f: Tensor = self.end_transitions

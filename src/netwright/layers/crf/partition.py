@@ -24,8 +24,12 @@ class LogPartition(torch.autograd.Function):
         e, a, s, f, n : see `netwright.layers.crf.scan.Lattice`.
         """
         lattice = Lattice(e, a, s, f, n)
-        alphas, total = compiled.forward(lattice) if compiled.on_cpu(lattice) else forward_scores(lattice)
-        ctx.save_for_backward(e, a, s, f, n, alphas, total)
+        if compiled.on_cpu(lattice):
+            alphas, total = compiled.forward(lattice)
+        else:
+            lattice = lattice.filled()
+            alphas, total = forward_scores(lattice)
+        ctx.save_for_backward(*lattice, alphas, total)
         return total.to(e.dtype)
 
     @staticmethod

@@ -41,6 +41,18 @@ class Lattice(NamedTuple):
     f: Tensor
     n: Tensor
 
+    def filled(self) -> Lattice:
+        """The same with 0 at the steps that are not valid, whatever stood there."""
+        behind = torch.arange(self.e.shape[1], device=self.e.device) >= self.n[:, None]
+        return self._replace(e=self.e.masked_fill(behind[:, :, None], 0.0))
+
+    def exact(self) -> Lattice:
+        """Filled, and in double precision where the device has it: rounding adds up over thousands of steps."""
+        if self.e.device.type == "mps":
+            return self.filled()
+        e, a, s, f = (each.double() for each in self[:4])
+        return Lattice(e, a, s, f, self.n).filled()
+
 
 def forward_scores(lattice: Lattice) -> tuple[Tensor, Tensor]:
     """alpha of all steps, and log Z: (batch, steps, tags), (batch,)."""

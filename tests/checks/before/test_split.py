@@ -190,6 +190,15 @@ def test_a_shrunk_scale_and_a_shift_alone(ask: Any, net: Any, draw: Any) -> None
         assert [(each.code, each.level) for each in found] == [("scaler-mismatch", "fault")]
 
 
+def test_scales_of_several_inputs_of_other_ranks(one: Any, ask: Any, formula: Any, draw: Any) -> None:
+    both = formula(lambda m, x, s: m.line(x) + m.steps(s).mean(1), line=nn.Linear(4, 3), steps=nn.Linear(2, 3))
+    X, S, y = draw(260, 4), 5 * draw(260, 7, 2), torch.arange(260) % 3
+    data, held = (X[:200], S[:200], y[:200]), (X[200:], S[200:], y[200:])
+    assert not ask(scales_alike, both, CROSS, data, validation=held)
+    found = one(scales_alike, both, CROSS, data, validation=(100 * held[0], 100 * held[1], held[2]))
+    assert (found.code, found.level) == ("scaler-mismatch", "fault")
+
+
 def test_one_scale_in_both_parts_is_right(ask: Any, net: Any, draw: Any) -> None:
     X, y = 3 + 2 * draw(260, 4), torch.arange(260) % 3
     assert not ask(scales_alike, net(4, 3), CROSS, (X[:200], y[:200]), validation=(X[200:], y[200:]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -196,15 +197,16 @@ def scales_alike(context: Context) -> Iterable[Finding]:
     own, held = context.floats, [t for t in leaves(context.held.inputs) if t.is_floating_point()]
     if not own or len(own) != len(held) or len(context.held) < 8 or len(context.rows) < 8:
         return
-    a, b = (torch.cat([_columns(tensor) for tensor in part], 1) for part in (own, held))
-    if a.shape[1] != b.shape[1] or not bool(torch.isfinite(a).all()) or not bool(torch.isfinite(b).all()):
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in (*own, *held)):
         return
-    deviation, other = a.std(0), b.std(0)
-    live = deviation > 1e-8 * a.abs().amax(0).clamp_min(1e-12)
+    a, b = (Scales(*map(torch.cat, zip(*map(_scales, part), strict=True))) for part in (own, held))
+    if a.mean.shape != b.mean.shape:
+        return
+    live = a.deviation > 1e-8 * a.largest.clamp_min(1e-12)
     if not bool(live.any()):
         return
-    ratio = (other[live] / deviation[live]).clamp_min(1e-6).log2().abs()
-    shift = (a.mean(0) - b.mean(0)).abs()[live] / deviation[live]
+    ratio = (b.deviation[live] / a.deviation[live]).clamp_min(1e-6).log2().abs()
+    shift = (a.mean - b.mean).abs()[live] / a.deviation[live]
     stretched = context.signal("median factor between scales", float(2 ** ratio.median()), 2.0, "scaler-mismatch")
     moved = context.signal("median shift of columns", float(shift.median()), 3.0, "scaler-mismatch")
     far = stretched > 2.0 or moved > 3.0
@@ -213,14 +215,14 @@ def scales_alike(context: Context) -> Iterable[Finding]:
     if far or moved > 1.0:
         found = scaling.told(context) if far else None
         level = fault if far and _wrong_scale(found, stretched, moved) else note
-        yield _another_scale(level, (a[:, live], b[:, live]), (stretched, moved), found)
+        typical = [[float(each[live].median()) for each in (part.mean, part.deviation)] for part in (a, b)]
+        yield _another_scale(level, typical, (stretched, moved), found)
 
 
 def _another_scale(
-    level: Callable[..., Finding], parts: tuple[Tensor, Tensor], apart: tuple[float, float], found: scaling.Told | None
+    level: Callable[..., Finding], typical: list[list[float]], apart: tuple[float, float], found: scaling.Told | None
 ) -> Finding:
-    own, held = (f"{float(part.mean(0).median()):.3g}" for part in parts)
-    deviation, other = (f"{float(part.std(0).median()):.3g}" for part in parts)
+    (own, deviation), (held, other) = ([f"{figure:.3g}" for figure in part] for part in typical)
     others = found is not None and found.others
     do = "Fit the scaler on the training rows and apply the same one to the held-out rows."
     leave = "Leave them as they are, if they are later rows, or rows from elsewhere, and one scaler scaled both."
@@ -272,6 +274,24 @@ def _scaled_apart(context: Context, how: str) -> Finding:
         evidence=figures,
         remedy=Remedy("data", "scale_validation_like_training", True),
     )
+
+
+class Scales(NamedTuple):
+    """Of each column its mean, its standard deviation and its largest size.
+
+    Attributes
+    ----------
+    mean, deviation, largest : (columns,).
+    """
+
+    mean: Tensor
+    deviation: Tensor
+    largest: Tensor
+
+
+def _scales(tensor: Tensor) -> Scales:
+    columns = _columns(tensor)
+    return Scales(columns.mean(0), columns.std(0), columns.abs().amax(0))
 
 
 def _columns(tensor: Tensor) -> Tensor:

@@ -180,7 +180,7 @@ def holds_a_few(context: Context) -> Iterable[Finding]:
 def _narrowest(context: Context) -> tuple[int, str, int] | None:
     """The fewest numbers that a hidden layer hands on, its name, and how many the answer needs."""
     output = context.output
-    if not isinstance(output, Tensor) or context.target is None or len(context.layers) < 2:
+    if not isinstance(output, Tensor) or not output.ndim or context.target is None or len(context.layers) < 2:
         return None
     target = context.target
     if target.is_floating_point() and any(t.shape == target.shape for t in context.floats):

@@ -29,6 +29,7 @@ from netwright.sequence.reading import read_numbers, read_tokens
 
 FARTHEST = 1e15  # deviations from the mean: what single precision can square and sum
 LETTERS = 24  # of a token that are read: the first and the last halves of a longer one
+SMALL = 0.01  # deviation of the vectors of words at the start: a word that never came says next to nothing
 
 
 class Scaled:
@@ -93,7 +94,7 @@ class Words:
     @property
     def entrance(self) -> Expression:
         """The layer that a network begins with."""
-        return Embedding(len(self.vocabulary), self.width, weight=Normal(std=0.1))
+        return Embedding(len(self.vocabulary), self.width, weight=Normal(std=SMALL))
 
     def read(self, X: Any, where: str) -> list[list[str]]:
         """New sequences."""

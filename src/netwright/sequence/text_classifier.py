@@ -18,7 +18,7 @@ from netwright.data.text.tokens import tokenize
 from netwright.graph import Expression, parallel
 from netwright.layers import LSTM, Bidirectional, CausalConv, Concat, Dropout, ReLU, TimePool
 from netwright.losses import maxnorm
-from netwright.optim import Adadelta, Adam, Freeze
+from netwright.optim import Adam, Freeze
 from netwright.sequence import saving
 from netwright.sequence.classifier import SequenceClassifier
 from netwright.sequence.classifier import from_content as classifier_from
@@ -50,7 +50,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     static : whether given vectors stay as they are.
     lower : whether words are read in small letters.
     least : how often a word has to come in training to have a vector of its own, >= 1.
-    optimizer : an update rule of `netwright.optim`; None: ``Adadelta(1.0)`` for "cnn", ``Adam(0.001)`` for the others.
+    optimizer : an update rule of `netwright.optim`; None: ``Adam(0.001)``.
     epochs : passes over the training texts, >= 1.
     batch_size : texts in an update, >= 1.
     validation : share of the texts in (0, 1) to hold out, or (X, y), or None.
@@ -244,9 +244,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         return body >> Dropout(self.dropout)
 
     def _rule(self) -> Any:
-        rule = self.optimizer
-        if rule is None:
-            rule = Adadelta(1.0) if self.model == "cnn" else Adam(0.001)
+        rule = Adam(0.001) if self.optimizer is None else self.optimizer
         if self.static and isinstance(rule, str):
             remedy = f"Write it as a value, nw.optim.{rule}."
             raise InvalidParameter(problem("TextClassifier(optimizer)", "a rule of nw.optim", shown(rule), remedy))

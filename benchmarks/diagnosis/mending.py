@@ -11,6 +11,7 @@ import torch
 from forwards import WithoutLast
 from rebuilding import (
     attached,
+    calmed,
     derived,
     fresh,
     redrawn,
@@ -55,6 +56,8 @@ def mend(program: Program, remedy: Remedy | None, where: str | None = None) -> P
         changed = program
     elif remedy is not None and key == ("module", "width") and where is not None:
         changed = wider(program, where, remedy.value)
+    elif remedy is not None and key == ("module", "scale_input") and where is not None:
+        changed = calmed(program, where, remedy.value)
     elif remedy is not None and key in MENDS:
         changed = MENDS[key](program, remedy.value)
     if changed is None:

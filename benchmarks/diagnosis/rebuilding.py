@@ -53,6 +53,13 @@ def redrawn(program: Program, value: Any) -> Program:
     return program
 
 
+def calmed(program: Program, name: str, factor: float) -> Program:
+    """What enters a layer multiplied by a number."""
+    layer = program.module.get_submodule(name)
+    layer.register_forward_pre_hook(lambda _, inputs: (inputs[0] * factor, *inputs[1:]))
+    return program
+
+
 def wider(program: Program, name: str, width: int) -> Program:
     """A layer with so many units, and the next one fed by them; the same rule on all parameters."""
     names = [n for n, child in program.module.named_modules() if isinstance(child, (nn.Linear, nn.RNNBase))]

@@ -139,7 +139,8 @@ def known_codes(names: Iterable[str]) -> frozenset[str]:
     names = frozenset([names] if isinstance(names, str) else names)
     for name in sorted(map(str, names)):
         if name not in CODES:
-            raise InvalidParameter(problem("ignore", "codes of findings", repr(name), did_you_mean(name, CODES)))
+            remedy = did_you_mean(name, CODES, "netwright list checks")
+            raise InvalidParameter(problem("ignore", "codes of findings", repr(name), remedy))
     return names
 
 

@@ -23,6 +23,7 @@ FADED = 1e-3  # gradient of the first weights over that of the last
 CONFIDENT = 2.0  # first loss over that of ignorance
 DEAD = 0.9  # share of units of a layer
 FLAT = 0.5  # share of activations at a flat end
+STRONG = 2.0  # standard deviation of what enters a recurrent layer, above which it is what drives the units flat
 HELPS = 0.75
 
 
@@ -257,13 +258,21 @@ def slopes(context: Context) -> Iterable[Finding]:
     if share <= FLAT or not context.user_optimizers:
         return
     before = context.left(context.as_is)
+    entering = next((float(x[0].std()) for at, each, x in context.seen[0].calls if at == path and _reads(each, x)), 0.0)
+    strong = entering > STRONG
+    do = f"Divide what enters {path} by {entering:.3g}, its standard deviation" if strong else "Scale the inputs"
     yield (fault if before > 0.3 else note)(
         "saturation",
         f"{share:.0%} of the values at {path or 'a ' + kind} lie at the flat ends of {kind}; {context.steps} steps "
         f"leave {min(before, 1e6):.2g} of the loss",
         f"at most {FLAT:.0%}",
-        "Scale the inputs and draw smaller weights (Glorot's rule), or use ReLU.",
-        evidence={"share": share, "left": before},
-        remedy=Remedy("module", "reset_parameters", True),
+        do + (", or draw smaller weights." if strong else " and draw smaller weights (Glorot's rule), or use ReLU."),
+        evidence={"share": share, "left": before, "entering": entering},
+        remedy=Remedy("module", "scale_input", 1 / entering) if strong else Remedy("module", "reset_parameters", True),
         where=Where(layer=path),
     )
+
+
+def _reads(layer: nn.Module, inputs: Any) -> bool:
+    """Whether it is a recurrent layer that reads numbers."""
+    return isinstance(layer, nn.RNNBase) and isinstance(inputs[0], Tensor) and inputs[0].is_floating_point()

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.patches import Circle, FancyBboxPatch
 
 from drawings.paper import (
     BLUE,
@@ -112,6 +112,48 @@ def merging() -> Figure:
     arrow(ax, (5.4, 3), (6.7, 3))
     cells(ax, np.zeros((2, 3)), 7.3, 1.0, mix(BLUE, 0.5), text=None)
     cells(ax, np.zeros((2, 3)), 7.3, 3.0, mix(ORANGE, 0.7), text=None)
+    return figure
+
+
+def recurrent() -> Figure:
+    """Steps that hand on what they remember."""
+    figure, ax = _card()
+    for t in range(4):
+        x = 1.2 + 2.7 * t
+        cells(ax, 0, x, 2.4, DONE, 1.3, text=None)
+        arrow(ax, (x + 0.65, 5.5), (x + 0.65, 3.85))
+        arrow(ax, (x + 0.65, 2.3), (x + 0.65, 0.65))
+        if t:
+            arrow(ax, (x - 1.3, 3.05), (x - 0.05, 3.05), ORANGE, line=2.2)
+    return figure
+
+
+def chains() -> Figure:
+    """Tags at each step, and the best path through them."""
+    figure, ax = _card()
+    path, x, y = (0, 1, 0, 2), (1.8, 4.6, 7.4, 10.2), (1.1, 3.0, 4.9)
+    for t, i, j in itertools.product(range(3), range(3), range(3)):
+        line(ax, x[t : t + 2], (y[i], y[j]), GRID, linewidth=0.8, zorder=1)
+    line(ax, x, [y[j] for j in path], ORANGE, linewidth=2.6, zorder=2)
+    for t, j in itertools.product(range(4), range(3)):
+        chosen = path[t] == j
+        fill, edge = (mix(ORANGE, 0.75), ORANGE) if chosen else (PALE_BLUE, BLUE)
+        ax.add_patch(Circle((x[t], y[j]), 0.5, facecolor=fill, edgecolor=edge, zorder=3))
+    return figure
+
+
+def manyclasses() -> Figure:
+    """A tree with classes as its leaves, the frequent ones near to the root."""
+    figure, ax = _card()
+    places = ((4.4, 0.7), (6.4, 2.2), (8.4, 3.7))  # of what has two branches
+    leaves = ((2.4, 2.2, BLUE), (4.4, 3.7, ORANGE), (7.2, 5.2, GREEN), (9.6, 5.2, VERMILLION))
+    ends = ((2.4, 6.4), (4.4, 8.4), (7.2, 9.6))
+    for (x, y), both in zip(places, ends, strict=True):
+        for end in both:
+            line(ax, (x, end), (y, y + 1.5), LINE, zorder=1)
+        ax.add_patch(Circle((x, y), 0.35, facecolor=WHITE, edgecolor=LINE, zorder=3))
+    for x, y, colour in leaves:
+        cells(ax, 0, x - 0.45, y - 0.45, mix(colour, 0.55), 0.9, text=None)
     return figure
 
 

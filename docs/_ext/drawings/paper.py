@@ -78,6 +78,17 @@ def cells(
             say(ax, at[0] + size / 2, at[1] + size / 2, said, fontsize=fontsize)
 
 
+WIDE = (1.5, 1.06)  # cells that a number with two places fits into
+
+
+def wide(ax: Axes, at: Sequence[float], number: float, fill: Any, text: str = ".2f") -> None:
+    """One number in a cell that is wider than high, its corner at `at`; `fill` as of `cells`."""
+    colour = fill(number) if callable(fill) else fill
+    ax.add_patch(Rectangle(tuple(at), *WIDE, facecolor=colour, edgecolor=GRID, linewidth=0.8))
+    said = format(number, text).replace("-", "\u2212")
+    say(ax, at[0] + WIDE[0] / 2, at[1] + WIDE[1] / 2, said, fontsize=NUMBER)
+
+
 def frame(
     ax: Axes,
     x: float,

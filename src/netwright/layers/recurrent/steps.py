@@ -15,8 +15,8 @@ GRU    r = s(u_r + U_r h + c_r),  z = s(u_z + U_z h + c_z),  h_t = (1 - z) * n +
        after the product: n = tanh(u_n + r * (U_n h + c_n));  before it: n = tanh(u_n + U_n (r * h) + c_n)
 ====== ==========================================================================================================
 
-The order of the gates in W, U, b and c is torch's: i f g o for the LSTM, r z n for the GRU. (Where Cho's paper has z it
-is 1 - z here and in torch.) What goes back, h in U h, may have some of its elements dropped, the same at all steps.
+The order of the gates in W, U, b and c is torch's: i f g o for the LSTM, r z n for the GRU. What goes back, h in U h,
+may have some of its elements dropped, the same at all steps.
 """
 
 from __future__ import annotations

@@ -18,6 +18,11 @@ ORDER = (  # an example that is not named here stands at the end
     "plot_multi_input_output.py",
     "plot_initialization.py",
     "plot_logits_and_softmax.py",
+    "plot_sequence_forecasting.py",
+    "plot_sequence_sentiment.py",
+    "plot_sequence_tagging.py",
+    "plot_sequence_shakespeare.py",
+    "plot_sequence_gates.py",
 )
 COLOURS = (
     "#0072B2",

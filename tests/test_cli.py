@@ -16,6 +16,7 @@ import pytest
 import netwright as nw
 from netwright.cli import COMMANDS, main
 from netwright.commands.recipes import recipe_for
+from netwright.core import registry
 
 TINY = ["--network", "Flatten() >> Softmax(10)", "--epochs", "1", "--no-report"]
 
@@ -226,6 +227,18 @@ def test_list(family: str, names: list[str], capsys: pytest.CaptureFixture[str])
     lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     assert set(names) <= set(lines)
     assert all(lines.values())
+
+
+@pytest.mark.parametrize("family", registry.LISTED)
+def test_the_command_that_an_error_names_lists_the_family(family: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command = registry.listing(family).split()
+    assert main(command[1:]) == 0
+    listed = {line.split()[0] for line in capsys.readouterr().out.splitlines()}
+    own = {
+        name for name in registry.names(family) if registry.look_up(family, name).__module__.startswith("netwright.")
+    }
+    assert own
+    assert own <= listed
 
 
 def test_list_of_everything(capsys: pytest.CaptureFixture[str]) -> None:

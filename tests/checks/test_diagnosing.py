@@ -369,6 +369,17 @@ def test_a_run_at_a_rate_far_too_high_is_mended(digits: Any) -> None:
     assert mended.fit(*digits).score(*digits) > 0.9
 
 
+def test_rows_in_the_order_of_their_classes_are_no_fault_of_a_run_that_draws_them() -> None:
+    draw = np.random.default_rng(0)
+    y = np.repeat([0, 1], 200)
+    X = draw.normal(2.0 * y[:, None], 1.0, size=(400, 3))
+    layers = nw.layers.ReLU(16) >> nw.layers.Softmax(2)
+    assert "unshuffled" not in codes(classifier(network=layers, epochs=20).fit(X, y).diagnosis_)
+    series = [draw.normal(label, 1.0, size=(draw.integers(3, 9), 2)) for label in y]
+    clf = nw.sequence.SequenceClassifier("GRU(4, output='last')", epochs=3, random_state=0).fit(series, y)
+    assert "unshuffled" not in codes(clf.diagnosis_)
+
+
 def test_the_last_step_of_a_pipeline_is_mended() -> None:
     told = diagnose([rated(0.1, remedy=Remedy("optimizer", "lr", 0.5))])
     pipeline = make_pipeline(StandardScaler(), classifier(optimizer=nw.optim.SGD(50.0)))

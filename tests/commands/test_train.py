@@ -184,7 +184,7 @@ def test_report_is_written_and_written_anew(houses: Path, capsys: pytest.Capture
 def test_without_matplotlib_only_the_report_is_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("netwright.commands.train.find_spec", lambda name: None)
+    monkeypatch.setattr("netwright.commands.run_folder.find_spec", lambda name: None)
     assert main(["train", "digits", *TINY[:-1], "--out", "run", "--quiet"]) == 0
     assert "warning: report.html is not written: it needs matplotlib" in capsys.readouterr().err
     assert Path("run/model.nw").exists()

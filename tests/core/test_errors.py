@@ -44,6 +44,15 @@ def test_did_you_mean_gives_the_nearest_or_all(name: str, hint: str) -> None:
     assert did_you_mean(name, iter(["ReLU", "Tanh"])) == hint
 
 
+def test_did_you_mean_of_very_many_names_the_nearest_and_a_command_only_where_there_is_one() -> None:
+    columns = [f"x{number}" for number in range(100)]
+    hint = did_you_mean("wage", columns)
+    assert hint.startswith("The nearest of 100 are 'x")
+    assert "netwright" not in hint
+    assert did_you_mean("wage", columns, "netwright list checks").endswith("; `netwright list checks` shows all.")
+    assert did_you_mean("x7x", columns, "netwright list") == "Did you mean 'x7'?"
+
+
 def test_did_you_mean_of_nothing_says_so() -> None:
     assert did_you_mean("x", []) == "There are none yet."
 
@@ -58,6 +67,17 @@ def test_shown_is_one_short_line(item: object, limit: int) -> None:
         assert text == " ".join(repr(item).split())
     else:
         assert text[:3] == repr(item)[:3]
+
+
+@given(st.integers(0, 400), st.integers(40, 300))
+def test_shown_leaves_out_of_long_rows_of_items_what_is_too_much(n: int, limit: int) -> None:
+    item = {"counts": tuple(range(n)), "classes": [1, 2, 3]}
+    text, whole = shown(item, limit), repr(item)
+    if len(whole) <= limit:
+        assert text == whole
+    elif limit >= 70:
+        assert text == f"{{'counts': (0, 1, 2, ..., {n - 1}), 'classes': [1, 2, 3]}}"
+    assert len(text) <= limit
 
 
 def test_shown_survives_a_repr_that_fails() -> None:

@@ -42,6 +42,16 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
         registry.look_up("no family", "thing")
 
 
+def test_of_many_names_the_error_says_where_all_are_listed() -> None:
+    for family in ("layer", "user"):
+        for number in range(50):
+            registry.enter(family, f"N{number}", thing)
+    with pytest.raises(InvalidParameter, match=r"The nearest of 50 are .*; `netwright list layers` shows all\."):
+        registry.look_up("layer", "quite another")
+    with pytest.raises(InvalidParameter, match=r"The nearest of 50 are 'N\d+', 'N\d+', 'N\d+'\.$"):
+        registry.look_up("user", "quite another")
+
+
 def test_a_name_means_one_thing() -> None:
     registry.enter("a", "x", thing)
     with pytest.raises(

@@ -10,7 +10,7 @@ from typing import Any
 
 from netwright import losses, models, optim
 from netwright.core.errors import InvalidParameter, did_you_mean, problem, shown
-from netwright.core.registry import names
+from netwright.core.registry import listing, names
 from netwright.graph import Expression, Shape, parse, parse_value
 from netwright.models.pattern_text import is_pattern, read_pattern
 
@@ -72,7 +72,7 @@ def read_network(text: str, classes: int | None = None, input_shape: Shape | Non
     except InvalidParameter:
         if name is None or name in (layers := _layers()):
             raise
-        near = did_you_mean(name, [*known, *layers])
+        near = did_you_mean(name, [*known, *layers], "netwright list")
         expected = "a network as code, a pattern such as 'INPUT -> FC -> RELU -> FC', or the name of a model"
         raise InvalidParameter(problem(f"network {shown(text)}", expected, repr(name), near)) from None
 
@@ -98,7 +98,7 @@ def read_value(text: str | None, family: str, option: str) -> Any:
         return None
     made = parse_value(text)
     if getattr(made, "family", None) != family:
-        known = did_you_mean(text.partition("(")[0], names(family))
+        known = did_you_mean(text.partition("(")[0], names(family), listing(family))
         raise InvalidParameter(problem(option, f"one of the {family}s", shown(made), known))
     return made
 

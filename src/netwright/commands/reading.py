@@ -65,7 +65,7 @@ def read(data: str, image_size: tuple[int, int] | None = None) -> Dataset:
     if path.is_dir():
         images, labels, files = load_image_folder(path, size=image_size)
         name = path.resolve().name or "images"
-        return Dataset(name, "images", images, labels, None, _relative(files, path), data, _of_files(files))
+        return Dataset(name, "images", images, labels, None, _relative(files, path), data, digest_of(files))
     if path.is_file():
         _require_table(path)
         return _table(path, data)
@@ -103,7 +103,7 @@ def read_like(data: str, shape: tuple[int, ...]) -> Dataset:
 
 
 def _table(path: Path, data: str) -> Dataset:
-    return Dataset(path.stem, "table", read_table(path), None, None, (), data, _of_files([path]))
+    return Dataset(path.stem, "table", read_table(path), None, None, (), data, digest_of([path]))
 
 
 def _require_table(path: Path) -> None:
@@ -137,7 +137,7 @@ def _relative(files: Sequence[str | Path], folder: Path) -> tuple[str, ...]:
     return tuple(Path(file).relative_to(folder).as_posix() for file in files)
 
 
-def _of_files(files: Sequence[str | Path]) -> str:
+def digest_of(files: Sequence[str | Path]) -> str:
     """SHA-256 of one file; of several, of their hashes in order."""
     digests = []
     for file in files:

@@ -18,7 +18,9 @@ import io
 import json
 import math
 import os
+import warnings
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,20 @@ def write_history(path: Path, history: History) -> None:
 def write_findings(path: Path, diagnosis: Diagnosis) -> None:
     """What the checks of a run found."""
     write_text(path, diagnosis.to_json() + "\n")
+
+
+def report_wanted(folder: Path, no_report: bool) -> bool:
+    """Whether a report is wanted and can be drawn; one of an earlier run does not stay.
+
+    Parameters
+    ----------
+    folder : of the run. no_report : whether the user wants none.
+    """
+    (folder / REPORT).unlink(missing_ok=True)
+    if not no_report and find_spec("matplotlib") is None:
+        warnings.warn("report.html is not written: it needs matplotlib, pip install 'netwright[plots]'.", stacklevel=3)
+        return False
+    return not no_report
 
 
 def write_predictions(path: Path, evaluation: Evaluation, files: Sequence[str]) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import shlex
 import time
-import warnings
 from argparse import Namespace
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ from netwright.commands.printing import say, score_table, show
 from netwright.commands.program import Part, estimator_for, prepare, wanted_values
 from netwright.commands.reading import Dataset, read
 from netwright.estimators import Regressor
-from netwright.report import Evaluation, evaluate, write_report
+from netwright.report import evaluate, write_report
 from netwright.report.evaluation import scores_of
 from netwright.report.stored import EVALUATION, FINDINGS, MODEL, RUN, versions
 from netwright.report.words import counted
@@ -123,21 +121,9 @@ def _write(
         "versions": versions(),
     }
     run_folder.write_json(folder / RUN, content)
-    _write_report(folder / run_folder.REPORT, estimator, evaluation, content, options)
+    if run_folder.report_wanted(folder, options.no_report):
+        write_report(estimator, folder / run_folder.REPORT, test=evaluation, run=content)
     return scores
-
-
-def _write_report(
-    path: Path, estimator: Any, evaluation: Evaluation, content: dict[str, Any], options: Namespace
-) -> None:
-    """The report, if it is wanted and can be drawn; one of an earlier run does not stay."""
-    path.unlink(missing_ok=True)
-    if options.no_report:
-        return
-    if find_spec("matplotlib") is None:
-        warnings.warn("report.html is not written: it needs matplotlib, pip install 'netwright[plots]'.", stacklevel=2)
-        return
-    write_report(estimator, path, test=evaluation, run=content)
 
 
 def _scores(estimator: Any, part: Part) -> dict[str, float]:

@@ -19,10 +19,13 @@ Five classes are enough, and each is also the built-in exception that a caller w
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any
 
 MANY = 40  # names that a hint lists in full
+LONG = 400  # characters of a layer or a network in a message
+_RUN = re.compile(r"(?:[^\s,()\[\]{}=:]+, ){8,}[^\s,()\[\]{}=:]+")  # nine items or more, between commas
 
 
 class InvalidParameter(ValueError):
@@ -65,25 +68,40 @@ def problem(where: str, expected: str, got: str, remedy: str = "") -> str:
 
 
 def shown(item: Any, limit: int = 120) -> str:
-    """The repr of a thing for a message: on one line, and cut in the middle where it is longer than `limit`.
+    """The repr of a thing for a message: on one line, of at most `limit` characters.
+
+    Of a longer one long rows of items are left out first, then it is cut in the middle.
 
     Examples
     --------
     >>> shown([1, 2]), shown("a" * 40, limit=20)
     ('[1, 2]', "'aaaaaaa...aaaaaaaa'")
+    >>> shown({"counts": tuple(range(1000)), "classes": 1000})
+    "{'counts': (0, 1, 2, ..., 999), 'classes': 1000}"
     """
     try:
         text = " ".join(repr(item).split())
     except Exception:  # a repr that fails must not hide the error that shows it
         text = f"<{type(item).__name__}>"
+    if len(text) > limit:
+        text = _RUN.sub(_abridged, text)
     if len(text) <= limit:
         return text
     left = (limit - 3) // 2
     return f"{text[:left]}...{text[left + 3 - limit :]}"
 
 
-def did_you_mean(name: str, choices: Iterable[str]) -> str:
+def _abridged(row: re.Match[str]) -> str:
+    items = row[0].split(", ")
+    return ", ".join([*items[:3], "...", items[-1]])
+
+
+def did_you_mean(name: str, choices: Iterable[str], command: str = "") -> str:
     """A hint for an unknown name: the nearest choice, or the list of all of them; of very many the nearest three.
+
+    Parameters
+    ----------
+    name : that there is not. choices : those that there are. command : that shows all of them, if there is one.
 
     Examples
     --------
@@ -91,6 +109,8 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     "Did you mean 'ReLU'?"
     >>> did_you_mean("x", ["ReLU", "Tanh"])
     'Choose one of: ReLU, Tanh.'
+    >>> did_you_mean("age", [f"x{number}" for number in range(100)])
+    "The nearest of 100 are 'x0', 'x1', 'x2'."
     """
     choices = list(choices)
     if not choices:
@@ -103,4 +123,4 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
         return f"Choose one of: {', '.join(choices)}."
     near = sorted(folded, key=lambda choice: -difflib.SequenceMatcher(None, str(name).lower(), choice).ratio())[:3]
     named = ", ".join(repr(folded[choice]) for choice in near)
-    return f"The nearest of {len(choices)} are {named}; `netwright list` shows all."
+    return f"The nearest of {len(choices)} are {named}{f'; `{command}` shows all' if command else ''}."

@@ -12,6 +12,16 @@ from typing import Any
 
 from netwright.core.errors import InvalidParameter, did_you_mean, problem, shown
 
+LISTED = {  # the families that `netwright list` shows, and what it calls them
+    "layer": "layers",
+    "optimizer": "optimizers",
+    "loss": "losses",
+    "regularizer": "regularizers",
+    "schedule": "schedules",
+    "init": "init",
+    "classical": "classical",
+    "augmentation": "augmentations",
+}
 _FAMILIES: dict[str, dict[str, Any]] = {}
 
 
@@ -42,13 +52,24 @@ def look_up(family: str, name: str) -> Any:
     """
     table = _FAMILIES.get(family, {})
     if name not in table:
-        raise InvalidParameter(problem(family, "a known name", repr(name), did_you_mean(name, table)))
+        raise InvalidParameter(problem(family, "a known name", repr(name), did_you_mean(name, table, listing(family))))
     return table[name]
 
 
 def names(family: str) -> list[str]:
     """All names of a family, sorted."""
     return sorted(_FAMILIES.get(family, {}))
+
+
+def listing(family: str) -> str:
+    """The command that shows all names of a family; "" where none does.
+
+    Examples
+    --------
+    >>> listing("loss"), listing("user")
+    ('netwright list losses', '')
+    """
+    return f"netwright list {LISTED[family]}" if family in LISTED else ""
 
 
 def families() -> list[str]:

@@ -16,6 +16,7 @@ from netwright.data.locate import cache_folder, data_folders, find_data
 # tables
 from netwright.data.table_file import read_table
 from netwright.data.columns import is_table, split_target, to_columns
+from netwright.data.long_table import Sequences, sequences_of
 from netwright.data.table import Table
 
 # text
@@ -35,6 +36,7 @@ from netwright.data.split import holdout
 
 __all__ = [
     "Sentence",
+    "Sequences",
     "Table",
     "Vocabulary",
     "as_arrays",
@@ -59,6 +61,7 @@ __all__ = [
     "read_table",
     "read_vectors",
     "require_finite",
+    "sequences_of",
     "split_target",
     "to_columns",
     "to_float32",

@@ -61,6 +61,31 @@ def to_columns(table: Any) -> Columns:
     >>> columns["age"], columns["sex"], columns["alive"]
     (array([22., nan]), array(['male', 'female'], dtype=object), array([ True, False]))
     """
+    columns = {name: settle(name, values) for name, values in raw_columns(table).items()}
+    first = next(iter(columns), "")
+    for name, column in columns.items():
+        if len(column) != len(columns[first]):
+            got = f"{len(column)} in {name!r} and {len(columns[first])} in {first!r}"
+            raise InvalidData(problem("table", "as many rows in each column", got))
+    return columns
+
+
+def raw_columns(table: Any) -> dict[str, Any]:
+    """The columns of a table by name, as what holds it gives them.
+
+    Parameters
+    ----------
+    table : whatever `to_columns` takes.
+
+    Raises
+    ------
+    InvalidData : no table, a name that comes twice.
+
+    Examples
+    --------
+    >>> raw_columns({"age": [22, None]})
+    {'age': [22, None]}
+    """
     named = _named(table)
     names = [name for name, _ in named]
     for place, name in enumerate(names):
@@ -69,13 +94,7 @@ def to_columns(table: Any) -> Columns:
             raise InvalidData(
                 problem("table", "each column name once", f"{name!r} for columns {first} and {place}", "Rename one.")
             )
-    columns = {name: settle(name, values) for name, values in named}
-    lengths = {name: len(values) for name, values in columns.items()}
-    for name, length in lengths.items():
-        if length != lengths[names[0]]:
-            got = f"{length} in {name!r} and {lengths[names[0]]} in {names[0]!r}"
-            raise InvalidData(problem("table", "as many rows in each column", got))
-    return columns
+    return dict(named)
 
 
 def split_target(table: Any, target: str) -> tuple[Columns, NDArray[Any]]:

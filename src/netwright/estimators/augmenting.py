@@ -40,7 +40,8 @@ def augmentation_of(item: Any, where: str = "augment") -> Augmentation | None:
         known = registry.names("augmentation")
         got = wrong[0] if wrong else item
         expected = "augmentations such as Rotate(10), Shift(2)"
-        raise InvalidParameter(problem(where, expected, shown(got), did_you_mean(type(got).__name__, known)))
+        hint = did_you_mean(type(got).__name__, known, registry.listing("augmentation"))
+        raise InvalidParameter(problem(where, expected, shown(got), hint))
     return Compose(*parts) if len(parts) > 1 else parts[0]
 
 

@@ -37,7 +37,7 @@ from netwright.estimators.networks import (
     split_heads,
 )
 from netwright.estimators.objective import NetworkLoss
-from netwright.estimators.options import nested, replaced
+from netwright.estimators.options import NestedOptions
 from netwright.estimators.parameters import CONSTRAINTS, parts_of, value_of
 from netwright.estimators.preparing import (
     Part,
@@ -60,7 +60,7 @@ _FIXED = ("network", "loss", "precision", "categories")  # what a fit that goes 
 _CHANGEABLE = ("optimizer", "regularizer", "average", "device")  # what it takes up
 
 
-class NetworkEstimator(CallbackSupport, BaseEstimator):
+class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
     """The abstract base of estimators that train one network on inputs and targets."""
 
     _constraints: ClassVar[Mapping[str, Constraint]] = CONSTRAINTS
@@ -359,26 +359,6 @@ class NetworkEstimator(CallbackSupport, BaseEstimator):
 
     def _say(self, text: str) -> None:
         log.info("%s: %s", type(self).__name__, text)
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The parameters by name; with `deep` also the options of values, as ``optimizer__learning_rate``.
-
-        Parameters
-        ----------
-        deep : whether to look into values.
-        """
-        params: dict[str, Any] = super().get_params(deep=False)
-        return {**params, **nested(params)} if deep else params
-
-    def set_params(self, **params: Any) -> Self:
-        """Change parameters; ``optimizer__learning_rate=0.1`` gives the optimizer another learning rate.
-
-        Parameters
-        ----------
-        params : names and values as `get_params` gives them.
-        """
-        super().set_params(**replaced(self.get_params(deep=False), params))
-        return self
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle, copy and joblib: the run as arrays, so that the copy can go on exactly."""

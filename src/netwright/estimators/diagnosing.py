@@ -252,6 +252,7 @@ class Watching:
             return Diagnosis()
         rate = self.tape.rates[0][1] if self.tape.rates else math.nan
         run = self.run
+        intent = replace(intent, ignore=intent.ignore | {"unshuffled"})  # a run draws its batches anew
         watched = Watched(self.tape, run.module, optimizers_of(run, run.module, rate), _loss_of(run), intent)
         beginning = self.beginning()
         if beginning is not None:

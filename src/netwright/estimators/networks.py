@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from netwright import models
-from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
+from netwright.core.errors import LONG, InvalidData, InvalidParameter, problem, shown
 from netwright.estimators.memory import require_memory
 from netwright.graph import (
     Branches,
@@ -144,7 +144,7 @@ def close(network: Expression, shapes: tuple[Shape, ...], cardinalities: tuple[i
     if not begins_with_input(network):
         if len(shapes) > 1:
             raise InvalidParameter(
-                problem("network", f"one Input for each of the {len(shapes)} arrays of X", repr(network))
+                problem("network", f"one Input for each of the {len(shapes)} arrays of X", shown(network, LONG))
             )
         return join(Input(*shapes[0]), *_embedding(cardinalities), network)
     wanted = network.plan().input_shapes

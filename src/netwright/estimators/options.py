@@ -2,17 +2,41 @@
 
 The optimizer, the loss and the penalty of an estimator are immutable values. To scikit-learn they look like nested
 estimators: `nested` lists their fields as ``optimizer__learning_rate``, and `replaced` gives the value with such fields
-changed, which then takes its place.
+changed, which then takes its place. `NestedOptions` gives an estimator both.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from netwright.core.errors import InvalidParameter, did_you_mean, problem
 from netwright.core.value import is_value
+
+
+class NestedOptions:
+    """A mixin of estimators whose parameters may be values; it stands before ``BaseEstimator``."""
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters by name; with `deep` also the options of values, as ``optimizer__learning_rate``.
+
+        Parameters
+        ----------
+        deep : whether to look into values.
+        """
+        params: dict[str, Any] = super().get_params(deep=False)  # type: ignore[misc]
+        return {**params, **nested(params)} if deep else params
+
+    def set_params(self, **params: Any) -> Self:
+        """Change parameters; ``optimizer__learning_rate=0.1`` gives the optimizer another learning rate.
+
+        Parameters
+        ----------
+        params : names and values as `get_params` gives them.
+        """
+        super().set_params(**replaced(self.get_params(deep=False), params))  # type: ignore[misc]
+        return self
 
 
 def nested(params: Mapping[str, Any]) -> dict[str, Any]:

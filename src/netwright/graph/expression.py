@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import torch
 
-from netwright.core.errors import JoinError, problem
+from netwright.core.errors import LONG, JoinError, problem, shown
 from netwright.core.validation import Constraint, instance, integer, nothing, tuple_of
 from netwright.core.value import value
 from netwright.graph.card import Card
@@ -329,13 +329,13 @@ def close(expression: Expression, input_shape: Shape | None = None) -> Expressio
     if begins_with_input(expression):
         if input_shape is not None and input_shape != expression.input_shape:
             got = f"input_shape {input_shape}"
-            raise JoinError(problem(repr(expression), f"its own input shape {expression.input_shape}", got))
+            raise JoinError(problem(shown(expression, LONG), f"its own input shape {expression.input_shape}", got))
         return expression
     card = expression.card if isinstance(expression, Chain) else None
     shape = input_shape or (card.input_shape if card else None)
     if shape is None:
         remedy = "Put Input(...) before it, or hand it to an estimator, which closes it from the data."
-        raise JoinError(problem(repr(expression), "a closed network", "one without Input", remedy))
+        raise JoinError(problem(shown(expression, LONG), "a closed network", "one without Input", remedy))
     chain: Chain = _ABILITIES["join"](Input(shape=shape), expression)
     return chain
 
@@ -351,7 +351,7 @@ def refuse(layer: Expression, takes: str, shapes: tuple[Shape, ...], remedy: str
     remedy : one sentence that says what to do.
     """
     came = shapes[0] if len(shapes) == 1 else shapes
-    return JoinError(problem(repr(layer), takes, f"shape {came}", remedy))
+    return JoinError(problem(shown(layer, LONG), takes, f"shape {came}", remedy))
 
 
 def _one_or_all(shapes: tuple[Shape, ...]) -> Any:

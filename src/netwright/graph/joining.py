@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from netwright.core.errors import InvalidParameter, JoinError, problem
+from netwright.core.errors import LONG, InvalidParameter, JoinError, problem, shown
 from netwright.core.validation import integer
 from netwright.graph.expression import Chain, Expression, Parallel, ability, begins_with_input
 from netwright.graph.plan import plan_join
@@ -42,7 +42,7 @@ def join(*parts: Expression) -> Chain:
                 problem(
                     "a >> b",
                     "Input only at the beginning",
-                    f"{part!r} on the right of {flat[-1]!r}",
+                    f"{shown(part, LONG)} on the right of {shown(flat[-1], LONG)}",
                     "Leave its Input out, or put the two side by side with |.",
                 )
             )
@@ -88,7 +88,7 @@ def parallel(*branches: Expression) -> Parallel:
             problem(
                 "a | b",
                 "every branch to begin with Input, or none",
-                f"{flat[closed.index(True)]!r} with and {flat[closed.index(False)]!r} without",
+                f"{shown(flat[closed.index(True)], LONG)} with and {shown(flat[closed.index(False)], LONG)} without",
                 "Give each branch its Input, or put one Input before all: Input(...) >> (a | b).",
             )
         )
@@ -129,4 +129,4 @@ def _expect_expression(operator: str, thing: Any) -> None:
         remedy = f"Write {thing.__name__}(...): the class itself is not a layer yet."
     else:
         remedy = "Wrap a torch module as Module(lambda: ...) to use it as a layer."
-    raise InvalidParameter(problem(f"a {operator} b", "layers and networks", repr(thing), remedy))
+    raise InvalidParameter(problem(f"a {operator} b", "layers and networks", shown(thing), remedy))

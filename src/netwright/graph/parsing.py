@@ -138,7 +138,7 @@ def _named(name: str, text: str) -> Any:
     for family in _FAMILIES:
         if name in registry.names(family):
             return registry.look_up(family, name)
-    near = did_you_mean(name, _known())
+    near = did_you_mean(name, _known(), "netwright list")
     raise InvalidParameter(problem(f"expression {shown(text)}", "known names", repr(name), near))
 
 

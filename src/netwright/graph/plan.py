@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from netwright.core.errors import InvalidParameter, JoinError, problem, shown
+from netwright.core.errors import LONG, InvalidParameter, JoinError, problem, shown
 from netwright.core.seeds import forked_random
 from netwright.graph.expression import (
     Block,
@@ -151,7 +151,9 @@ def _expand_at(path: str, block: Block, plan: Plan, incoming: tuple[int, ...]) -
         if not isinstance(body, Expression) or begins_with_input(body):
             got = f"{shown(body)} from its expand"
             remedy = "Return layers joined by >> and |, without Input."
-            raise InvalidParameter(problem(f"{path}: {block!r}", "a block that is an open network", got, remedy))
+            raise InvalidParameter(
+                problem(f"{path}: {shown(block, LONG)}", "a block that is an open network", got, remedy)
+            )
         return body if isinstance(body, Chain) else Chain((body,))
 
 
@@ -167,7 +169,9 @@ def _opening(block: Block, path: str, shapes: tuple[Shape, ...]) -> Iterator[Non
         inside = "itself" if (block, shapes) in around else f"more than {_DEEPEST} blocks in each other"
         got = f"one that holds {inside} on an input of shape {shown(shapes[0] if shapes else shapes)}"
         remedy = "Let expand return other layers, or the same block with an argument that comes to an end."
-        raise InvalidParameter(problem(f"{path}: {block!r}", "a block whose expand comes to an end", got, remedy))
+        raise InvalidParameter(
+            problem(f"{path}: {shown(block, LONG)}", "a block whose expand comes to an end", got, remedy)
+        )
     token = _OPEN.set((*around, (block, shapes)))
     try:
         yield
@@ -211,7 +215,7 @@ def _run(layer: Layer, shapes: tuple[Shape, ...], device: str) -> Any:
         module = layer.make(*shapes)
         if not isinstance(module, torch.nn.Module):
             got = f"{shown(module)} from its make"
-            raise InvalidParameter(problem(repr(layer), "a layer that makes a torch.nn.Module", got))
+            raise InvalidParameter(problem(shown(layer, LONG), "a layer that makes a torch.nn.Module", got))
         batches = tuple(torch.zeros(SAMPLES, *shape) for shape in shapes)
         with observing(module, device) as tensors, Shortcuts():
             return torch.func.functional_call(

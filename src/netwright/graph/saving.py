@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from netwright.core import storage
-from netwright.core.errors import CorruptFile, InvalidParameter, problem
+from netwright.core.errors import CorruptFile, InvalidParameter, problem, shown
 from netwright.core.value import from_json, to_json
 from netwright.graph.building import build
 from netwright.graph.expression import Expression, ability
@@ -47,7 +47,7 @@ def from_content(kind: str, content: dict[str, Any], tensors: dict[str, np.ndarr
     """What a file of kind "network" or "module" holds."""
     expression = from_json(content["network"])
     if not isinstance(expression, Expression):
-        raise CorruptFile(problem("file", "a network", repr(expression)))
+        raise CorruptFile(problem("file", "a network", shown(expression)))
     if kind == "network":
         return expression
     module = build(expression)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 
 from netwright.core import registry
-from netwright.core.errors import InvalidParameter, problem, shown
+from netwright.core.errors import LONG, InvalidParameter, problem, shown
 from netwright.core.validation import Constraint, integer, satisfies
 from netwright.core.value import value
 from netwright.graph import Layer, Shape, refuse
@@ -83,9 +83,9 @@ class Module(Layer):
         try:
             made: Any = self.factory()
         except Exception as error:  # whatever it is, it is the factory's
-            raise InvalidParameter(problem(repr(self), expected, f"{type(error).__name__}: {error}")) from error
+            raise InvalidParameter(problem(shown(self, LONG), expected, f"{type(error).__name__}: {error}")) from error
         if not isinstance(made, torch.nn.Module):
-            raise InvalidParameter(problem(repr(self), expected, shown(made)))
+            raise InvalidParameter(problem(shown(self, LONG), expected, shown(made)))
         return Spread(made) if self.merges else made
 
 

@@ -74,7 +74,7 @@ def dense_kind(owner: str, activation: Dense | str) -> Dense:
         return activation
     known = registry.names("layer")
     if activation not in known:
-        hint = did_you_mean(activation, known)
+        hint = did_you_mean(activation, known, registry.listing("layer"))
         raise InvalidParameter(problem(f"{owner}(activation)", "the name of a layer", repr(activation), hint))
     kind: Dense = registry.look_up("layer", activation)
     return kind

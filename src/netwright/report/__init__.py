@@ -2,8 +2,9 @@
 
 # what a model said
 from netwright.report.evaluation import Evaluation, evaluate
+from netwright.report.sequences.evaluation import SequenceEvaluation, evaluate_sequences
 
 # the page
 from netwright.report.writing import write_report
 
-__all__ = ["Evaluation", "evaluate", "write_report"]
+__all__ = ["Evaluation", "SequenceEvaluation", "evaluate", "evaluate_sequences", "write_report"]

@@ -150,7 +150,7 @@ def cards(items: Iterable[tuple[str, str, str]]) -> str:
 def table(
     headings: Sequence[str], rows: Iterable[Sequence[Any]], numeric: Sequence[int] = (), foot: Sequence[Any] = ()
 ) -> str:
-    """A table of texts; the columns in `numeric` stand at the right. A cell may be a `Cell`."""
+    """A table of texts; the columns in `numeric` stand at the right. A cell may be a `Cell` or `Markup`."""
     kinds = [' class="n"' if place in numeric else "" for place in range(len(headings))]
     head = "".join(f"<th{kind}>{text(name)}</th>" for kind, name in zip(kinds, headings, strict=True))
     above = f"<thead><tr>{head}</tr></thead>" if any(headings) else ""
@@ -173,7 +173,13 @@ class Cell(str):
         return made
 
 
+class Markup(str):
+    """HTML for a table's cell, which goes into the page as it is."""
+
+
 def _cell(item: Any, kind: str) -> str:
+    if isinstance(item, Markup):
+        return f"<td{kind}>{item}</td>"
     if isinstance(item, Cell):
         return f'<td class="n bar" style="--share:{100 * item.share:.1f}%">{text(item)}</td>'
     return f"<td{kind}>{text(item)}</td>"

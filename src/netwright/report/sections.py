@@ -67,11 +67,12 @@ def findings_section(findings: list[dict[str, Any]]) -> str:
     return section(f"Findings: {counts(findings)}", lead, findings_cards(findings))
 
 
-def network_section(estimator: Any) -> str:
-    """The diagram, the table, and the expression."""
+def network_section(estimator: Any, note: str = "") -> str:
+    """The diagram, the table, and the expression; `note` is a sentence more about the shapes."""
     network = estimator.network_
     svg = adapt(trimmed(plots.network_svg(network)), "network", "The network as a diagram")
     lead = "Each layer with its output shape for one sample, what it costs, and how much of the input one output sees."
+    lead = f"{lead} {note}".strip()
     diagram, layers, code = figure(svg), network_table(network.summary()), f"<pre>{text(repr(network))}</pre>"
     narrow = width_of(svg) <= NARROW
     return section("Network", lead, beside(diagram, layers + code) if narrow else diagram + layers + code)

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from netwright import __version__
+from netwright.core import storage
 from netwright.core.errors import CorruptFile, InvalidData, problem, shown
 from netwright.files import load
 from netwright.report.evaluation import Evaluation
+from netwright.report.sequences.evaluation import KIND, SequenceEvaluation
 
 MODEL, RUN, EVALUATION, FINDINGS = "model.nw", "run.json", "evaluation.nw", "findings.json"
 _TEXTS = ("code", "level", "stage", "title", "message", "seen", "expected", "why", "do", "reference")
@@ -85,7 +87,7 @@ def _is_remedy(item: Any) -> bool:
     return item is None or (isinstance(item, dict) and set(item) >= {"object", "argument", "value"})
 
 
-def open_run(folder: str | os.PathLike[str]) -> tuple[Any, Evaluation, dict[str, Any]]:
+def open_run(folder: str | os.PathLike[str]) -> tuple[Any, Evaluation | SequenceEvaluation, dict[str, Any]]:
     """The fitted estimator, the evaluation and run.json of a folder.
 
     Raises
@@ -97,7 +99,9 @@ def open_run(folder: str | os.PathLike[str]) -> tuple[Any, Evaluation, dict[str,
         if not (Path(folder) / name).is_file():
             got = f"a folder without {name}"
             raise InvalidData(problem(f"run {os.fspath(folder)!r}", "a run's whole folder", got, "Train again."))
-    return load(Path(folder) / MODEL), Evaluation.load(Path(folder) / EVALUATION), content
+    path = Path(folder) / EVALUATION
+    evaluation: Any = SequenceEvaluation if storage.read(path).kind == KIND else Evaluation
+    return load(Path(folder) / MODEL), evaluation.load(path), content
 
 
 def versions() -> dict[str, str]:

@@ -88,6 +88,6 @@ def settings_table(estimator: Any) -> str:
     for name, item in estimator.get_params(deep=False).items():
         if name not in _HIDDEN and item is not None:
             rows.append((name, item if isinstance(item, str) else repr(item)))
-    if estimator.loss is None:
+    if getattr(estimator, "loss", "") is None and hasattr(estimator, "loss_function_"):
         rows.append(("loss", f"{estimator.loss_function_!r} (by default)"))
     return table(("setting", "value"), rows)

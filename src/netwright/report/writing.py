@@ -13,17 +13,21 @@ from netwright.graph import Expression
 from netwright.report import sections
 from netwright.report.evaluation import Evaluation, evaluate
 from netwright.report.page import document, text
+from netwright.report.sequences.evaluation import SequenceEvaluation, evaluate_sequences
+from netwright.report.sequences.page import render_sequences, trained
 from netwright.report.stored import open_run, read_findings, versions
 from netwright.report.words import plural, table_in
+from netwright.sequence import SequenceClassifier, SequenceTagger, TextClassifier
 
 Path_ = str | os.PathLike[str]
+SEQUENCES = (SequenceTagger, SequenceClassifier, TextClassifier)
 
 
 def write_report(
     source: Any,
     path: Path_,
     *,
-    test: Evaluation | tuple[Any, Any] | None = None,
+    test: Evaluation | SequenceEvaluation | tuple[Any, Any] | None = None,
     title: str | None = None,
     run: dict[str, Any] | None = None,
 ) -> None:
@@ -31,9 +35,11 @@ def write_report(
 
     Parameters
     ----------
-    source : the folder that ``netwright train`` wrote, or a fitted `Classifier` or `Regressor`.
+    source : the folder that ``netwright train`` wrote, or a fitted `Classifier` or `Regressor`; or a fitted
+        `SequenceTagger`, `SequenceClassifier` or `TextClassifier`.
     path : the HTML file; an existing one is replaced.
-    test : rows that were not trained on, as (X, y) or as an `Evaluation`; by default what the folder has.
+    test : rows or sequences that were not trained on, as (X, y) or as an `Evaluation` or `SequenceEvaluation`; by
+        default what the folder has.
     title : of the page; by default it says what was learned from what.
     run : what run.json holds (command, data, scores), where there is no folder.
 
@@ -62,9 +68,14 @@ def write_report(
     else:
         estimator = source
         findings = _findings_of(estimator)
-    _require(estimator)
-    evaluation = evaluate(estimator, *test) if isinstance(test, tuple) else test
-    page = render(estimator, evaluation, run or {}, title, findings)
+    _require(trained(estimator))
+    run = run or {}
+    if isinstance(estimator, SEQUENCES):
+        said: Any = evaluate_sequences(estimator, *test) if isinstance(test, tuple) else test
+        page = render_sequences(estimator, said, run, title, findings, _footer(run))
+    else:
+        evaluation: Any = evaluate(estimator, *test) if isinstance(test, tuple) else test
+        page = render(estimator, evaluation, run, title, findings)
     with replacing(path) as file:
         write_all(file, page.encode())
 
@@ -96,7 +107,7 @@ def render(
 
 def _findings_of(estimator: Any) -> list[dict[str, Any]] | None:
     """What the checks of the last fit found; None where nothing is known of it, as after loading."""
-    diagnosis = getattr(estimator, "diagnosis_", None)
+    diagnosis = getattr(trained(estimator), "diagnosis_", None)
     if diagnosis is None or not (diagnosis.findings or diagnosis.signals):
         return None
     return list(diagnosis.to_dict()["findings"])

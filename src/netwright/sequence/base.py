@@ -26,7 +26,7 @@ from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
 from netwright.core.seeds import derive, to_seed
 from netwright.core.validation import Constraint, check_all, nothing, number, satisfies
 from netwright.estimators.diagnosing import Watching, examine_run
-from netwright.estimators.options import nested, replaced
+from netwright.estimators.options import NestedOptions
 from netwright.estimators.parameters import CONSTRAINTS, parts_of, value_of
 from netwright.graph import Expression, parse
 from netwright.graph.expression import Chain
@@ -52,7 +52,7 @@ SHARED: Mapping[str, Constraint] = {
 }
 
 
-class SequenceEstimator(BaseEstimator):
+class SequenceEstimator(NestedOptions, BaseEstimator):
     """The abstract base of estimators that train one network on sequences."""
 
     _constraints: ClassVar[Mapping[str, Constraint]] = SHARED
@@ -235,8 +235,14 @@ class SequenceEstimator(BaseEstimator):
                 raise InvalidData(f"validation: {error}") from error
         return training if window is None else cut(training, window), held
 
-    def _build(self, longest: int) -> None:
-        """The network: the user's layers or those chosen for the task, between an entrance and a head."""
+    @property
+    def layers_(self) -> Expression:
+        """The fitted network as it was written, from its entrance to its head, before it was told the lengths."""
+        check_is_fitted(self, "module_")
+        return self._layers()
+
+    def _layers(self) -> Expression:
+        """The user's layers or those chosen for the task, between an entrance and a head."""
         given = parse(self.network) if isinstance(self.network, str) else self.network
         body = self._body() if given is None else given
         last = body.parts[-1] if isinstance(body, Chain) else body
@@ -244,11 +250,14 @@ class SequenceEstimator(BaseEstimator):
             remedy = 'Leave it out and write SequenceTagger(head="crf").'
             raise InvalidParameter(problem("network", "layers without a CRF", repr(last), remedy))
         network = body if isinstance(last, HEADS) else body >> self._target.head()
-        if self._input.entrance is not None:
-            network = self._input.entrance >> network
+        return network if self._input.entrance is None else self._input.entrance >> network
+
+    def _build(self, longest: int) -> None:
+        """The network, told the lengths, and its module."""
+        network = self._layers()
         steps = max(1, min(longest, NOMINAL))
         self.network_ = with_lengths(network, steps, *self._input.shape)
-        if given is None:
+        if self.network is None:
             log.info("%s: network chosen: %r", type(self).__name__, network)
         self.module_ = self.network_.build(derive(self.seed_, "network"))
 
@@ -288,26 +297,6 @@ class SequenceEstimator(BaseEstimator):
                 for row, sequence in zip(given, which.tolist(), strict=True):
                     found[sequence] = row[: len(sequences[sequence])] if self._target.by_step else row
         return found
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The parameters by name; with `deep` also the options of values, as ``optimizer__learning_rate``.
-
-        Parameters
-        ----------
-        deep : whether to look into values.
-        """
-        params: dict[str, Any] = super().get_params(deep=False)
-        return {**params, **nested(params)} if deep else params
-
-    def set_params(self, **params: Any) -> Self:
-        """Change parameters; ``optimizer__learning_rate=0.1`` gives the optimizer another learning rate.
-
-        Parameters
-        ----------
-        params : names and values as `get_params` gives them.
-        """
-        super().set_params(**replaced(self.get_params(deep=False), params))
-        return self
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

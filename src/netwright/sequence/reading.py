@@ -37,6 +37,8 @@ def items_of(X: Any, where: str) -> list[Any]:
     """
     if isinstance(X, (str, bytes, dict)) or hasattr(X, "columns"):
         remedy = "Give a list with one item a sequence; a single one as [sequence]."
+        if not isinstance(X, (str, bytes)):
+            remedy += " A table of many with a row a step is cut by nw.data.sequences_of(table, by=...)."
         raise InvalidData(problem(where, "a list of sequences", f"a {type(X).__name__}", remedy))
     if hasattr(X, "detach"):
         X = X.detach().cpu().numpy()

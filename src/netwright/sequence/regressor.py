@@ -13,7 +13,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from netwright.core.errors import InvalidData, InvalidParameter, problem
+from netwright.core.errors import LONG, InvalidData, InvalidParameter, problem, shown
 from netwright.core.validation import Constraint, check, checks_options, instance, integer, nothing
 from netwright.estimators.networks import split_heads
 from netwright.graph import Expression
@@ -272,7 +272,7 @@ def require_backwards(module: torch.nn.Module, network: Expression, shape: tuple
         one, other = module(first, lengths), module(second, lengths)
     if not torch.allclose(one[:, :4], other[:, :4], atol=1e-5):
         remedy = "Use LSTM, GRU, Elman or CausalStack without Bidirectional."
-        raise InvalidParameter(problem("network", "one whose steps see no later step", f"{network!r}", remedy))
+        raise InvalidParameter(problem("network", "one whose steps see no later step", shown(network, LONG), remedy))
 
 
 def from_content(kind: str, content: dict[str, Any], tensors: dict[str, Any]) -> SequenceRegressor:

@@ -116,7 +116,7 @@ class Tags:
         if tag is None:
             return LEFT_OUT
         if not isinstance(tag, Hashable) or tag not in self.numbers:
-            hint = did_you_mean(str(tag), map(str, self.labels)) if len(self.labels) <= 40 else ""
+            hint = did_you_mean(str(tag), map(str, self.labels))
             got = f"{tag!r} in sequence {sequence}, step {step}"
             raise InvalidData(problem("y", f"tags among the {len(self.labels)} of the training sequences", got, hint))
         return self.numbers[tag]

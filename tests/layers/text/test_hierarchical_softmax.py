@@ -221,6 +221,23 @@ def test_counts_of_numpy_are_counts() -> None:
     assert HierarchicalSoftmax(3, "huffman", (3, 1, 2)).counts == (3, 1, 2)
 
 
+def test_an_error_shows_a_few_of_many_counts() -> None:
+    layer = HierarchicalSoftmax(5000, counts=tuple(range(5000, 0, -1)))
+    with pytest.raises(
+        JoinError, match=r"HierarchicalSoftmax\(5000, counts=\(5000, 4999, 4998, \.\.\., 1\)\): "
+    ) as caught:
+        Input(1, 4, 4) >> layer
+    assert len(str(caught.value)) < 400
+    with pytest.raises(JoinError, match=r"counts=\(5000, 4999, 4998, \.\.\., 1\)\): expected a closed network"):
+        layer.build(0)
+    tree: Any = 0
+    for leaf in range(1, 300):
+        tree = (tree, leaf)
+    with pytest.raises(JoinError) as caught:
+        Input(1, 4, 4) >> HierarchicalSoftmax(300, tree=tree)
+    assert len(str(caught.value)) < 700
+
+
 def test_maps_are_refused() -> None:
     with pytest.raises(JoinError, match=r"an input \(features,\) or \(steps, features\), got shape \(2, 3, 4\)"):
         Input(2, 3, 4) >> HierarchicalSoftmax(3)

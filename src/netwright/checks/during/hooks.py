@@ -257,7 +257,7 @@ class Hooks:
         if self.tape.line is None:
             self.tape.line = line()
         if self.follow:
-            self.leftovers.before_backward()
+            self.leftovers.before_backward(self.entrance.inputs)
         if self.entrance.listening:
             factor = self.training.went_backward(tensor)
             if factor is not None and scale(factor) > 1.0:

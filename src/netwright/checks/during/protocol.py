@@ -18,6 +18,7 @@ from netwright.core.errors import shown
 FALLING = ("cross-entropy", "nll", "logits", "probabilities", "squares", "absolute")  # with a better answer
 STALE = 0.5  # share of updates with a gradient left over
 FEW = 3
+UNUSED, MANY = 0.9, 4  # share of gradients that are cleared unused; backward passes for an update
 
 
 def _where(watched: Any) -> Where:
@@ -71,6 +72,18 @@ def steps_made(watched: Any) -> Iterable[Finding]:
                 remedy=Remedy("loop", "step", True),
                 where=_where(watched),
             )
+        return
+    if tape.seconds >= 2 * MANY and tape.backwards >= MANY * tape.steps and tape.unused >= UNUSED * tape.seconds:
+        yield fault(
+            "missing-step",
+            f"backward() ran {tape.backwards} times and optimizer.step() {tape.steps} times, and {tape.unused} of "
+            f"{tape.seconds} gradients looked at were cleared before any update had used them",
+            "an update after each backward, or gradients that add up until there is one",
+            "Call optimizer.step() after loss.backward(), in the loop over the batches.",
+            evidence={"backwards": tape.backwards, "steps": tape.steps, "unused": tape.unused},
+            remedy=Remedy("loop", "step", True),
+            where=_where(watched),
+        )
         return
     still = [sample for sample in tape.samples if sample.ratios and not any(sample.ratios.values())]
     if len(tape.samples) < FEW or len(still) < len(tape.samples):

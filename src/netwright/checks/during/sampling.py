@@ -116,6 +116,35 @@ def _part(weight: Tensor) -> Tensor:
     return weight.reshape(-1)[:: -(-weight.numel() // PART)]
 
 
+class Unused:
+    """How many gradients are cleared before any update has used them.
+
+    Parameters
+    ----------
+    tape : to write on.
+    """
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+        self.parameter: Tensor | None = None  # one that had a gradient at the last update
+        self.passes = 0  # backward passes since then
+
+    def before_backward(self, inputs: Any) -> None:
+        """A pass is counted that is not the first since an update; an attack on the inputs makes many on purpose.
+
+        Parameters
+        ----------
+        inputs : of the module.
+        """
+        if self.parameter is None or any(tensor.requires_grad for tensor in leaves(inputs)):
+            return
+        if self.passes:
+            gradient = self.parameter.grad
+            self.tape.seconds += 1
+            self.tape.unused += gradient is None or not bool(gradient.any())
+        self.passes += 1
+
+
 class Leftovers:
     """Whether gradients are cleared between two updates of an optimizer.
 
@@ -131,6 +160,7 @@ class Leftovers:
         self.tape = tape
         self.kept: dict[int, tuple[Tensor, Tensor]] = {}
         self.suspect: set[int] = set()
+        self.unused = Unused(tape)
 
     def keep(self, optimizer: torch.optim.Optimizer) -> None:
         """After an update: the gradient of the smallest parameter that has one."""
@@ -138,11 +168,19 @@ class Leftovers:
         known = [p for p in held if p.grad is not None and not p.grad.is_sparse and p.grad.numel()][:SMALL]
         smallest = min(known, key=torch.Tensor.numel, default=None)
         self._drop(id(optimizer))
-        if smallest is not None and smallest.grad is not None and bool(smallest.grad.any()):
-            self.kept[id(optimizer)] = smallest, smallest.grad.clone()
+        there = smallest is not None and smallest.grad is not None and bool(smallest.grad.any())
+        self.unused.parameter, self.unused.passes = smallest if there else None, 0
+        if there:
+            self.kept[id(optimizer)] = smallest, smallest.grad.clone()  # type: ignore[assignment,union-attr]
 
-    def before_backward(self) -> None:
-        """Gradients that were cleared are not left over; those that are unchanged may be."""
+    def before_backward(self, inputs: Any = ()) -> None:
+        """Gradients that were cleared are not left over; those that are unchanged may be.
+
+        Parameters
+        ----------
+        inputs : of the module.
+        """
+        self.unused.before_backward(inputs)
         for key, (parameter, gradient) in list(self.kept.items()):
             now = parameter.grad
             if now is None or now.is_sparse or not bool(now.any()):

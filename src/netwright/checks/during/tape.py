@@ -105,7 +105,8 @@ class Tape:
     losses : of every step. unseen : steps whose loss was not seen. samples : steps looked at. checked : held-out
     figures. rates : (step, rate) at every change. backwards, steps : how often each was called.
     stale, looked : of how many updates looked at the gradient of the update before was still there, and of how many
-    that was looked at. modes, quiet_training : backward passes whose mode was looked at, and those in eval mode
+    that was looked at. seconds, unused : backward passes looked at that were not the first since an update, and those
+    of them before which the gradient had been cleared. modes, quiet_training : backward passes whose mode was looked at, and those in eval mode
     although dropout or batch statistics are there. held : groups of passes without gradient, each between two updates.
     validations, noisy_held : those of them whose answers are used, and of these those in train mode. same_held :
     whether the same rows came in all of them.
@@ -127,6 +128,8 @@ class Tape:
     steps: int = field(init=False, default=0)
     stale: int = field(init=False, default=0)
     looked: int = field(init=False, default=0)
+    seconds: int = field(init=False, default=0)
+    unused: int = field(init=False, default=0)
     modes: int = field(init=False, default=0)
     quiet_training: int = field(init=False, default=0)
     held: int = field(init=False, default=0)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from netwright.checks.checking import ask, examine
 from netwright.checks.context import Context, Intent
-from netwright.checks.copies import program_copy
+from netwright.checks.copies import replica
 from netwright.checks.diagnosis import Diagnosis, Signal, diagnose
 from netwright.checks.during import curves, inside, origin, protocol, speed, steering
 from netwright.checks.during.hooks import Hooks
@@ -90,10 +90,10 @@ class Watched:
     def _program(self, beginning: bool) -> Context | None:
         if not self.plain or not callable(self.loss) or (beginning and self.beginning is None):
             return None
-        module, optimizers, loss = self.module, self.optimizers, self.loss
+        module, optimizers = (self.module, self.optimizers)
         if beginning and self.beginning is not None:
-            module, optimizers, loss = self.beginning
-        return program(module, optimizers, self.way.loss(loss), self.tape.batches, self.intent)
+            module, optimizers = self.beginning
+        return program(module, optimizers, self.way.loss(self.loss), self.tape.batches, self.intent)
 
 
 class Watch:
@@ -187,7 +187,7 @@ def _copied(watched: Watched) -> tuple[Any, ...] | None:
         tensors = [*watched.module.parameters(), *watched.module.buffers()]
         if sum(tensor.numel() * tensor.element_size() for tensor in tensors) > LARGEST:
             return None
-        copies: tuple[Any, ...] = program_copy(watched.module, watched.optimizers, watched.loss)
+        copies: tuple[Any, ...] = replica(watched.module, watched.optimizers)
     except Exception:  # a module that cannot be copied is watched without trials
         return None
     return copies

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import torch
 
-from netwright.core.errors import JoinError, problem, shown
+from netwright.core.errors import LONG, JoinError, problem, shown
 from netwright.core.validation import Constraint, integer, nothing, number, one_of
 from netwright.core.value import value
 from netwright.graph import Block, Expression, Layer, Shape, refuse
@@ -79,7 +79,7 @@ class Highway(Block):
         if plan is not None and one_output(self, "block", plan) != shape:
             gives = plan.output_shapes[0]
             got = f"{gives} from the block and {shape} from the input"
-            raise JoinError(problem(repr(self), "a block that keeps the shape", got, self._remedy(shape, gives)))
+            raise JoinError(problem(shown(self, LONG), "a block that keeps the shape", got, self._remedy(shape, gives)))
         dense = len(shape) == 1 or is_sequence(plan, shape)
         transform = self._gate(shape, dense, self.bias)
         if self.carry is None:

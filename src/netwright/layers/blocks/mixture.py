@@ -28,7 +28,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from netwright.core.errors import InvalidParameter, JoinError, problem
+from netwright.core.errors import LONG, InvalidParameter, JoinError, problem, shown
 from netwright.core.validation import Constraint, integer, nothing, number, tuple_of
 from netwright.core.value import value
 from netwright.graph import Block, Expression, Layer, Plan, Shape, refuse
@@ -103,7 +103,9 @@ class MixtureOfExperts(Block):
         gives = [one_output(self, f"network {i}", plan) for i, plan in enumerate(plans, start=1) if plan is not None]
         if len(set(gives)) > 1:
             remedy = "End the networks in layers of equal width, such as Linear(units)."
-            raise JoinError(problem(repr(self), "networks that give one shape", ", ".join(map(str, gives)), remedy))
+            raise JoinError(
+                problem(shown(self, LONG), "networks that give one shape", ", ".join(map(str, gives)), remedy)
+            )
         gate = self._gate(shape, plans)
         known = planned(gate, shape)
         if known is not None and gives:
@@ -125,7 +127,7 @@ class MixtureOfExperts(Block):
         if not _weighs(gates, gives, len(self.networks)):
             expected = f"a gate with {len(self.networks)} values, one for each network"
             remedy = f"End it in Softmax({len(self.networks)}), behind GlobalPool() or Flatten() if it has more axes."
-            raise JoinError(problem(repr(self), expected, f"{gates} for outputs {gives}", remedy))
+            raise JoinError(problem(shown(self, LONG), expected, f"{gates} for outputs {gives}", remedy))
 
 
 @value("layer")

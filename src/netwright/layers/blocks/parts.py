@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from functools import lru_cache
 
-from netwright.core.errors import JoinError, problem
+from netwright.core.errors import LONG, JoinError, problem, shown
 from netwright.core.validation import Constraint, satisfies
 from netwright.graph import Chain, Expression, Input, Parallel, Plan, Shape, begins_with_input
 from netwright.layers.space.convolution import Conv
@@ -36,7 +36,9 @@ def one_output(block: Expression, name: str, plan: Plan) -> Shape:
     if len(shapes) == 1:
         return shapes[0]
     remedy = f"End the {name} in Concat() or Add(), which make one of {len(shapes)}."
-    raise JoinError(problem(repr(block), f"one output of its {name}", f"{len(shapes)} of shapes {shapes}", remedy))
+    raise JoinError(
+        problem(shown(block, LONG), f"one output of its {name}", f"{len(shapes)} of shapes {shapes}", remedy)
+    )
 
 
 def is_sequence(plan: Plan | None, shape: Shape) -> bool:

@@ -23,7 +23,7 @@ from typing import ClassVar
 
 import torch
 
-from netwright.core.errors import InvalidParameter, JoinError, problem, shown
+from netwright.core.errors import LONG, InvalidParameter, JoinError, problem, shown
 from netwright.core.validation import Constraint, boolean, integer, nothing, one_of
 from netwright.core.value import value
 from netwright.graph import Block, Expression, Layer, Plan, Shape, refuse
@@ -101,12 +101,12 @@ class Residual(Block):
         gives = one_output(self, "block", plan)
         shortcut = self._shortcut(shape, plan)
         if shortcut is None:
-            raise JoinError(problem(repr(self), *self._reasons(shape, plan)))
+            raise JoinError(problem(shown(self, LONG), *self._reasons(shape, plan)))
         other = planned(shortcut, shape)
         if other is not None and one_output(self, "shortcut", other) != gives:
             ways = f"{gives} from the block and {other.output_shapes[0]} from the shortcut"
             remedy = self._repair(shape, other.output_shapes[0]) or f"Let the shortcut give {gives}."
-            raise JoinError(problem(repr(self), "a block and a shortcut that give one shape", ways, remedy))
+            raise JoinError(problem(shown(self, LONG), "a block and a shortcut that give one shape", ways, remedy))
         return beside(self.block, shortcut) >> Add()
 
     def _shortcut(self, shape: Shape, plan: Plan) -> Expression | None:

@@ -10,7 +10,6 @@ behind a hole are neighbours; a tag of -100 takes its step out likewise; what is
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import torch
@@ -28,13 +27,14 @@ from netwright.layers.crf.scan import (
     marginals,
     path_scores,
 )
+from netwright.layers.logits import GivesLogits
 
 Path = tuple[list[int], float]
 IGNORED = -100  # the tag of a step that has none
 REDUCTIONS = ("sum", "mean", "token_mean", "none")
 
 
-class LinearChain(torch.nn.Module):
+class LinearChain(GivesLogits, torch.nn.Module):
     """A conditional random field over chains of tags.
 
     Parameters
@@ -45,8 +45,6 @@ class LinearChain(torch.nn.Module):
     """
 
     taken: Tensor | None
-
-    logits = False
 
     def __init__(self, num_tags: int, batch_first: bool = True, forbidden: tuple[tuple[int, int], ...] = ()) -> None:
         super().__init__()
@@ -99,12 +97,6 @@ class LinearChain(torch.nn.Module):
         if reduction == "mean":
             return total / max(len(each), 1)
         return total / lengths.sum().clamp_min(1) if reduction == "token_mean" else total
-
-    def as_logits(self) -> torch.nn.Module:
-        """The same module, weights shared, whose forward gives the logarithms of the probabilities of the tags."""
-        twin = copy.copy(self)
-        twin.logits = True
-        return twin
 
     def log_likelihood(self, emissions: Tensor, tags: Tensor, mask: Tensor | None = None) -> Tensor:
         """log p(tags | emissions) of each sequence; its negative is the loss.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from netwright.core.errors import InvalidParameter, problem
+from netwright.core.errors import LONG, InvalidParameter, problem, shown
 from netwright.graph import Chain, Expression, Input, Layer, Parallel, begins_with_input, join, parallel
 from netwright.layers.activation import HardSigmoid, Linear, Sigmoid, Softmax, Tanh
 from netwright.layers.blocks.highway import GatedSum, Highway
@@ -72,7 +72,7 @@ def with_lengths(network: Expression, *shape: int) -> Expression:
     """
     if begins_with_input(network):
         remedy = "Leave its Input out: the sequences say what they are."
-        raise InvalidParameter(problem("with_lengths(network)", "an open network", repr(network), remedy))
+        raise InvalidParameter(problem("with_lengths(network)", "an open network", shown(network, LONG), remedy))
     told, _ = _told(network)
     return join(parallel(Input(*shape), Input(1)), told)
 
@@ -96,7 +96,9 @@ def _told(part: Expression) -> tuple[Expression, bool]:
         return _with(part), getattr(getattr(part, "layer", part), "output", "") == "all"
     remedy = "Use layers that look back (CausalConv) or take lengths (LSTM, TimePool), or give sequences of one length."
     expected = "layers that keep the padding out"
-    raise InvalidParameter(problem("network", expected, f"{part!r}, which mixes steps and takes no lengths", remedy))
+    raise InvalidParameter(
+        problem("network", expected, f"{shown(part, LONG)}, which mixes steps and takes no lengths", remedy)
+    )
 
 
 def _chain(parts: list[Expression]) -> tuple[Expression, bool]:
@@ -109,7 +111,7 @@ def _chain(parts: list[Expression]) -> tuple[Expression, bool]:
             if not _is_by_step(part):
                 remedy = "Write Concat(axis=2): axis 1 is that of the steps." if isinstance(part, Concat) else ""
                 expected = "a layer that merges the branches step by step"
-                raise InvalidParameter(problem("network", expected, repr(part), remedy))
+                raise InvalidParameter(problem("network", expected, shown(part, LONG), remedy))
             made = join(made, part)
             continue
         told, still = _told(part)
@@ -135,7 +137,7 @@ def _branches(part: Parallel) -> tuple[Expression, bool]:
     kinds = {still for _, still in told}
     if len(kinds) > 1:
         expected = "branches that all give sequences, or all give one vector a sequence"
-        raise InvalidParameter(problem("network", expected, repr(part)))
+        raise InvalidParameter(problem("network", expected, shown(part, LONG)))
     return parallel(*(branch for branch, _ in told)), kinds.pop()
 
 

@@ -11,7 +11,6 @@ V_i has floor(n / d^i) rows for n features and the factor d, so that rare classe
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import KW_ONLY
 from itertools import pairwise
@@ -26,6 +25,7 @@ from netwright.core.value import value
 from netwright.graph import Layer, Shape, refuse
 from netwright.layers.dense import WEIGHTS, Start, fresh, settle, start
 from netwright.layers.init import XavierUniform
+from netwright.layers.logits import GivesLogits
 from netwright.layers.text.targets import counted, expect_reduction, full, reduced
 
 
@@ -145,7 +145,7 @@ def by_frequency(counts: tuple[float, ...]) -> list[int]:
     return sorted(range(len(counts)), key=lambda c: -counts[c])
 
 
-class RankedSoftmax(torch.nn.Module):
+class RankedSoftmax(GivesLogits, torch.nn.Module):
     """An adaptive softmax over classes in any order.
 
     Parameters
@@ -158,8 +158,6 @@ class RankedSoftmax(torch.nn.Module):
     order: Tensor | None
     ranks: Tensor | None
 
-    logits = False
-
     def __init__(self, softmax: torch.nn.AdaptiveLogSoftmaxWithLoss, order: list[int] | None, layer: str) -> None:
         super().__init__()
         self.softmax, self.layer = softmax, layer
@@ -171,12 +169,6 @@ class RankedSoftmax(torch.nn.Module):
         """The probabilities of all classes: (..., features) -> (..., classes)."""
         found = self.log_prob(x)
         return found if self.logits else found.exp().to(x.dtype)
-
-    def as_logits(self) -> torch.nn.Module:
-        """The same module, weights shared, whose forward gives the logarithms: their softmax is the probabilities."""
-        twin = copy.copy(self)
-        twin.logits = True
-        return twin
 
     def log_prob(self, x: Tensor) -> Tensor:
         """log p(c | x) of all classes.

@@ -10,7 +10,6 @@ entropy of the classes (in bits) in Huffman's. All V probabilities cost V - 1 pr
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import KW_ONLY
 from itertools import pairwise
@@ -26,6 +25,7 @@ from netwright.core.value import value
 from netwright.graph import Layer, Shape
 from netwright.layers.dense import WEIGHTS, Start, fully_connected, settle
 from netwright.layers.init import XavierUniform
+from netwright.layers.logits import GivesLogits
 from netwright.layers.text.targets import counted, expect_reduction, full, reduced
 from netwright.layers.text.tree import Tables, Tree, balanced, huffman, leaves, tables
 
@@ -135,7 +135,7 @@ class HierarchicalSoftmax(Layer):
         return problem("HierarchicalSoftmax(tree)", expected, got, remedy)
 
 
-class TreeSoftmax(torch.nn.Module):
+class TreeSoftmax(GivesLogits, torch.nn.Module):
     """The probabilities of classes that are the leaves of a binary tree.
 
     Parameters
@@ -152,8 +152,6 @@ class TreeSoftmax(torch.nn.Module):
     path: Tensor
     path_sides: Tensor
     below: Tensor
-
-    logits = False
 
     def __init__(self, nodes: torch.nn.Linear, tree: Tables, layer: str) -> None:
         super().__init__()
@@ -178,12 +176,6 @@ class TreeSoftmax(torch.nn.Module):
         """The probabilities of all classes: (..., features) -> (..., classes)."""
         found = self.log_prob(x)
         return found if self.logits else found.exp().to(x.dtype)
-
-    def as_logits(self) -> torch.nn.Module:
-        """The same module, weights shared, whose forward gives the logarithms: their softmax is the probabilities."""
-        twin = copy.copy(self)
-        twin.logits = True
-        return twin
 
     def log_prob(self, x: Tensor) -> Tensor:
         """log p(c | x) of all classes.

@@ -34,9 +34,20 @@ Check = Callable[[Any], Iterable[Finding]]
 # The stage of a finding, and the checks that make it, root causes first.
 STAGES: tuple[tuple[str, tuple[Check, ...]], ...] = (
     ("data", (data.finite, labels.in_range)),
-    ("data", (data.varying, split.shared_rows, near.near_copies, split.leaking_column, encoding.encoded_target)),
+    (
+        "data",
+        (
+            data.varying,
+            data.one_symbol,
+            split.shared_rows,
+            near.near_copies,
+            split.leaking_column,
+            encoding.encoded_target,
+        ),
+    ),
     ("data", (split.scales_alike, split.enough_rows)),
-    ("data", (order.shuffled, order.rows_for_statistics, labels.even, weighing.weights_in_order, labels.agreeing)),
+    ("data", (order.shuffled, order.sorted_targets, order.rows_for_statistics)),
+    ("data", (labels.even, weighing.weights_in_order, labels.agreeing)),
     ("start", (graph.owned, optimizer.own_parameters, optimizer.movable, loss.slope)),
     ("start", (graph.reached, graph.steps_have_slopes, singular.slopes_are_numbers)),
     ("start", (optimizer.in_name, optimizer.declared, optimizer.complete, memory.repeatable, graph.rows_apart)),

@@ -29,9 +29,10 @@ class KMaxPool(Layer):
 
     T_f are the steps of the k largest x_t,f, the earliest where values are equal. With `level` l and `levels` L the
     number is k_l = max(k, ceil((L - l) / L * s)). Behind Conv, whose output is (channels, length), Transpose() makes it
-    (steps, features) first. With `lengths` only the valid steps of each sequence enter, s is the length of each, and
-    where fewer than k_l are valid zeros follow at the end. Several levels with lengths all get the lengths of the
-    sentences, and `steps`, the longest that there is.
+    (steps, features) first. With `lengths` only the valid steps of each sequence enter, and s is the length of each:
+    where fewer than k_l are valid zeros follow at the end, and a sequence longer than the network was built for keeps
+    as many as the longest of these. Several levels with lengths all get the lengths of the sentences, and `steps`, the
+    longest that there is.
 
     Parameters
     ----------
@@ -50,8 +51,8 @@ class KMaxPool(Layer):
     ------
     JoinError : an input that is not (steps, features) or has fewer steps than k_l, with `lengths` a second one that is
         not (1,).
-    InvalidData : when it runs on fewer steps than are kept or, in the dynamic form without `steps`, on another number
-        than it was built for (with `lengths`: on more); on the CPU also on a length that is no integer in 0 ... steps.
+    InvalidData : without `lengths`, when it runs on fewer steps than are kept or, in the dynamic form without `steps`,
+        on another number than it was built for; with them, on the CPU, a length that is no integer in 0 ... steps.
     InvalidParameter : options out of range, `level` without `levels` or above it, `steps` without `level`.
 
     Examples
@@ -109,7 +110,7 @@ class KMaxPool(Layer):
             built = None if self.level is None or self.steps is not None else steps
             return LargestSteps(repr(self), count, built)
         each = None if self.level is None else (self.k, self._rest, self.levels or 1)
-        return LargestValidSteps(steps, count, each, self.steps, ToLengths(repr(self)))
+        return LargestValidSteps(count, each, self.steps, ToLengths(repr(self)))
 
     @property
     def _rest(self) -> int:
@@ -175,9 +176,10 @@ class LargestSteps(torch.nn.Module):
 class LargestValidSteps(torch.nn.Module):
     """The largest values of each feature over the valid steps, in their order, and zeros up to `count`.
 
+    A sequence longer than those that it is built for has no more than `count` of them.
+
     Parameters
     ----------
-    built : the number of steps that it is built for.
     count : how many values there are with the zeros.
     each : (k, L - l, L), from which a sequence of n valid steps has its own number; None: it is `count`.
     sentence : the longest length before the first level, which lengths are of; None: they are of this layer's input.
@@ -185,10 +187,9 @@ class LargestValidSteps(torch.nn.Module):
     """
 
     def __init__(
-        self, built: int, count: int, each: tuple[int, int, int] | None, sentence: int | None, to_lengths: ToLengths
+        self, count: int, each: tuple[int, int, int] | None, sentence: int | None, to_lengths: ToLengths
     ) -> None:
         super().__init__()
-        self.built = None if each is None or sentence is not None else built  # up to which `count` is enough
         self.count = count
         self.each = each
         self.sentence = sentence
@@ -197,13 +198,13 @@ class LargestValidSteps(torch.nn.Module):
     def forward(self, inputs: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         """(batch, steps, features), (batch, 1) -> (batch, count, features)"""
         x, given = inputs
-        _expect_steps(self.to_lengths.layer, x, self.count, self.built)
+        x = torch.nn.functional.pad(x, (0, 0, 0, max(0, self.count - x.shape[1])))
         steps = x.shape[1]
         lengths = self.to_lengths(given, steps if self.sentence is None else self.sentence)
         numbers = self._numbers(lengths, 0)
         if self.sentence is not None:  # the level before has kept so many
             lengths = torch.minimum(lengths, self._numbers(lengths, 1)).clamp(max=steps)
-        numbers = torch.minimum(numbers, lengths)  # of values, for each sequence
+        numbers = torch.minimum(numbers, lengths).clamp(max=self.count)  # of values, for each sequence
         filled = x.masked_fill(~valid(lengths, steps)[:, :, None], -torch.inf)
         series = filled.transpose(1, 2).contiguous()  # (batch, features, steps)
         wanted = valid(numbers, self.count)[:, None, :]  # (batch, 1, count)
@@ -211,6 +212,11 @@ class LargestValidSteps(torch.nn.Module):
         places = places_of_largest(series, self.count).masked_fill(~wanted, steps).sort(dim=-1).values
         values = series.gather(-1, places.clamp(max=steps - 1))
         return values.masked_fill(~wanted, 0.0).transpose(1, 2)
+
+    @property
+    def depends(self) -> bool:
+        """Whether how many there are depends on the longest sequence."""
+        return self.each is not None
 
     def _numbers(self, lengths: torch.Tensor, before: int) -> torch.Tensor:
         """k_l of each sequence, at this level or so many before it."""

@@ -31,6 +31,7 @@ from netwright.estimators.parameters import CONSTRAINTS, parts_of, value_of
 from netwright.graph import Expression, parse
 from netwright.graph.expression import Chain
 from netwright.layers import CRF, AdaptiveSoftmax, HierarchicalSoftmax, Linear, Pick, Sigmoid, Softmax
+from netwright.layers.k_max import LargestValidSteps
 from netwright.layers.lengths import valid
 from netwright.layers.recurrent.with_lengths import with_lengths
 from netwright.sequence import saving
@@ -255,11 +256,14 @@ class SequenceEstimator(NestedOptions, BaseEstimator):
     def _build(self, longest: int) -> None:
         """The network, told the lengths, and its module."""
         network = self._layers()
-        steps = max(1, min(longest, NOMINAL))
-        self.network_ = with_lengths(network, steps, *self._input.shape)
+        seed = derive(self.seed_, "network")
+        for steps in (max(1, min(longest, NOMINAL)), longest):
+            self.network_ = with_lengths(network, steps, *self._input.shape)
+            self.module_ = self.network_.build(seed)
+            if not any(isinstance(part, LargestValidSteps) and part.depends for part in self.module_.modules()):
+                break
         if self.network is None:
             log.info("%s: network chosen: %r", type(self).__name__, network)
-        self.module_ = self.network_.build(derive(self.seed_, "network"))
 
     def _batches(self, part: Part, where: str) -> SequenceBatches:
         """Sequences and targets as tensors; those by step of which no step has a target are left out."""

@@ -19,6 +19,7 @@ from netwright.layers import CRF, LSTM, Bidirectional, Dropout, forbidden_transi
 from netwright.optim import Adam, Clip, polynomial_decay
 from netwright.sequence import saving
 from netwright.sequence.base import SHARED, SequenceEstimator, expect_outputs
+from netwright.sequence.batches import LEFT_OUT
 from netwright.sequence.encoding import Scaled, Spelled, Words, counted
 from netwright.sequence.reading import kind_of, read_sequences
 from netwright.sequence.targets import Tags, steps_left, targets_of
@@ -262,7 +263,8 @@ def _tag_lists(y: Any, sequences: list[Any], where: str) -> list[list[Any]]:
         if len(tags) != len(sequence):
             got = f"{len(tags)}"
             raise InvalidData(problem(f"{where}, sequence {index}", f"{len(sequence)} tags, one a step", got))
-        made.append([tag.item() if isinstance(tag, (np.generic, Tensor)) else tag for tag in tags])
+        plain = [tag.item() if isinstance(tag, (np.generic, Tensor)) else tag for tag in tags]
+        made.append([None if isinstance(tag, int) and tag == LEFT_OUT else tag for tag in plain])
     return made
 
 

@@ -60,7 +60,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     Attributes
     ----------
     classifier_ : the `SequenceClassifier` of tokens that does the work, with ``history_``, ``module_``, ``network_``...
-    classes_ : labels, sorted, (k,).
+    classes_ : labels, sorted, (k,). diagnosis_ : what the run's own checks found.
 
     Examples
     --------
@@ -165,6 +165,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         """
         tokens = self._tokens(X, "TextClassifier.check(X)")
         return self._inner().check(tokens, y, imbalanced=imbalanced, ignore=ignore)
+
+    @property
+    def diagnosis_(self) -> Diagnosis:
+        """What the last fit's own checks found in its run; empty after loading from a file."""
+        return self._fitted().diagnosis_
 
     def _inner(self) -> SequenceClassifier:
         """The unfitted classifier of tokens."""

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from netwright.checks.before.data import axes, finite, scale_of_inputs, scale_of_targets, varying
+from netwright.checks.before.data import axes, finite, one_symbol, scale_of_inputs, scale_of_targets, varying
 
 CROSS, SQUARES = nn.CrossEntropyLoss(), nn.MSELoss()
 
@@ -289,3 +289,21 @@ def test_a_loader_gives_the_same_answer_as_arrays(one: Any, net: Any, draw: Any)
     loader = DataLoader(TensorDataset(X, y), batch_size=7)
     found = one(finite, net(4, 3), CROSS, loader)
     assert (found.where.row, found.where.column, found.evidence["values"]) == (17, 2, 1)
+
+
+def test_sequences_of_one_symbol(one: Any, ask: Any) -> None:
+    class Reader(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table, self.last = nn.Embedding(30, 4), nn.Linear(4, 2)
+
+        def forward(self, tokens: torch.Tensor) -> Any:
+            return self.last(self.table(tokens).mean(1))
+
+    y, lengths = torch.arange(80) % 2, 3 + torch.arange(80) % 7
+    there = torch.arange(12) < lengths[:, None]
+    drawn = torch.randint(2, 30, (80, 12), generator=torch.Generator().manual_seed(0))
+    found = one(one_symbol, Reader(), CROSS, (there.long(), y))
+    assert (found.code, found.level, found.evidence["symbol"]) == ("constant-input", "fault", 1)
+    for right in (drawn * there, (drawn > 15).long(), torch.where(drawn > 28, 2, 1)):
+        assert not ask(one_symbol, Reader(), CROSS, (right, y))

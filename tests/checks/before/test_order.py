@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
 
-from netwright.checks.before.order import rows_for_statistics, shuffled
+from netwright.checks.before.order import rows_for_statistics, shuffled, sorted_targets
 
 CROSS, SQUARES = nn.CrossEntropyLoss(), nn.MSELoss()
 
@@ -130,3 +130,17 @@ def test_the_figures_of_batches_are_signals(context: Any, draw: Any) -> None:
     assert program.signals["rows in a batch with batch normalisation"].value == 2
     assert program.signals["numbers behind a mean of the batch"].value == 2
     assert program.signals["change of an answer in other company"].value > 0.5
+
+
+@pytest.mark.parametrize("falling", [False, True])
+def test_rows_by_rising_target(falling: bool, one: Any, ask: Any, draw: Any) -> None:
+    X = draw(320, 4)
+    y = X[:, :1] + 0.1 * draw(320, 1)
+    rows = y.flatten().argsort(descending=falling)
+    plain = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 1))
+    normed = nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 1))
+    for module, level in ((plain, "note"), (normed, "fault")):
+        found = one(sorted_targets, module, nn.MSELoss(), DataLoader(TensorDataset(X[rows], y[rows]), 16))
+        assert (found.code, found.level) == ("unshuffled", level)
+        assert not ask(sorted_targets, module, nn.MSELoss(), DataLoader(TensorDataset(X, y), 16))
+        assert not ask(sorted_targets, module, nn.MSELoss(), DataLoader(TensorDataset(X[rows], y[rows]), 16, True))

@@ -15,6 +15,7 @@ from netwright.checks.facts import scaled
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
 from netwright.checks.reading import Batch, Material, leaves
 
+STEPS = 4  # of a sequence of symbols, at least
 SAME = 0.5  # share of rows that are one and the same
 APART = 50.0  # largest standard deviation of a column over the median one
 WIDE = 10.0  # standard deviation of a typical column
@@ -102,6 +103,29 @@ def varying(context: Context) -> Iterable[Finding]:
     elif share >= 0.5:
         seen = f"{share:.0%} of the columns of X do not vary"
         yield note("constant-input", seen, "columns that differ from row to row", do, evidence={"constant": share})
+
+
+def one_symbol(context: Context) -> Iterable[Finding]:
+    """Sequences of integers in which every step of every row has one and the same symbol, but for padding."""
+    rows, n = list(leaves(context.rows.inputs)), len(context.rows)
+    if n < 10 or any(tensor.is_floating_point() or tensor.is_complex() for tensor in rows):
+        return
+    for tensor in rows:
+        if tensor.ndim != 2 or tensor.shape[1] < STEPS or tensor.dtype == torch.bool:
+            continue
+        there = tensor != 0
+        symbols = torch.unique(tensor[there])
+        change = there.long().diff(dim=1)
+        if len(symbols) == 1 and (bool((change <= 0).all()) or bool((change >= 0).all())):
+            yield fault(
+                "constant-input",
+                f"every step of all {n} rows of X has the symbol {int(symbols[0])}, but for padding",
+                "symbols that differ from row to row",
+                "Look a few words up by hand: those that the vocabulary does not have all become one symbol, for which "
+                "capital letters or another splitting are enough.",
+                evidence={"symbol": int(symbols[0]), "constant": 1.0},
+            )
+            return
 
 
 def _commonest(matrix: Tensor) -> float:

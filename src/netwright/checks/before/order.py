@@ -16,6 +16,7 @@ from netwright.checks.trial import call
 
 FEW = 4  # rows in a batch with batch normalisation
 NOISY = 0.5  # change of an answer with its company, of what rows differ by
+SORTED = 0.98  # share of neighbours of which the second has the larger target, or of all the smaller
 VALUES = 64  # numbers behind a mean that are enough for it
 ASKED, DRAWS = 12, 5  # rows, and batches that they are put into
 BATCH_NORM = nn.modules.batchnorm._BatchNorm
@@ -43,6 +44,29 @@ def shuffled(context: Context) -> Iterable[Finding]:
         f"about {chance:.0%}, as in a random order",
         "Give the DataLoader shuffle=True.",
         evidence={"same": runs, "chance": chance},
+        remedy=Remedy("loader", "shuffle", True),
+    )
+
+
+def sorted_targets(context: Context) -> Iterable[Finding]:
+    """A loader that gives rows by rising or falling target, a number: statistics of a batch are those of its place."""
+    data, target = context.data, context.data.whole.target
+    if data.shuffled is not False or not isinstance(target, torch.Tensor) or not target.is_floating_point():
+        return
+    if target.numel() != len(data.whole) or len(data.whole) < 8 * data.batch_size or len(torch.unique(target)) < VALUES:
+        return
+    rising = float((target.reshape(-1).diff() >= 0).double().mean())
+    one_way = context.signal("neighbours by rising or falling target", max(rising, 1 - rising), SORTED, "unshuffled")
+    if one_way <= SORTED:
+        return
+    layers = _taking_statistics(context)
+    yield (fault if layers else note)(
+        "unshuffled",
+        f"{one_way:.0%} of neighbouring rows go one way in the order of the loader, which does not shuffle: it is "
+        "sorted by the target" + (f", and {layers[0]} normalises by what a batch has" if layers else ""),
+        "about 50%, as in a random order",
+        "Give the DataLoader shuffle=True.",
+        evidence={"one_way": one_way},
         remedy=Remedy("loader", "shuffle", True),
     )
 

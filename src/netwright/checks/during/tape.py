@@ -106,8 +106,9 @@ class Tape:
     figures. rates : (step, rate) at every change. backwards, steps : how often each was called.
     stale, looked : of how many updates looked at the gradient of the update before was still there, and of how many
     that was looked at. seconds, unused : backward passes looked at that were not the first since an update, and those
-    of them before which the gradient had been cleared. modes, quiet_training : backward passes whose mode was looked at, and those in eval mode
-    although dropout or batch statistics are there. held : groups of passes without gradient, each between two updates.
+    of them before which the gradient had been cleared. modes, quiet_training : backward passes whose mode was looked
+    at, and those in eval mode although dropout or batch statistics are there. held : groups of passes without gradient,
+    each between two updates.
     validations, noisy_held : those of them whose answers are used, and of these those in train mode. same_held :
     whether the same rows came in all of them.
     line, quiet_line, noisy_line : of the user's where backward was called, where a training pass in eval mode was

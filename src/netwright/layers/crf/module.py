@@ -174,7 +174,10 @@ class LinearChain(GivesLogits, torch.nn.Module):
         else:
             several, each = best_paths(lattice.filled(), 1)
             paths, scores = several[:, 0], each[:, 0]
-        lengths = torch.where(scores > NOTHING, lattice.n, 0).tolist()
+        none = scores == NOTHING
+        if bool(none.any()):
+            self._require_numbers(lattice, none)
+        lengths = torch.where(none, 0, lattice.n).tolist()
         return [path[:length] for path, length in zip(paths.tolist(), lengths, strict=True)]
 
     @torch.no_grad()
@@ -291,7 +294,8 @@ class LinearChain(GivesLogits, torch.nn.Module):
         if not self.batch_first:
             emissions = emissions.transpose(0, 1)
             tags, mask = (None if each is None else each.transpose(0, 1) for each in (tags, mask))
-        if emissions.dtype in (torch.float16, torch.bfloat16):  # sums of exponentials need more digits
+        few = emissions.dtype in (torch.float16, torch.bfloat16)  # sums of exponentials need more digits
+        if few or not emissions.is_floating_point():
             emissions = emissions.float()
         return emissions, None if tags is None else tags.long(), None if mask is None else mask.bool()
 
@@ -343,6 +347,13 @@ class LinearChain(GivesLogits, torch.nn.Module):
             got = f"{names.get(before, before)} followed by {names.get(behind, behind)} in sequence {row}, step {step}"
             remedy = "Mend the tags, or leave the constraints out."
             raise InvalidData(problem("CRF, tags", "tags that the constraints allow", got, remedy))
+
+    def _require_numbers(self, lattice: Lattice, rows: Tensor) -> None:
+        """Refuse NaN in these sequences: whatever it is compared with, it is not the larger one."""
+        lost = rows & lattice.filled().e.isnan().flatten(1).any(1)
+        if bool(lost.any()):
+            got = f"NaN in sequence {int(lost.nonzero()[0, 0])}"
+            raise InvalidData(problem("CRF, emissions", "numbers", got, "Look for it in the layers before."))
 
     def _require_paths(self, total: Tensor) -> None:
         if bool((total == NOTHING).any()):

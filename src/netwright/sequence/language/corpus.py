@@ -97,6 +97,7 @@ def split_end(texts: list[Symbols], share: float, where: str) -> tuple[list[Symb
     >>> split_end(["abcdefgh"], 0.25, "X"), split_end(["ab", "cd", "ef"], 0.1, "X")
     ((['abcdef'], ['gh']), (['ab', 'cd'], ['ef']))
     """
+    texts = [text for text in texts if len(text)] or texts  # an empty one has nothing to be told by
     whole: Any = texts[0] if len(texts) == 1 else texts
     count = max(1, round(len(whole) * share))
     if count >= len(whole):

@@ -159,7 +159,7 @@ class SequenceTagger(SequenceEstimator):
 
         Parameters
         ----------
-        X : sequences as in `fit`. y : their tags, a list of lists.
+        X : sequences as in `fit`. y : their tags, a list of lists; None or -100 where there is none.
         """
         found = self.predict(X)
         wanted = _tag_lists(y, found, "score(y)")

@@ -203,3 +203,11 @@ def test_real_texts_like_loadtxt(tabular, name):
     expected = np.loadtxt(tabular / f"{name}.txt")
     assert list(columns)[-1] == "target"
     np.testing.assert_array_equal(np.stack(list(columns.values()), axis=1), expected)
+
+
+def test_an_empty_cell_of_a_single_column(tmp_path: Path) -> None:
+    path = tmp_path / "texts.csv"
+    path.write_text('review\na fine one\n""\n\nzzz\n', encoding="utf-8")
+    assert len(read_table(path)["review"]) == 3
+    path.write_text('review,n\na fine one,1\n""\n\nzzz,2\n', encoding="utf-8")
+    assert read_table(path)["n"].tolist() == [1, 2]

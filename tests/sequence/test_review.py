@@ -54,3 +54,19 @@ def test_what_a_run_found_is_told_by_a_classifier_of_texts() -> None:
 def test_empty_texts_are_not_held_out() -> None:
     model = LanguageModel(units=4, layers=1, epochs=1, random_state=0)
     assert model.fit(["the dog"] * 9 + [""]).nats("the") > 0
+
+
+@pytest.mark.parametrize(
+    ("tags", "text"),
+    [
+        (["O", "I-P", "O"], r"sequence 3, step 1: expected .* that BIO allows, got 'I-P' behind 'O'"),
+        (["I-P", "O", "O"], r"sequence 3, step 0: expected .* that BIO allows, got 'I-P' behind the start"),
+        (["O", None, "I-P"], r"sequence 3, step 2: expected .* that BIO allows, got 'I-P' behind 'O'"),
+    ],
+)
+def test_tags_that_a_scheme_does_not_have_are_named(tags: list[str | None], text: str) -> None:
+    y = [["B-P", "I-P", "O"]] * 8
+    y[3] = tags  # type: ignore[call-overload]
+    model = SequenceTagger("LSTM(4)", head="crf", scheme="BIO", epochs=1, random_state=0)
+    with pytest.raises(InvalidData, match=text):
+        model.fit([["a", "b", "c"]] * 8, y)

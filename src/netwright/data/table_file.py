@@ -142,7 +142,9 @@ def _csv_rows(where: str, text: str, delimiter: str) -> list[list[str]]:
     """All rows that are not blank, the names first; every row has the width of the first."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        rows = [row for row in reader if row and (len(row) > 1 or row[0].strip())]
+        rows = [row for row in reader if not _blank(row)]
+        if rows and len(rows[0]) > 1:  # of one column "" is an empty cell
+            rows = [row for row in rows if row != [""]]
     except csv.Error as error:
         raise InvalidData(problem(f"{where}, line {reader.line_num}", "cells of a CSV file", str(error))) from error
     if len(set(map(len, rows))) > 1:
@@ -150,12 +152,17 @@ def _csv_rows(where: str, text: str, delimiter: str) -> list[list[str]]:
     return rows
 
 
+def _blank(row: list[str]) -> bool:
+    """Whether there is nothing on a line; two quotation marks are a cell."""
+    return not row or (len(row) == 1 and row[0] != "" and not row[0].strip())
+
+
 def _complain(where: str, text: str, delimiter: str) -> None:
     """Raise for the first row of another width, with the line on which it begins."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     width, begins = 0, 1
     for row in reader:
-        if row and (len(row) > 1 or row[0].strip()):
+        if not _blank(row) and not (width > 1 and row == [""]):
             width = width or len(row)
             if len(row) != width:
                 raise InvalidData(_ragged(where, begins, width, len(row)))

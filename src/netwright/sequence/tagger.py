@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -191,6 +192,8 @@ class SequenceTagger(SequenceEstimator):
         listed = _tag_lists(y, sequences, "SequenceTagger.fit(y)")
         target = known if known is not None else Tags.read(listed, "SequenceTagger.fit(y)")
         self.classes_ = np.array(target.labels)
+        if self.scheme is not None:
+            _expect_scheme(listed, target.labels, self.scheme)
         return target, listed
 
     def _rule(self) -> Any:
@@ -252,6 +255,23 @@ class Tagging(torch.nn.Module):
         """Sequences and lengths -> (batch, steps, tags)"""
         scores: Tensor = self.body(*inputs)
         return scores
+
+
+def _expect_scheme(y: list[list[Any]], labels: list[Any], scheme: str) -> None:
+    """Refuse tags in an order that a scheme of spans does not have."""
+    number, k = {label: place for place, label in enumerate(labels)}, len(labels)
+    taken = set(forbidden_transitions(labels, scheme))
+    for index, tags in enumerate(y):
+        known = [(step, tag) for step, tag in enumerate(tags) if tag in number]
+        path = [k, *(number[tag] for _, tag in known), k + 1]
+        wrong = next((place for place, pair in enumerate(pairwise(path)) if known and pair in taken), None)
+        if wrong is not None:
+            first = "the start" if wrong == 0 else repr(known[wrong - 1][1])
+            then = "the end" if wrong == len(known) else repr(known[wrong][1])
+            step = known[min(wrong, len(known) - 1)][0]
+            where = f"SequenceTagger.fit(y), sequence {index}, step {step}"
+            got, remedy = f"{then} behind {first}", "Mend the tags, or leave scheme out."
+            raise InvalidData(problem(where, f"tags in an order that {scheme} allows", got, remedy))
 
 
 def _tag_lists(y: Any, sequences: list[Any], where: str) -> list[list[Any]]:

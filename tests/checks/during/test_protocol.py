@@ -387,22 +387,3 @@ def test_batches_of_one_class_that_make_one_update_are_mixed(found: Any, net: An
             optimizer.step()
     assert len(watching.tape.batches) == 40
     assert not found(order_of_classes, watching)
-
-
-@pytest.mark.parametrize("way", ["dedented", "accumulated", "attacked"])
-def test_gradients_that_are_cleared_before_an_update(way: str, found: Any, net: Any, rows: Any) -> None:
-    X, y = rows(320)
-    module = net(6, 16, 3)
-    optimizer = torch.optim.Adam(module.parameters(), lr=1e-2)
-    with watch(module, optimizer, CROSS) as watching:
-        for _ in range(6):
-            for x, t in zip(X.split(32), y.split(32), strict=True):
-                if way != "accumulated":
-                    optimizer.zero_grad()
-                CROSS(module(x.clone().requires_grad_(way == "attacked")), t).backward()
-            optimizer.step()
-            optimizer.zero_grad()
-    seen = found(steps_made, watching)
-    assert [each.code for each in seen] == (["missing-step"] if way == "dedented" else [])
-    if seen:
-        assert (seen[0].evidence["backwards"], seen[0].evidence["steps"]) == (60, 6)

@@ -73,18 +73,6 @@ def steps_made(watched: Any) -> Iterable[Finding]:
                 where=_where(watched),
             )
         return
-    if tape.seconds >= 2 * MANY and tape.backwards >= MANY * tape.steps and tape.unused >= UNUSED * tape.seconds:
-        yield fault(
-            "missing-step",
-            f"backward() ran {tape.backwards} times and optimizer.step() {tape.steps} times, and {tape.unused} of "
-            f"{tape.seconds} gradients looked at were cleared before any update had used them",
-            "an update after each backward, or gradients that add up until there is one",
-            "Call optimizer.step() after loss.backward(), in the loop over the batches.",
-            evidence={"backwards": tape.backwards, "steps": tape.steps, "unused": tape.unused},
-            remedy=Remedy("loop", "step", True),
-            where=_where(watched),
-        )
-        return
     still = [sample for sample in tape.samples if sample.ratios and not any(sample.ratios.values())]
     if len(tape.samples) < FEW or len(still) < len(tape.samples):
         return
@@ -101,6 +89,23 @@ def steps_made(watched: Any) -> Iterable[Finding]:
         "Give the optimizer the parameters of this very module, and look at its learning rate.",
         evidence={"steps": tape.steps, "backwards": tape.backwards},
         remedy=Remedy("optimizer", "params", "module.parameters()"),
+        where=_where(watched),
+    )
+
+
+def gradients_used(watched: Any) -> Iterable[Finding]:
+    """Gradients that are cleared before any update has used them, though there are updates now and then."""
+    tape = watched.tape
+    if tape.seconds < 2 * MANY or tape.backwards < MANY * tape.steps or tape.unused < UNUSED * tape.seconds:
+        return
+    yield fault(
+        "missing-step",
+        f"backward() ran {tape.backwards} times and optimizer.step() {tape.steps} times, and {tape.unused} of "
+        f"{tape.seconds} gradients looked at were cleared before any update had used them",
+        "an update after each backward, or gradients that add up until there is one",
+        "Call optimizer.step() after loss.backward(), in the loop over the batches.",
+        evidence={"backwards": tape.backwards, "steps": tape.steps, "unused": tape.unused},
+        remedy=Remedy("loop", "step", True),
         where=_where(watched),
     )
 

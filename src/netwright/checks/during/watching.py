@@ -244,6 +244,7 @@ QUESTIONS = (
     protocol.seen_to_the_end,
     protocol.gradients_cleared,
     protocol.steps_made,
+    protocol.gradients_used,
     steering.frozen_inside,
     steering.made_anew,
     protocol.training_mode,

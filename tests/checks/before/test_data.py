@@ -291,7 +291,7 @@ def test_a_loader_gives_the_same_answer_as_arrays(one: Any, net: Any, draw: Any)
     assert (found.where.row, found.where.column, found.evidence["values"]) == (17, 2, 1)
 
 
-def test_sequences_of_one_symbol(one: Any, ask: Any) -> None:
+def test_sequences_of_one_symbol(one: Any, ask: Any, formula: Any) -> None:
     class Reader(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -307,3 +307,5 @@ def test_sequences_of_one_symbol(one: Any, ask: Any) -> None:
     assert (found.code, found.level, found.evidence["symbol"]) == ("constant-input", "fault", 1)
     for right in (drawn * there, (drawn > 15).long(), torch.where(drawn > 28, 2, 1)):
         assert not ask(one_symbol, Reader(), CROSS, (right, y))
+    masked = formula(lambda m, x, mask: m.net(x * mask), net=Reader())
+    assert not ask(one_symbol, masked, CROSS, (drawn, there.long(), y)), "a mask beside tokens"

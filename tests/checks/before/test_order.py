@@ -144,3 +144,8 @@ def test_rows_by_rising_target(falling: bool, one: Any, ask: Any, draw: Any) -> 
         assert (found.code, found.level) == ("unshuffled", level)
         assert not ask(sorted_targets, module, nn.MSELoss(), DataLoader(TensorDataset(X, y), 16))
         assert not ask(sorted_targets, module, nn.MSELoss(), DataLoader(TensorDataset(X[rows], y[rows]), 16, True))
+    rare = torch.where(torch.arange(320) % 100 == 5, y[:, 0].abs(), 0.0)
+    many = torch.cat([rare, torch.where(torch.arange(8000) % 100 == 5, torch.arange(8000) * 7919 % 8000 / 8e3, 0.0)])
+    inputs = torch.zeros(len(many), 4)
+    data = DataLoader(TensorDataset(inputs, many[:, None]), 16)
+    assert not ask(sorted_targets, normed, nn.MSELoss(), data), "mostly 0, in no order"

@@ -106,26 +106,32 @@ def varying(context: Context) -> Iterable[Finding]:
 
 
 def one_symbol(context: Context) -> Iterable[Finding]:
-    """Sequences of integers in which every step of every row has one and the same symbol, but for padding."""
-    rows, n = list(leaves(context.rows.inputs)), len(context.rows)
-    if n < 10 or any(tensor.is_floating_point() or tensor.is_complex() for tensor in rows):
+    """Sequences of integers in which every step of every row has one and the same symbol, but for padding.
+
+    A mask beside sequences that differ is none: it is asked of all inputs together, lengths aside.
+    """
+    rows, n = [t for t in leaves(context.rows.inputs) if t.numel() > len(t)], len(context.rows)
+    if n < 10 or not rows or not all(map(_one_symbol, rows)):
         return
-    for tensor in rows:
-        if tensor.ndim != 2 or tensor.shape[1] < STEPS or tensor.dtype == torch.bool:
-            continue
-        there = tensor != 0
-        symbols = torch.unique(tensor[there])
-        change = there.long().diff(dim=1)
-        if len(symbols) == 1 and (bool((change <= 0).all()) or bool((change >= 0).all())):
-            yield fault(
-                "constant-input",
-                f"every step of all {n} rows of X has the symbol {int(symbols[0])}, but for padding",
-                "symbols that differ from row to row",
-                "Look a few words up by hand: those that the vocabulary does not have all become one symbol, for which "
-                "capital letters or another splitting are enough.",
-                evidence={"symbol": int(symbols[0]), "constant": 1.0},
-            )
-            return
+    symbol = int(rows[0].amax())
+    yield fault(
+        "constant-input",
+        f"every step of all {n} rows of X has the symbol {symbol}, but for padding",
+        "symbols that differ from row to row",
+        "Look a few words up by hand: those that the vocabulary does not have all become one symbol, for which capital "
+        "letters or another splitting are enough.",
+        evidence={"symbol": symbol, "constant": 1.0},
+    )
+
+
+def _one_symbol(tensor: Tensor) -> bool:
+    """Whether integers (rows, steps) have one value other than 0, and 0 only before or behind all others."""
+    integers = not (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool)
+    if not integers or tensor.ndim != 2 or tensor.shape[1] < STEPS:
+        return False
+    there = tensor != 0
+    change = there.long().diff(dim=1)
+    return len(torch.unique(tensor[there])) == 1 and (bool((change <= 0).all()) or bool((change >= 0).all()))
 
 
 def _commonest(matrix: Tensor) -> float:

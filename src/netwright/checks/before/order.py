@@ -55,15 +55,16 @@ def sorted_targets(context: Context) -> Iterable[Finding]:
         return
     if target.numel() != len(data.whole) or len(data.whole) < 8 * data.batch_size or len(torch.unique(target)) < VALUES:
         return
-    rising = float((target.reshape(-1).diff() >= 0).double().mean())
+    changes = target.reshape(-1).diff()
+    rising = float((changes[changes != 0] > 0).double().mean())
     one_way = context.signal("neighbours by rising or falling target", max(rising, 1 - rising), SORTED, "unshuffled")
     if one_way <= SORTED:
         return
     layers = _taking_statistics(context)
     yield (fault if layers else note)(
         "unshuffled",
-        f"{one_way:.0%} of neighbouring rows go one way in the order of the loader, which does not shuffle: it is "
-        "sorted by the target" + (f", and {layers[0]} normalises by what a batch has" if layers else ""),
+        f"{one_way:.0%} of neighbouring targets that differ go one way in the order of the loader, which does not "
+        "shuffle: it is sorted by the target" + (f", and {layers[0]} normalises by what a batch has" if layers else ""),
         "about 50%, as in a random order",
         "Give the DataLoader shuffle=True.",
         evidence={"one_way": one_way},

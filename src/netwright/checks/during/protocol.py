@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from netwright.checks.before.loss import right_and_wrong
+from netwright.checks.during.curves import failed
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
 from netwright.checks.loss_kind import kind_of
 from netwright.checks.reward import climbing
@@ -94,11 +95,14 @@ def steps_made(watched: Any) -> Iterable[Finding]:
 
 
 def gradients_used(watched: Any) -> Iterable[Finding]:
-    """Gradients that are cleared before any update has used them, though there are updates now and then."""
+    """Gradients that are cleared before any update has used them, though there are updates now and then.
+
+    A loop that copies them first, as for the gradient of each row or task, does so on purpose and learns.
+    """
     tape = watched.tape
     if tape.seconds < 2 * MANY or tape.backwards < MANY * tape.steps or tape.unused < UNUSED * tape.seconds:
         return
-    yield fault(
+    yield (fault if failed(watched) else note)(
         "missing-step",
         f"backward() ran {tape.backwards} times and optimizer.step() {tape.steps} times, and {tape.unused} of "
         f"{tape.seconds} gradients looked at were cleared before any update had used them",

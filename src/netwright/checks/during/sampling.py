@@ -168,10 +168,10 @@ class Leftovers:
         known = [p for p in held if p.grad is not None and not p.grad.is_sparse and p.grad.numel()][:SMALL]
         smallest = min(known, key=torch.Tensor.numel, default=None)
         self._drop(id(optimizer))
-        there = smallest is not None and smallest.grad is not None and bool(smallest.grad.any())
-        self.unused.parameter, self.unused.passes = smallest if there else None, 0
-        if there:
-            self.kept[id(optimizer)] = smallest, smallest.grad.clone()  # type: ignore[assignment,union-attr]
+        self.unused.parameter, self.unused.passes = None, 0
+        if smallest is not None and smallest.grad is not None and bool(smallest.grad.any()):
+            self.unused.parameter = smallest
+            self.kept[id(optimizer)] = smallest, smallest.grad.clone()
 
     def before_backward(self, inputs: Any = ()) -> None:
         """Gradients that were cleared are not left over; those that are unchanged may be.

@@ -256,3 +256,19 @@ def test_units_that_are_off_by_their_biases_are_no_matter_of_scale(ask: Any, net
     nn.init.constant_(module[0].bias, -20.0)
     assert not ask(scale_of_weights, module, CROSS, data, adam(module))
     assert [each.code for each in ask(units_alive, module, CROSS, data, adam(module))] == ["dead-units"]
+
+
+@pytest.mark.parametrize("size", [20.0, 1.0])
+def test_strong_inputs_of_a_recurrent_layer(
+    size: float, one: Any, ask: Any, formula: Any, draw: Any, adam: Any
+) -> None:
+    module = formula(
+        lambda m, x: m.last(m.reads(size * x)[0][:, -1]), reads=nn.LSTM(8, 12, batch_first=True), last=nn.Linear(12, 2)
+    )
+    X, y = draw(200, 6, 8), torch.arange(200) % 2
+    if size == 1.0:
+        assert not ask(slopes, module, nn.CrossEntropyLoss(), (X, y), adam(module))
+        return
+    found = one(slopes, module, nn.CrossEntropyLoss(), (X, y), adam(module))
+    assert (found.code, found.remedy.argument) == ("saturation", "scale_input")
+    assert found.remedy.value == pytest.approx(1 / size, rel=0.1)

@@ -70,3 +70,11 @@ def test_tags_that_a_scheme_does_not_have_are_named(tags: list[str | None], text
     model = SequenceTagger("LSTM(4)", head="crf", scheme="BIO", epochs=1, random_state=0)
     with pytest.raises(InvalidData, match=text):
         model.fit([["a", "b", "c"]] * 8, y)
+
+
+def test_errors_name_the_estimator_that_the_user_sees_and_what_to_use_instead():
+    texts, numbers = ["a b c", "d e"] * 10, np.random.default_rng(0).normal(size=20)
+    with pytest.raises(InvalidData, match=r"TextClassifier\.fit\(y\).*Unknown label type: continuous.*regressor"):
+        TextClassifier(epochs=1).fit(texts, numbers)
+    with pytest.raises(InvalidData, match=r"TextClassifier\.fit\(y\)"):
+        TextClassifier(epochs=1).check(texts, ["a", None] * 10)

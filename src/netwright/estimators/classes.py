@@ -48,13 +48,18 @@ class Classes:
 
         Raises
         ------
-        InvalidData : fewer than two classes, or a label for every place of an image. ValueError : a continuous target
-            (scikit-learn's message).
+        InvalidData : fewer than two classes, a label for every place of an image, or a continuous target (with
+            scikit-learn's words).
         """
         if y.ndim > 2:
             remedy = "Labels for places: Regressor(network, loss=nw.losses.CrossEntropy()) with y one-hot, (n, k, ...)."
             raise InvalidData(problem(f"{name}.fit(y)", "labels (n,) or (n, m)", f"shape {y.shape}", remedy))
-        check_classification_targets(y)
+        try:
+            check_classification_targets(y)
+        except ValueError as error:
+            remedy = "For numbers use a regressor; numbers that are names of classes have to be integers or texts."
+            got = str(error).split(". ")[0]
+            raise InvalidData(problem(f"{name}.fit(y)", "labels of classes", got, remedy)) from error
         if type_of_target(y) == "multilabel-indicator":
             return cls("multilabel", [np.array([0, 1])] * y.shape[1])
         if y.ndim == 2 and y.shape[1] > 1:

@@ -10,23 +10,16 @@ from __future__ import annotations
 import logging
 import math
 import os
-import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import torch
-from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from netwright.checks import Diagnosis
-from netwright.checks.context import Intent
-from netwright.checks.diagnosis import known_codes
 from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
 from netwright.core.seeds import derive, to_seed
-from netwright.core.validation import Constraint, check_all, nothing, number, satisfies
-from netwright.estimators.diagnosing import Watching, examine_run
-from netwright.estimators.options import NestedOptions
+from netwright.core.validation import Constraint, nothing, number, satisfies
 from netwright.estimators.parameters import CONSTRAINTS, parts_of, value_of
 from netwright.graph import Expression, parse
 from netwright.graph.expression import Chain
@@ -37,13 +30,14 @@ from netwright.layers.recurrent.with_lengths import with_lengths
 from netwright.sequence import saving
 from netwright.sequence.batches import Ragged, SequenceBatches
 from netwright.sequence.splitting import Part, cut, split_ends, split_off
-from netwright.train import History, Precision, Progress, Run, choose_device, train
+from netwright.sequence.trained import LOOKED_AT, RunEstimator
+from netwright.train import Batches, Precision, Run, choose_device
 
 log = logging.getLogger("netwright")
 
 HEADS = (Softmax, Sigmoid, Linear, HierarchicalSoftmax, AdaptiveSoftmax)  # a network that ends so has its head
 NOMINAL = 16  # steps for which a network is planned; it runs on any number
-LOOKED_AT, NUMBERS = 500, 2**20  # sequences, and numbers in them, that `check` looks at
+NUMBERS = 2**20  # in the sequences that `check` looks at
 _SHARED = ("optimizer", "regularizer", "epochs", "batch_size", "patience", "average", "device", "callbacks", "verbose")
 SHARED: Mapping[str, Constraint] = {
     **{name: CONSTRAINTS[name] for name in _SHARED},
@@ -53,18 +47,14 @@ SHARED: Mapping[str, Constraint] = {
 }
 
 
-class SequenceEstimator(NestedOptions, BaseEstimator):
+class SequenceEstimator(RunEstimator):
     """The abstract base of estimators that train one network on sequences."""
 
     _constraints: ClassVar[Mapping[str, Constraint]] = SHARED
 
     network_: Expression
-    module_: torch.nn.Module
-    history_: History
     _input: Any
     _target: Any
-    _watching: Watching | None = None
-    _diagnosis: Diagnosis | None = None
 
     @abstractmethod
     def _read(self, X: Any, where: str) -> list[Any]:
@@ -94,63 +84,6 @@ class SequenceEstimator(NestedOptions, BaseEstimator):
     def _task(self, module: torch.nn.Module) -> tuple[torch.nn.Module, Any, Any]:
         """(module, objective, score) of a run; the module may have been taken apart or added to."""
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Train the network.
-
-        Parameters
-        ----------
-        X : n sequences, see the class.
-        y : their targets, see the class.
-
-        Raises
-        ------
-        InvalidData : sequences or targets that cannot be, with the index of the sequence.
-        InvalidParameter : an option that cannot be.
-        JoinError : a network that cannot take the sequences.
-        """
-        check_all(type(self).__name__, self.get_params(deep=False), self._constraints)
-        before = dict(vars(self))
-        try:
-            self._fit(X, y)
-        except Exception:  # what was fitted before stays fitted
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
-        return self
-
-    @property
-    def diagnosis_(self) -> Diagnosis:
-        """What the last fit's own checks found in its run; empty after loading from a file."""
-        check_is_fitted(self, "module_")
-        if self._diagnosis is None and self._watching is not None:
-            self._diagnosis = self._watching.diagnosis(Intent(ignore=self._meant()))
-        return self._diagnosis or Diagnosis()
-
-    def check(self, X: Any, y: Any = None, *, imbalanced: bool = False, ignore: Iterable[str] = ()) -> Diagnosis:
-        """What the checks find in the training that `fit` would make of X and y; nothing is fitted.
-
-        Parameters
-        ----------
-        X : as in `fit`.
-        y : as in `fit`.
-        imbalanced : whether classes of very different size are meant.
-        ignore : codes of findings to leave out.
-
-        Raises
-        ------
-        InvalidData, InvalidParameter, JoinError : as `fit` does; InvalidParameter also for a code that does not exist.
-        """
-        codes = known_codes(ignore)
-        trial = clone(self)
-        check_all(type(self).__name__, trial.get_params(deep=False), trial._constraints)
-        run, others = trial._start(X, y)
-        parts = [run.batches] if others is None else [run.batches, others]
-        longest = max(int(part.lengths.max()) for part in parts)  # type: ignore[attr-defined]
-        rows, *held = (_spread(part, longest) for part in parts)
-        run.load(rows)
-        intent = Intent(imbalanced=imbalanced, ignore=codes | trial._meant())
-        return examine_run(run, held[0] if held else None, intent, trial.epochs, ())
-
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file, never pickle; `netwright.load` reads it.
 
@@ -163,26 +96,11 @@ class SequenceEstimator(NestedOptions, BaseEstimator):
 
     # the steps of a fit
 
-    def _fit(self, X: Any, y: Any) -> None:
-        run, _ = self._start(X, y)
-        self._watching, self._diagnosis = Watching(), None
-        callbacks = (*(self.callbacks or ()), *([Progress()] if self.verbose else []), self._watching)
-        self.history_ = run.history
-        try:
-            train(run, self.epochs, callbacks, self.patience)
-        finally:
-            run.forget_rows()
-        self.n_iter_, self.best_epoch_ = run.epoch, run.best_epoch
-        self.loss_curve_ = run.history["train_loss"]
-        if run.interrupted:
-            text = f"stopped by the user in epoch {run.epoch + 1} of {run.epochs}; the partial model is kept"
-            warnings.warn(f"{type(self).__name__}.fit: {text}.", UserWarning, stacklevel=4)
-
-    def _start(self, X: Any, y: Any) -> tuple[Run, SequenceBatches | None]:
-        """A run with its rows that has not begun, and the held-out rows."""
+    def _start(self, X: Any, y: Any) -> Run:
+        """A run with its rows that has not begun."""
         for fitted in ("_input", "_target", "n_features_in_"):
             self.__dict__.pop(fitted, None)
-        name = type(self).__name__
+        name = self._name
         self.seed_ = to_seed(self.random_state)
         training, held = self._parts(X, y)
         if self._input.kind == "numbers":
@@ -208,11 +126,11 @@ class SequenceEstimator(NestedOptions, BaseEstimator):
         others = None if held is None else self._batches(held, "validation(y)")
         batches: Any = self._batches(training, f"{name}.fit(y)")
         run.load(batches, others)  # type: ignore[arg-type]
-        return run, others
+        return run
 
     def _parts(self, X: Any, y: Any) -> tuple[Part, Part | None]:
         """Training sequences with their targets, and the held-out ones."""
-        name = type(self).__name__
+        name = self._name
         sequences, y = self._examples(X, y)
         if not any(map(len, sequences)):
             raise InvalidData(problem(f"{name}.fit(X)", "at least one sequence with a step", "empty ones only"))
@@ -287,7 +205,7 @@ class SequenceEstimator(NestedOptions, BaseEstimator):
     def _each(self, X: Any, give: Callable[[torch.Tensor, torch.Tensor], Any]) -> list[Any]:
         """What `give` makes of (outputs, valid steps) of a batch, for each sequence."""
         check_is_fitted(self, "module_")
-        sequences = self._read(X, f"{type(self).__name__}, X")
+        sequences = self._read(X, f"{self._name}, X")
         rows = SequenceBatches((self._input.encode(sequences, self._precision.device),), torch.zeros(len(sequences)))
         found: list[Any] = [None] * len(sequences)
         self._net.eval()
@@ -319,14 +237,17 @@ class SequenceEstimator(NestedOptions, BaseEstimator):
             codes |= {"detached", "unregistered"}  # the loss has the chain, not the output
         return frozenset(codes)
 
+    def _looked_at(self, parts: list[Any]) -> list[Batches]:
+        """Sequences spread evenly over all, padded to the longest of all parts, in tensors of a bounded size."""
+        longest = max(int(part.lengths.max()) for part in parts)
+        each = longest * parts[0].inputs[0][0, 0].numel()
+        rows = max(1, NUMBERS // max(each, 1))
+        return [part.some(min(LOOKED_AT, part.n, rows), longest) for part in parts]
+
     def _whole(self) -> torch.nn.Module:
         """All that has weights."""
         chain = getattr(self, "chain_", None)
         return torch.nn.ModuleDict({"network": self.module_} | ({} if chain is None else {"chain": chain}))
-
-    def __getstate__(self) -> dict[str, Any]:
-        """For pickle, copy and joblib: what was watched is not taken along."""
-        return {name: item for name, item in super().__getstate__().items() if name != "_watching"}
 
 
 def expect_outputs(network: Expression, by_step: bool, width: int | None = None) -> None:
@@ -358,9 +279,3 @@ def _work(module: torch.nn.Module) -> int:
     """Multiply-accumulates of a step, about: each weight is used once, of a table one row."""
     tables = {id(part.weight) for part in module.modules() if isinstance(part, torch.nn.Embedding)}
     return sum(p.numel() for p in module.parameters() if p.ndim > 1 and id(p) not in tables)
-
-
-def _spread(batches: Any, steps: int) -> Any:
-    """Sequences spread evenly over all, padded to so many steps, in a tensor of a bounded size."""
-    each = steps * batches.inputs[0][0, 0].numel()
-    return batches.some(max(1, min(LOOKED_AT, batches.n, NUMBERS // max(each, 1))), steps)

@@ -179,13 +179,13 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         return Words(vocabulary, matrix.shape[1])
 
     def _read_target(self, y: Any, sequences: list[Any], known: Any) -> Any:
-        listed = targets_of(y, sequences, "SequenceClassifier.fit(y)")
-        target = known if known is not None else Labels.read(listed, "SequenceClassifier.fit(y)")
+        listed = targets_of(y, sequences, f"{self._name}.fit(y)")
+        target = known if known is not None else Labels.read(listed, f"{self._name}.fit(y)")
         self.classes_ = target.classes.public
         return target, listed
 
     def _examples(self, X: Any, y: Any) -> tuple[list[Any], Any]:
-        return self._read(X, "SequenceClassifier.fit(X)"), y
+        return self._read(X, f"{self._name}.fit(X)"), y
 
     def _rule(self) -> Any:
         return Adam(0.001)

@@ -46,6 +46,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     windows : how many words each convolution sees.
     maps : responses for each window; units each way of the LSTM, >= 1.
     dropout : share of what the last layer reads that is dropped while training, in [0, 1).
+    embedding_dropout : share of the components of the words' vectors that is dropped while training, in [0, 1).
     vectors : vectors of words to start from: a file for `netwright.data.read_vectors`, or (words, matrix).
     static : whether given vectors stay as they are.
     lower : whether words are read in small letters.
@@ -82,7 +83,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         "model": one_of("cnn", "rnn", "bag"),
         "windows": tuple_of(integer(1), least=1),
         "maps": integer(1),
-        "dropout": number(0, 1, closed="left"),
+        **dict.fromkeys(("dropout", "embedding_dropout"), number(0, 1, closed="left")),
         "static": boolean,
         "lower": boolean,
     }
@@ -98,6 +99,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         windows: tuple[int, ...] = (3, 4, 5),
         maps: int = 100,
         dropout: float = 0.5,
+        embedding_dropout: float = 0.3,
         vectors: Any = None,
         static: bool = False,
         lower: bool = True,
@@ -117,6 +119,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.windows = windows
         self.maps = maps
         self.dropout = dropout
+        self.embedding_dropout = embedding_dropout
         self.vectors = vectors
         self.static = static
         self.lower = lower
@@ -190,6 +193,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             validation=held,
             **shared,
         )
+        inner._called = "TextClassifier"
         return inner
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -246,7 +250,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             body = Bidirectional(LSTM(self.maps, output="max"))
         else:
             body = TimePool("avg")
-        return body >> Dropout(self.dropout)
+        body = body >> Dropout(self.dropout)
+        return Dropout(self.embedding_dropout) >> body if self.embedding_dropout else body
 
     def _rule(self) -> Any:
         rule = Adam(0.001) if self.optimizer is None else self.optimizer

@@ -34,8 +34,8 @@ class AdaptiveSoftmax(Layer):
     """Probabilities of many classes of unequal frequency: p(c) = p_head(c), or p_head(cluster) p_cluster(c).
 
     The built module has ``nll(x, target)``, which computes the clusters of the targets only, ``log_prob``, ``predict``
-    and ``sample``. In a network it stands last and gives the probabilities. The estimators train it on ``log_prob``;
-    in a loop of your own its ``nll`` is the fast way. Classes keep their numbers everywhere.
+    and ``sample``. In a network it stands last and gives the probabilities. `LanguageModel` trains it on ``nll``, the
+    fast way, other estimators on ``log_prob``. Classes keep their numbers everywhere.
 
     Parameters
     ----------

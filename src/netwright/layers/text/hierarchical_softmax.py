@@ -42,8 +42,8 @@ class HierarchicalSoftmax(Layer):
     """Probabilities of many classes as paths in a tree: log p(c | x) = sum_k log sigmoid(s_k (w_k . x + b_k)).
 
     The built module has ``nll(x, target)``, whose cost grows with the length of the path and not with the number of
-    classes, ``log_prob``, ``predict`` and ``sample``. In a network it stands last and gives the probabilities. The
-    estimators train it on ``log_prob``; in a loop of your own its ``nll`` is the fast way.
+    classes, ``log_prob``, ``predict`` and ``sample``. In a network it stands last and gives the probabilities.
+    `LanguageModel` trains it on ``nll``, the fast way, other estimators on ``log_prob``.
 
     Parameters
     ----------

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from netwright.core.errors import InvalidData, problem, shown
 from netwright.core.seeds import derive, to_seed
-from netwright.core.validation import Constraint, check, check_all, checks_options, integer, nothing, number, one_of
+from netwright.core.validation import Constraint, check, checks_options, integer, nothing, number, one_of
 from netwright.data.text.vocabulary import Vocabulary
 from netwright.estimators.networks import macs_of
 from netwright.estimators.parameters import value_of
@@ -29,12 +27,13 @@ from netwright.sequence.language.corpus import VALIDATION, Symbols, numbered, re
 from netwright.sequence.language.generation import Completion, beam_search, log_probs, opened, sampled
 from netwright.sequence.language.reader import HEADS, NETWORK, NOMINAL, carried, reader
 from netwright.sequence.language.streams import Streams, run_of
-from netwright.train import History, Precision, Progress, choose_device, train
+from netwright.sequence.trained import LOOKED_AT, RunEstimator
+from netwright.train import Batches, Precision, Run, choose_device
 
 HELD = 1000  # symbols that a stream of held-out text has at least
 
 
-class LanguageModel(BaseEstimator):
+class LanguageModel(RunEstimator):
     """A recurrent language model of characters or words: p(x_1 ... x_n) = prod_t p(x_t | x_1 ... x_{t-1}).
 
     It is trained by truncated backpropagation: a text is cut into `batch_size` streams that are read side by side,
@@ -70,6 +69,7 @@ class LanguageModel(BaseEstimator):
     vocabulary_ : the symbols and their numbers. network_ : the closed network; it reads one symbol more, the marker.
     module_ : its torch module. history_ : a record an epoch; losses are nats per symbol. loss_curve_ : training losses.
     n_iter_ : epochs trained. best_epoch_ : the epoch with the lowest monitored loss. seed_ : the seed of random_state.
+    diagnosis_ : what the run's own checks found.
 
     Examples
     --------
@@ -99,8 +99,6 @@ class LanguageModel(BaseEstimator):
 
     vocabulary_: Vocabulary
     network_: Expression
-    module_: torch.nn.Module
-    history_: History
 
     @checks_options
     def __init__(
@@ -143,30 +141,6 @@ class LanguageModel(BaseEstimator):
         self.random_state = random_state
         self.callbacks = callbacks
         self.verbose = verbose
-
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Train the network.
-
-        Parameters
-        ----------
-        X : a text, or a list of texts or of lists of symbols.
-        y : not looked at.
-
-        Raises
-        ------
-        InvalidData : no texts, no symbols, or one symbol alone; held-out texts with symbols that training lacks.
-        InvalidParameter : an option or a network that cannot be.
-        JoinError : layers that do not fit.
-        """
-        check_all(type(self).__name__, self.get_params(deep=False), self._constraints)
-        before = dict(vars(self))
-        try:
-            self._fit(X)
-        except Exception:  # what was fitted before stays fitted
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
-        return self
 
     def log_prob(self, X: Any) -> Any:
         """The natural logarithm of the probability of a text, or of each of several, (n,).
@@ -311,7 +285,8 @@ class LanguageModel(BaseEstimator):
 
     # the steps of a fit
 
-    def _fit(self, X: Any) -> None:
+    def _start(self, X: Any, y: Any) -> Run:
+        """A run with its streams that has not begun."""
         where = "LanguageModel.fit(X)"
         self.seed_ = to_seed(self.random_state)
         texts = read_texts(X, self.level, where)
@@ -337,23 +312,20 @@ class LanguageModel(BaseEstimator):
         others = None
         if rows_held is not None:
             others = Streams(rows_held, self._net.marker, self.batch_size, max(self.steps, HELD), None, device)
-        self._train(own, others, seed)
-
-    def _train(self, batches: Streams, held: Streams | None, seed: int) -> None:
         rule = value_of(self.optimizer, "optimizer") or Clip(Adam(polynomial_decay(0.003)), 5.0)
         macs = macs_of(self.module_, self.network_.plan().input_shapes) // NOMINAL
         run = run_of(self._net, rule, self._precision, self.average, seed, macs)
-        run.load(batches, held)  # type: ignore[arg-type]
-        self.history_ = run.history
-        try:
-            train(run, self.epochs, (*(self.callbacks or ()), *([Progress()] if self.verbose else [])), self.patience)
-        finally:
-            run.forget_rows()
-        self.n_iter_, self.best_epoch_ = run.epoch, run.best_epoch
-        self.loss_curve_ = run.history["train_loss"]
-        if run.interrupted:
-            text = f"stopped by the user in epoch {run.epoch + 1} of {run.epochs}; the partial model is kept"
-            warnings.warn(f"LanguageModel.fit: {text}.", UserWarning, stacklevel=4)
+        run.load(own, others)  # type: ignore[arg-type]
+        return run
+
+    def _looked_at(self, parts: list[Any]) -> list[Batches]:
+        """The beginnings of streams, cut to one length."""
+        return [part.some(min(LOOKED_AT, part.n)) for part in parts]
+
+    def _meant(self) -> frozenset[str]:
+        """Streams are not few because they are long; a head that makes log-probabilities is not in the output."""
+        codes = {"small-validation"} | (set() if self._net.head is None else {"detached", "unregistered"})
+        return frozenset(codes)
 
     def _counted(self, texts: list[Symbols], where: str) -> Vocabulary:
         """The vocabulary of all texts that a fit is given."""

@@ -57,8 +57,9 @@ def reader(params: Mapping[str, Any], counts: NDArray[Any]) -> Expression:
     for part in parts:
         _expect_looking_back(part)
     entrance = [Input(NOMINAL), Embedding(symbols + 1, params["width"])]
-    head = [] if isinstance(parts[-1], FINAL) else [head_for(params["head"], counts)]
-    made = join(*entrance, *parts, *head)
+    made = join(*entrance, *parts)
+    if not isinstance(parts[-1], FINAL):
+        made = made >> head_for(params["head"], counts, made.output_shape[-1])
     if made.output_shape != (NOMINAL, symbols):
         remedy = "Leave the head out: it is made for the symbols that there are."
         expected = f"a head over the {symbols} symbols"
@@ -66,13 +67,13 @@ def reader(params: Mapping[str, Any], counts: NDArray[Any]) -> Expression:
     return made
 
 
-def head_for(head: str, counts: NDArray[Any]) -> Expression:
-    """The head of a name for symbols of these counts; the symbols stand by falling frequency.
+def head_for(head: str, counts: NDArray[Any], features: int) -> Expression:
+    """The head of a name for symbols of these counts, which stand by falling frequency, behind so many features.
 
     Examples
     --------
     >>> import numpy as np
-    >>> head_for("adaptive", np.arange(100)[::-1])
+    >>> head_for("adaptive", np.arange(100)[::-1], 64)
     AdaptiveSoftmax(100, (10, 33))
     """
     symbols = len(counts)
@@ -81,7 +82,8 @@ def head_for(head: str, counts: NDArray[Any]) -> Expression:
     if head == "hierarchical":
         return HierarchicalSoftmax(symbols, counts=tuple(map(float, counts)))
     cutoffs = tuple(sorted({max(1, symbols // 10), max(1, symbols // 3)}))
-    return AdaptiveSoftmax(symbols, cutoffs)
+    narrower = 4.0 if features >= 4 ** len(cutoffs) else 1.0
+    return AdaptiveSoftmax(symbols, cutoffs, narrower)
 
 
 def carried(module: torch.nn.Module, symbols: int) -> Carried:

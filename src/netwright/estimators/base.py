@@ -91,6 +91,10 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
     def _stratifies(self) -> bool:
         """Whether held-out rows are drawn class by class."""
 
+    def _rule(self) -> Any:
+        """The update rule, where the user gave none."""
+        return Adam()
+
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Train the network on X and y.
 
@@ -273,7 +277,7 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
         return Run(
             module=body,
             objective=NetworkLoss(self.loss_function_, self._link, len(self._output_shapes) > 1),
-            optimizer=value_of(self.optimizer, "optimizer") or Adam(),
+            optimizer=value_of(self.optimizer, "optimizer") or self._rule(),
             precision=self._precision,
             score=self._score,
             penalties=parts_of(value_of(self.regularizer, "regularizer")),

@@ -12,7 +12,6 @@ from netwright.core.errors import InvalidParameter, problem, shown
 from netwright.core.validation import check_all
 from netwright.estimators.base import NetworkEstimator
 from netwright.estimators.parameters import value_of
-from netwright.optim import Adam
 from netwright.train.lr_finder import at_rate, range_test, range_test_of_run
 from netwright.train.ramp import Ramp, RangeTest
 
@@ -130,7 +129,7 @@ def _of_estimator(estimator: Any, X: Any, y: Any = None, *, sample_weight: Any, 
     """The test of a copy that shares nothing with the estimator that training could change."""
     params = estimator.get_params(deep=False)
     check_all(type(estimator).__name__, params, estimator._constraints)
-    rule = value_of(estimator.optimizer, "optimizer") or Adam()
+    rule = value_of(estimator.optimizer, "optimizer") or estimator._rule()
     params["optimizer"] = at_rate(rule, ramp.rate)
     params["random_state"] = copy.deepcopy(estimator.random_state)  # a generator is drawn from
     made = type(estimator)(**{**params, "average": None, "callbacks": None})

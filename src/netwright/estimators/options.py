@@ -3,16 +3,24 @@
 The optimizer, the loss and the penalty of an estimator are immutable values. To scikit-learn they look like nested
 estimators: `nested` lists their fields as ``optimizer__learning_rate``, and `replaced` gives the value with such fields
 changed, which then takes its place. `NestedOptions` gives an estimator both.
+
+``optimizer__lr`` is the learning rate wherever it stands: inside wrappers (``Clip(Adam(0.001), 5.0)``), and of a
+schedule the first rate, so that ``Adam(cosine(0.001))`` with ``optimizer__lr=0.01`` is ``Adam(cosine(0.01))``. A text
+stands for the value that it describes, and None for the rule that the estimator would take.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, Self
 
 from netwright.core.errors import InvalidParameter, did_you_mean, problem
 from netwright.core.value import is_value
+from netwright.graph import parse_value
+
+RATE = "lr"
 
 
 class NestedOptions:
@@ -29,14 +37,32 @@ class NestedOptions:
         return {**params, **nested(params)} if deep else params
 
     def set_params(self, **params: Any) -> Self:
-        """Change parameters; ``optimizer__learning_rate=0.1`` gives the optimizer another learning rate.
+        """Change parameters; ``optimizer__lr=0.1`` gives the optimizer another learning rate.
 
         Parameters
         ----------
         params : names and values as `get_params` gives them.
+
+        Raises
+        ------
+        InvalidParameter : an option that is not there; its name is told.
         """
-        super().set_params(**replaced(self.get_params(deep=False), params))  # type: ignore[misc]
+        now = self.get_params(deep=False)
+        asked = {name.partition("__")[0] for name in params if "__" in name}
+        now |= {name: self._stands_for(name, item) for name, item in now.items() if name in asked}
+        given = {name: self._stands_for(name, item) if name in asked else item for name, item in params.items()}
+        super().set_params(**replaced(now, given))  # type: ignore[misc]
         return self
+
+    def _stands_for(self, name: str, item: Any) -> Any:
+        """The value of an option that was given as a text, or not at all."""
+        if name == "optimizer" and item is None:
+            return self._rule()
+        return parse_value(item) if isinstance(item, str) else item
+
+    @abstractmethod
+    def _rule(self) -> Any:
+        """The update rule, where the user gave none."""
 
 
 def nested(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,11 +94,25 @@ def replaced(params: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
         if not is_value(target):
             remedy = f"Give the estimator a value first, such as {outer}=nw.optim.Adam()."
             raise InvalidParameter(problem(name, f"{outer} to be a value with options", repr(target), remedy))
-        fields = [entry.name for entry in dataclasses.fields(target)]
+        fields = {entry.name: getattr(target, entry.name) for entry in dataclasses.fields(target)}
+        if field == RATE and RATE not in fields:
+            flat[outer] = _with_rate(target, item, name)
+            continue
         if field not in fields:
             raise InvalidParameter(
-                problem(name, f"an option of {type(target).__name__}", repr(field), did_you_mean(field, fields))
+                problem(name, f"an option of {type(target).__name__}", repr(field), did_you_mean(field, list(fields)))
             )
-        inside = {entry: getattr(target, entry) for entry in fields}
-        flat[outer] = dataclasses.replace(target, **{field: replaced(inside, {inner: item})[field] if deeper else item})
+        flat[outer] = dataclasses.replace(target, **{field: replaced(fields, {inner: item})[field] if deeper else item})
     return flat
+
+
+def _with_rate(target: Any, rate: Any, name: str) -> Any:
+    """A rule with another learning rate; a schedule with another first rate."""
+    fields = {entry.name: getattr(target, entry.name) for entry in dataclasses.fields(target)}
+    holder = next((each for each in ("learning_rate", "rule", "initial", "schedule") if each in fields), None)
+    if holder is None:
+        raise InvalidParameter(problem(name, "a rule with a learning rate", repr(target)))
+    inside = fields[holder]
+    return dataclasses.replace(
+        target, **{holder: _with_rate(inside, rate, name) if is_value(inside) and not is_value(rate) else rate}
+    )

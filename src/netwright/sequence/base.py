@@ -65,10 +65,6 @@ class SequenceEstimator(RunEstimator):
         """The sequences to train on and their targets, of what `fit` is given."""
 
     @abstractmethod
-    def _rule(self) -> Any:
-        """The update rule, where the user gave none."""
-
-    @abstractmethod
     def _encoder(self, sequences: list[Any]) -> Any:
         """What makes numbers of them, fitted on these."""
 

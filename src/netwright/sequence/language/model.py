@@ -312,11 +312,14 @@ class LanguageModel(RunEstimator):
         others = None
         if rows_held is not None:
             others = Streams(rows_held, self._net.marker, self.batch_size, max(self.steps, HELD), None, device)
-        rule = value_of(self.optimizer, "optimizer") or Clip(Adam(polynomial_decay(0.003)), 5.0)
+        rule = value_of(self.optimizer, "optimizer") or self._rule()
         macs = macs_of(self.module_, self.network_.plan().input_shapes) // NOMINAL
         run = run_of(self._net, rule, self._precision, self.average, seed, macs)
         run.load(own, others)  # type: ignore[arg-type]
         return run
+
+    def _rule(self) -> Any:
+        return Clip(Adam(polynomial_decay(0.003)), 5.0)
 
     def _looked_at(self, parts: list[Any]) -> list[Batches]:
         """The beginnings of streams, cut to one length."""

@@ -5,13 +5,14 @@ Every message of netwright is written by `problem`, so that it has the same four
     Conv(32, 3) at conv1: expected an input (channels, *space) of rank 2 to 4, got shape (10,).
     Put Reshape(...) before it.
 
-Five classes are enough, and each is also the built-in exception that a caller would catch:
+Six classes are enough, and each is also the built-in exception that a caller would catch:
 
 =================== ================== ==========================================================
 `InvalidParameter`  `ValueError`       an option that cannot be, of a layer, a rule, an estimator
 `InvalidData`       `ValueError`       data that cannot be used: NaN, widths, labels, emptiness
 `JoinError`         `ValueError`       two layers that do not fit
 `CorruptFile`       `ValueError`       a model file that is cut, changed, newer or not ours
+`ProcessLost`       `RuntimeError`     a process that worked with others has died or does not answer
 `DivergenceWarning` `UserWarning`      a training run whose loss became infinite or NaN
 =================== ================== ==========================================================
 """
@@ -42,6 +43,10 @@ class JoinError(ValueError):
 
 class CorruptFile(ValueError):
     """A model file that is cut, changed, of a newer version, or not a model file."""
+
+
+class ProcessLost(RuntimeError):
+    """A process that worked with others has died, or did not answer in time."""
 
 
 class DivergenceWarning(UserWarning):

@@ -1,7 +1,7 @@
 """What `Classifier` and `Regressor` share: reading data, closing and building the network, training it, saving it.
 
 An author of an estimator writes the hooks `_read_target` (what y is), `_score` (of outputs and targets),
-`_row_weight` (weights that follow from y) and `_stratifies`; the public methods are final.
+`_row_weight` (weights that follow from y) and `_stratifies`, and `predict`; the other public methods are final.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from netwright.checks import Diagnosis
 from netwright.checks.context import Intent
 from netwright.checks.diagnosis import known_codes
 from netwright.core.errors import InvalidData, InvalidParameter, problem
-from netwright.core.seeds import derive, to_seed
+from netwright.core.seeds import derive
 from netwright.core.validation import Constraint, check_all
 from netwright.estimators.augmenting import augmentation_of, require_images, works_on_pixels
 from netwright.estimators.diagnosing import Watching, examine_run, not_finite
@@ -51,8 +51,10 @@ from netwright.estimators.preparing import (
 )
 from netwright.estimators.saving import save_estimator
 from netwright.estimators.sklearn_callbacks import Bridge, CallbackSupport
+from netwright.estimators.together import checkpoint_of, devices_for, fit_together, seed_of
 from netwright.optim import Adam
 from netwright.train import Batches, History, Precision, Progress, Run, choose_device, forward, has_convolution, train
+from netwright.train.device import Group
 
 log = logging.getLogger("netwright")
 
@@ -72,12 +74,13 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
     _run: Run
     _settings: dict[str, str]
     _watching: Watching | None = None
+    _group: Group = Group.alone
     _rows: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
     _diagnosis: Diagnosis | None = None
 
     @abstractmethod
     def _read_target(self, y: np.ndarray, classes: Any) -> Any:
-        """What y is: an object with head, default_loss, expect, fit, encode and decode."""
+        """What y is: an object with learn, head, complete, default_loss, expect, fit, encode and decode."""
 
     @abstractmethod
     def _score(self, outputs: Any, target: Any, weight: torch.Tensor | None) -> float:
@@ -125,15 +128,9 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
         """
         return self._fit(X, y, sample_weight, classes, 1, hasattr(self, "module_"))
 
+    @abstractmethod
     def predict(self, X: Any) -> np.ndarray:
-        """The most probable label, or the predicted number, of each row of X; shape (n,) or (n, m).
-
-        Parameters
-        ----------
-        X : rows as in `fit`.
-        """
-        outputs = self._outputs(X)
-        return self._target.decode(outputs, self._link)
+        """The most probable label, or the predicted number, of each row of X; shape (n,) or (n, m)."""
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator to one file, never pickle; `netwright.load` reads it.
@@ -190,7 +187,12 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
     def _fit(self, X: Any, y: Any, weight: Any, classes: Any, epochs: int, again: bool) -> Self:
         check_all(type(self).__name__, self.get_params(deep=False), self._constraints)
         before = dict(vars(self))
+        devices = devices_for(self)
+        if devices.count not in ("auto", 1) and not Group.started():
+            fit_together(self, devices, X, y, weight, classes, epochs, again)
+            return self
         try:
+            self._group = Group.joined(devices)
             with Bridge(self, epochs) as bridge:
                 bridge.begin(X, y)
                 training, held = self._parts(X, y, weight, classes, again)
@@ -215,7 +217,7 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
             inputs, rows = self._inputs, self._inputs.again(self, X)
         else:
             inputs, rows = Inputs.read(self, X, self.precision)
-            self.seed_ = to_seed(self.random_state)
+            self.seed_ = self._group.same(seed_of(self))
         part, mine = weigh(rows, y, weight), counted(weight, len(y))
         if not again:
             self._inputs, self._target = inputs, self._read_target(part[1], classes)
@@ -241,6 +243,7 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
     def _start(self, training: Part) -> None:
         """Fresh weights: learn scales from the training rows, close or choose the network, build it."""
         rows, y, weight = training
+        self._target.learn(y, weight)
         given = resolve(self.network)
         scale = given is None and not works_on_pixels(self.augment, rows)
         self._inputs.fit(rows, weight, scale, self.categories)
@@ -251,7 +254,7 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
         self.network_ = network_for(given, shapes, self._target, loss, self._inputs.cardinalities, few)
         if given is None:
             self._say(f"network chosen for samples of shape {shapes[0]}: {self.network_!r}")
-        self.notes_ = self._inputs.notes
+        self.notes_ = [*self._inputs.notes, *self._target.notes]
         for note in self.notes_:
             self._say(note)
         module = build_module(self.network_, derive(self.seed_, "network"), given).to(torch.float32)
@@ -268,7 +271,7 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
         """A run of a module, without rows yet."""
         self._precision = Precision(
             dtype=torch.float64 if self._inputs.dtype == "float64" else torch.float32,
-            device=choose_device(str(self.device)),
+            device=self._group.place(choose_device(str(self.device))),
             autocast=self.precision == "bf16",
             channels_last=has_convolution(module),
         )
@@ -285,6 +288,7 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
             seed=derive(self.seed_, "training"),
             history=history,
             macs=macs_of(body, self._inputs.shapes),
+            group=self._group,
         )
 
     def _go_on(self) -> None:
@@ -312,6 +316,8 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
         size = len(training[1]) if run.optimizer.full_batch else self.batch_size
         batches = self._batches(training, size, augmentation_of(self.augment))
         run.load(batches, None if held is None else self._batches(held, self.batch_size))
+        if run.group.several:
+            run.group.expect_same(run.digest(), f"{type(self).__name__}.fit")
         normalised = any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in run.module.modules())
         smallest = min(stop - start for start, stop in run.batches.bounds)
         if normalised and smallest < 2:
@@ -339,15 +345,20 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
 
     def _train(self, run: Run, epochs: int, listeners: tuple[Any, ...]) -> None:
         self._watching, self._diagnosis = Watching(self._rows), None
-        callbacks = (*(self.callbacks or ()), *([Progress()] if self.verbose else []), *listeners, self._watching)
+        callbacks = (*(self.callbacks or ()), *([Progress()] if self.verbose else []), *listeners)
+        if run.shards is None:
+            callbacks = (*callbacks, self._watching)
         self.history_ = run.history
         try:
-            train(run, epochs, callbacks, self.patience)
+            train(run, epochs, callbacks if run.group.leads else (), self.patience, checkpoint_of(self, run))
         finally:
             run.forget_rows()
         self.n_iter_ = run.epoch
         self.best_epoch_ = run.best_epoch
         self.loss_curve_ = run.history["train_loss"]
+        if run.shards is not None:  # what it needs to go on is in all processes: fetch it while they are there
+            self._resume = run.state()
+            del self._run
         if run.interrupted:
             text = f"stopped by the user in epoch {run.epoch + 1} of {run.epochs}; the partial model is kept"
             warnings.warn(f"{type(self).__name__}.fit: {text}.", UserWarning, stacklevel=4)
@@ -367,7 +378,9 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
     def __getstate__(self) -> dict[str, Any]:
         """For pickle, copy and joblib: the run as arrays, so that the copy can go on exactly."""
         state = {
-            name: item for name, item in super().__getstate__().items() if name not in ("_run", "_rows", "_watching")
+            name: item
+            for name, item in super().__getstate__().items()
+            if name not in ("_run", "_rows", "_watching", "_group")
         }
         if hasattr(self, "_run"):
             state["_resume"] = self._run.state()

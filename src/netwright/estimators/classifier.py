@@ -53,6 +53,11 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         is learned; the network begins with a `netwright.layers.ColumnEmbedding`).
     precision : "auto" (tables of float64 in float64, all else in float32), "float32", "float64", "bf16".
     device : "auto", "cpu", "cuda", ...
+    devices : how many processes train it together, each on a device of its own, or `netwright.train.Devices`; "auto"
+        for those that ``torchrun`` has started, or one.
+    checkpoint : a folder in which the run is written down after every epoch; the same fit, begun again after it was
+        killed, goes on from there and ends with the same bits. None for nowhere.
+    resume : whether it goes on from what the folder has; else it begins anew.
     random_state : None, an integer, a RandomState or a Generator.
     callbacks : objects with methods named after events, or functions of the run called after each epoch.
     verbose : 0 is silent, 1 shows progress.
@@ -105,6 +110,9 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         class_weight: Any = None,
         precision: str = "auto",
         device: str = "auto",
+        devices: Any = "auto",
+        checkpoint: Any = None,
+        resume: bool = True,
         random_state: Any = None,
         callbacks: Any = None,
         verbose: int = 0,
@@ -124,10 +132,22 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         self.class_weight = class_weight
         self.precision = precision
         self.device = device
+        self.devices = devices
+        self.checkpoint = checkpoint
+        self.resume = resume
         self.random_state = random_state
         self.callbacks = callbacks
         self.verbose = verbose
         self.warm_start = warm_start
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable label of each row of X, (n,); (n, m) for several labels or questions.
+
+        Parameters
+        ----------
+        X : rows as in `fit`.
+        """
+        return self._target.decode(self._outputs(X), self._link)
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Any:

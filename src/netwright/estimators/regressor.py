@@ -9,10 +9,9 @@ import torch
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
-from netwright.core.errors import InvalidData, problem
 from netwright.core.validation import checks_options
 from netwright.estimators.base import NetworkEstimator
-from netwright.estimators.numbers import Numbers
+from netwright.estimators.numbers import Numbers, read_numbers
 from netwright.estimators.preparing import from_dataset
 from netwright.estimators.saving import params_of, restore
 
@@ -46,6 +45,11 @@ class Regressor(RegressorMixin, NetworkEstimator):
         is learned; the network begins with a `netwright.layers.ColumnEmbedding`).
     precision : "auto" (tables of float64 in float64, all else in float32), "float32", "float64", "bf16".
     device : "auto", "cpu", "cuda", ...
+    devices : how many processes train it together, each on a device of its own, or `netwright.train.Devices`; "auto"
+        for those that ``torchrun`` has started, or one.
+    checkpoint : a folder in which the run is written down after every epoch; the same fit, begun again after it was
+        killed, goes on from there and ends with the same bits. None for nowhere.
+    resume : whether it goes on from what the folder has; else it begins anew.
     random_state : None, an integer, a RandomState or a Generator.
     callbacks : objects with methods named after events, or functions of the run called after each epoch.
     verbose : 0 is silent, 1 shows progress.
@@ -91,6 +95,9 @@ class Regressor(RegressorMixin, NetworkEstimator):
         categories: str = "one_hot",
         precision: str = "auto",
         device: str = "auto",
+        devices: Any = "auto",
+        checkpoint: Any = None,
+        resume: bool = True,
         random_state: Any = None,
         callbacks: Any = None,
         verbose: int = 0,
@@ -109,20 +116,25 @@ class Regressor(RegressorMixin, NetworkEstimator):
         self.categories = categories
         self.precision = precision
         self.device = device
+        self.devices = devices
+        self.checkpoint = checkpoint
+        self.resume = resume
         self.random_state = random_state
         self.callbacks = callbacks
         self.verbose = verbose
         self.warm_start = warm_start
 
+    def predict(self, X: Any) -> np.ndarray:
+        """The predicted number, or numbers, of each row of X; shape (n,) or (n, m).
+
+        Parameters
+        ----------
+        X : rows as in `fit`.
+        """
+        return self._target.decode(self._outputs(X), self._link)
+
     def _read_target(self, y: np.ndarray, classes: Any) -> Numbers:
-        if classes is not None:
-            raise InvalidData(problem("Regressor.partial_fit", "no classes", f"classes={classes!r}"))
-        if y.dtype.kind in "mM":
-            remedy = "Turn dates into numbers first, such as days since the first."
-            raise InvalidData(problem("y", "numbers", f"dates ({y.dtype})", remedy))
-        if y.dtype.kind not in "fiub":
-            y = _as_numbers(y)
-        return Numbers(y.shape[1:])
+        return Numbers(read_numbers(y, type(self).__name__, classes).shape[1:])
 
     def _score(self, outputs: Any, target: Any, weight: torch.Tensor | None) -> float:
         return self._target.r2(outputs, target, weight, self._link)
@@ -149,13 +161,6 @@ class Regressor(RegressorMixin, NetworkEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
-
-
-def _as_numbers(y: np.ndarray) -> np.ndarray:
-    try:
-        return y.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidData(problem("y", "numbers", f"{y.dtype}: {error}", "Use Classifier for labels.")) from error
 
 
 def from_content(kind: str, content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Regressor:

@@ -13,6 +13,8 @@ from netwright.train.ramp import RangeTest
 from netwright.train.batches import Batches, bounds, order
 from netwright.train.flat import Flat, Segment
 from netwright.train.precision import Precision, choose_device, has_convolution
+from netwright.train.device import Devices, Group
+from netwright.train.launching import launch
 
 # what listens to it
 from netwright.train.events import EVENTS, listeners
@@ -23,7 +25,9 @@ from netwright.train.tensorboard import TensorBoard
 __all__ = [
     "EVENTS",
     "Batches",
+    "Devices",
     "Flat",
+    "Group",
     "History",
     "Precision",
     "Progress",
@@ -36,6 +40,7 @@ __all__ = [
     "evaluate",
     "forward",
     "has_convolution",
+    "launch",
     "listeners",
     "order",
     "range_test",

@@ -160,6 +160,11 @@ class Batches:
         inputs, target, weight = self._take(which)
         return Batches(self._shaped(inputs), target, weight, len(which), self.seed, any(self.images))
 
+    def between(self, start: int, stop: int) -> Batches:
+        """Rows from one number to another, as batches of their own, without a target; for evaluation."""
+        inputs = self._shaped(tuple(x[start:stop] for x in self.inputs))
+        return Batches(inputs, torch.zeros(stop - start), None, stop - start, self.seed, any(self.images))
+
     def _take(self, rows: torch.Tensor) -> Batch:
         target = (
             tuple(t.index_select(0, rows) for t in self.target)

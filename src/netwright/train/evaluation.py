@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from netwright.train.batches import Batches
-from netwright.train.precision import Precision
+from netwright.train.precision import Precision, silent
 from netwright.train.run import Run
 
 BYTES = 8 * 2**20  # of input in one evaluation batch: large enough to hide the calls, small enough for the cache
@@ -42,7 +42,8 @@ class Collected:
             self._run.first_loss = float(losses[0])
         found: dict[str, Any] = {"train_loss": float((losses * rows).sum() / rows.sum())}
         if self._scored:
-            found["train_score"] = score_of(self._run, joined(self._outputs), joined(self._targets), None)
+            outputs, targets = (_from_all(self._run, joined(parts)) for parts in (self._outputs, self._targets))
+            found["train_score"] = score_of(self._run, outputs, targets, None)
         return found
 
 
@@ -56,7 +57,10 @@ def evaluate(run: Run, rows: Batches) -> dict[str, float]:
     """
     if not rows.whole:
         return _in_pieces(run, rows)
-    outputs = forward(run.module, rows, run.precision)
+    part = run.group.range_of(rows.n)
+    outputs = forward(run.module, rows if part is None else rows.between(*part), run.precision)
+    if part is not None:
+        outputs = _from_all(run, outputs)
     with torch.inference_mode():
         loss = float(run.objective(outputs, rows.target, rows.weight))
     return {"validation_loss": loss, "validation_score": score_of(run, outputs, rows.target, rows.weight)}
@@ -66,7 +70,7 @@ def _in_pieces(run: Run, rows: Any) -> dict[str, float]:
     """As `evaluate`, of rows whose outputs cannot be joined: the mean over pieces, each by the number of its rows."""
     run.module.eval()
     losses, scores, counts = [], [], []
-    with torch.inference_mode():
+    with silent(run.module):
         for which in rows.pieces():
             inputs, target, weight = rows.batch(which)
             with run.precision.context():
@@ -92,8 +96,14 @@ def forward(module: torch.nn.Module, rows: Batches, precision: Precision) -> Any
     per_row = max(sum(x[:1].numel() * x.element_size() for x in rows.inputs), 1)
     module.eval()
     batches = rows.in_order(max(1, min(ROWS, BYTES // per_row)))
-    with torch.inference_mode(), precision.context():
+    with silent(module), precision.context():
         return joined([_in_dtype(module(*inputs), precision.dtype) for inputs in batches])
+
+
+def _from_all(run: Run, rows: Any) -> Any:
+    """The rows that all processes have."""
+    gathered = run.group.gathered
+    return tuple(map(gathered, rows)) if isinstance(rows, tuple) else gathered(rows)
 
 
 def joined(parts: list[Any]) -> Any:

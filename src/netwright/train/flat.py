@@ -8,6 +8,7 @@ that a penalty on weights alone is a call on the front of the vector.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,12 +40,15 @@ class Flat:
 
     Parameters
     ----------
-    module : any torch module whose trainable parameters share one dtype and device; shared ones are taken once.
+    module : any torch module whose trainable parameters share one dtype and device; shared ones are taken once. Or
+        such parameters with their names.
 
     Attributes
     ----------
     theta : parameter of shape (P,); its storage is that of all the module's parameters.
     gradient : tensor (P,), the storage of all their gradients.
+    bucket : tensor (P + 1,), the gradient and behind it one place for a loss.
+    add_up : of a tensor, its sum over all parts where this is one of several; as it is where it is all.
     weights : how many of the P entries, at the front, belong to parameters with two axes or more.
     segments : one `Segment` a parameter, in the order of the vector. layers : in the order of the module.
     parameters : in the order of the vector, each a view of its piece. moving : those of them that are trained.
@@ -63,8 +67,11 @@ class Flat:
     (torch.Size([8]), 6, tensor([1., 1.]))
     """
 
-    def __init__(self, module: torch.nn.Module) -> None:
-        named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+    add_up: Callable[[torch.Tensor], torch.Tensor] = staticmethod(lambda tensor: tensor)
+
+    def __init__(self, module: torch.nn.Module | list[tuple[str, torch.nn.Parameter]]) -> None:
+        given = module if isinstance(module, list) else module.named_parameters()
+        named = [(name, p) for name, p in given if p.requires_grad]
         kinds = {(p.dtype, p.device) for _, p in named}
         if len(kinds) != 1:
             got = "none" if not kinds else f"{len(kinds)}: {sorted(map(str, kinds))}"
@@ -78,7 +85,8 @@ class Flat:
         self.weights = sum(p.numel() for p in self.parameters if p.ndim >= 2)
         data = torch.cat([_in_memory_order(p.detach()) for p in self.parameters])
         self.theta = torch.nn.Parameter(data)
-        self.gradient = torch.zeros_like(data)
+        self.bucket = data.new_zeros(len(data) + 1)
+        self.gradient = self.bucket[:-1]
         self.theta.grad = self.gradient
         self.segments: list[Segment] = []
         start = 0
@@ -125,7 +133,7 @@ class Flat:
         for segment in self.segments:
             part = vector[segment.start : segment.stop]
             squares[segment.layer] = squares[segment.layer] + part.dot(part)
-        return {layer: square.sqrt() for layer, square in squares.items()}
+        return {layer: self.add_up(square).sqrt() for layer, square in squares.items()}
 
 
 def layer_of(name: str) -> str:

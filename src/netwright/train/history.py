@@ -26,6 +26,7 @@ import torch
 
 from netwright.core.errors import InvalidParameter, did_you_mean, problem
 from netwright.train.flat import plain_name
+from netwright.train.precision import silent
 
 COLUMNS = (
     "epoch",
@@ -162,7 +163,7 @@ def dead_units(module: torch.nn.Module, rows: Any, precision: Any) -> dict[str, 
 
     handles = [part.register_forward_hook(watch(name)) for name, part in layers.items()]
     try:
-        with torch.inference_mode(), precision.context():
+        with silent(module), precision.context():
             module.eval()
             module(*rows.head(PROBE))
     finally:

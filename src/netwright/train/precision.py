@@ -81,6 +81,16 @@ def choose_device(device: str) -> torch.device:
     return chosen
 
 
+def silent(module: torch.nn.Module) -> AbstractContextManager[object]:
+    """The context in which a module is only evaluated: without gradients.
+
+    Parameters
+    ----------
+    module : any torch module; one of FSDP2 keeps what it fetches, which must not be a tensor of inference mode.
+    """
+    return torch.no_grad() if hasattr(module, "unshard") else torch.inference_mode()
+
+
 def has_convolution(module: torch.nn.Module) -> bool:
     """Whether a module has a two-dimensional convolution, which gains from channels-last.
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import torch
 
+from netwright.core.errors import InvalidParameter, problem
+from netwright.optim.wrappers.wrapped import across
 from netwright.train.batches import Batches
+from netwright.train.device import Group
 from netwright.train.flat import Flat
 from netwright.train.history import History
 from netwright.train.precision import Precision
@@ -43,6 +48,7 @@ class Run:
     seed : of the noise of dropout.
     history : records of earlier epochs, when a run goes on.
     macs : multiply-accumulates of one sample, from which the number of threads follows; 0 if it is not known.
+    group : the processes that train it together.
 
     Attributes
     ----------
@@ -54,6 +60,7 @@ class Run:
     interrupted : whether Ctrl-C ended the run. averaged, averaged_updates : the running average and its age.
     raw : the parameters themselves while the module holds their average, so that the run can go on from them.
     first_loss : of the very first batch, before its update: that of the weights the run began with.
+    home : the network as one, which is the module where it is not sharded. shards : this process's part, or None.
 
     Raises
     ------
@@ -70,6 +77,7 @@ class Run:
     seed: int = 0
     history: History = field(default_factory=History)
     macs: int = 0
+    group: Group = field(default_factory=lambda: Group.alone)
 
     flat: Flat = field(init=False)
     update: torch.optim.Optimizer = field(init=False)
@@ -88,16 +96,31 @@ class Run:
     averaged_updates: int = field(init=False, default=0)
     raw: torch.Tensor | None = field(init=False, default=None)
     first_loss: float | None = field(init=False, default=None)
+    shards: Any = field(init=False, default=None)
+    home: torch.nn.Module = field(init=False)
 
     def __post_init__(self) -> None:
         self.module = straight(self.module)
-        self.flat = Flat(self.module)
+        self.home = self.module
+        if self.group.sharded and self.group.several:
+            sharding = import_module("netwright.train.sharding")  # FSDP2 takes a second to import
+            self.shards = sharding.Shards(self.module, self.group, self.precision.device)
+            self.module, self.flat = self.shards.module, self.shards.flat
+        else:
+            self.flat = Flat(self.module)
         if self.optimizer.by_name:
             self.update = self.optimizer.build(self.flat.named)
             self.flat.move_only([p for group in self.update.param_groups for p in group["params"]])
         else:
             self.update = self.optimizer.build([self.flat.theta])
         self.epoch = self.epochs = len(self.history)
+        if self.group.several and self.optimizer.takes != "gradients":
+            got, remedy = repr(self.optimizer), "Train with a rule for mini-batches such as Adam(), or in one process."
+            raise InvalidParameter(
+                problem("optimizer", "a rule that takes gradients, in several processes", got, remedy)
+            )
+        if self.shards is not None:
+            across(self.update, self.group.add_up)
 
     @property
     def learning_rate(self) -> float:
@@ -118,28 +141,54 @@ class Run:
 
     def penalty(self) -> float:
         """The penalties of the weights as they stand."""
-        return sum(float(part.penalty(self.flat.front(part.biases)[0])) for part in self.penalties)
+        return sum(float(self.flat.add_up(part.penalty(self.flat.front(part.biases)[0]))) for part in self.penalties)
 
     def total(self) -> torch.Tensor:
         """The loss of the last batch with the penalties."""
         assert self.loss is not None
         return self.loss + self.penalty()
 
+    def summed(self, loss: torch.Tensor) -> torch.Tensor:
+        """Make the gradient that of the whole batch, of those of all processes; gives its loss."""
+        share, group = self.group.share, self.group
+        if self.shards is not None:
+            self.shards.pull()
+            return group.add_up(loss * share)
+        bucket = self.flat.bucket
+        bucket[-1] = loss * share
+        return group.add_up(bucket)[-1].clone()
+
     def load(self, batches: Batches, validation: Batches | None = None) -> None:
         """Give the run its training rows and its held-out rows."""
         self.batches, self.validation = batches, validation
 
+    def digest(self) -> str:
+        """A hash of the rows, training and held out."""
+        found = hashlib.blake2b(digest_size=12)
+        for part in (self.batches, self.validation):
+            if part is not None:
+                target = part.target if isinstance(part.target, tuple) else (part.target,)
+                for tensor in (*part.inputs, *target):
+                    found.update(str(tuple(tensor.shape)).encode())
+                    found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+        return found.hexdigest()
+
     def state(self) -> dict[str, Any]:
         """What an exact continuation needs beside the module: moments of the rule, the average, the parameters."""
-        moments = _copy(self.update.state_dict())
-        averages = {name: _copy(getattr(self, name)) for name in ("averaged", "raw")}
-        return {"moments": moments, "averaged_updates": self.averaged_updates, **averages}
+        moments = None if self.shards is not None and self.optimizer.by_name else self.update.state_dict()
+        found = {"moments": moments, "averaged": self.averaged, "raw": self.raw}
+        if self.shards is not None:
+            found = _vectors(found, self.flat.theta.shape, self.shards.whole)
+        return {**_copy(found), "averaged_updates": self.averaged_updates}
 
     def resume(self, state: dict[str, Any], moments: bool = True) -> None:
         """Take up a state that `state` gave; the moments only when the rule is the same."""
-        if moments:
-            self.update.load_state_dict(_tensor(state["moments"]))
-        self.averaged, self.raw = _tensor(state["averaged"]), _tensor(state["raw"])
+        state = {name: _tensor(item) for name, item in state.items()}
+        if self.shards is not None:
+            state = _vectors(state, torch.Size([sum(p.numel() for p in self.home.parameters())]), self.shards.part)
+        if moments and state["moments"] is not None:
+            self.update.load_state_dict(state["moments"])
+        self.averaged, self.raw = state["averaged"], state["raw"]
         self.averaged_updates = state["averaged_updates"]
 
     def forget_rows(self) -> None:
@@ -163,6 +212,13 @@ def _copy(item: Any) -> Any:
 def _tensor(item: Any) -> Any:
     """The inverse of `_copy`."""
     return torch.from_numpy(np.array(item)) if isinstance(item, np.ndarray) else _each(item, _tensor)
+
+
+def _vectors(item: Any, shape: torch.Size, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """A state with its vectors of one shape changed."""
+    if isinstance(item, torch.Tensor):
+        return change(item) if item.shape == shape and item.ndim else item
+    return _each(item, lambda part: _vectors(part, shape, change))
 
 
 def _each(item: Any, change: Callable[[Any], Any]) -> Any:

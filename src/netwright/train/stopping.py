@@ -60,7 +60,7 @@ class Keeper:
     def judge(self, record: dict[str, Any]) -> bool:
         """Whether the epoch counts; keeps its weights if they are the best so far."""
         run = self.run
-        if not self._is_sound(record):
+        if run.group.agree(not self._is_sound(record)):
             run.diverged, run.stop = run.epoch, True
             return False
         loss = record[run.monitored]

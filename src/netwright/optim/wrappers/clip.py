@@ -34,7 +34,7 @@ from netwright.core.errors import InvalidData, InvalidParameter, problem
 from netwright.core.validation import Constraint, nothing, number, one_of
 from netwright.core.value import value
 from netwright.optim.base import Optimizer
-from netwright.optim.wrappers.wrapped import Wrapped
+from netwright.optim.wrappers.wrapped import Across, Wrapped
 from netwright.optim.wrappers.wrapper import RULE, Wrapper, require_gradients
 
 LIMIT: Constraint = nothing | number(0, closed="neither")
@@ -127,7 +127,10 @@ class Clipped(Wrapped):
         gradients = [weight.grad for weight in self.weights if weight.grad is not None]
         if gradients:
             rule = self.rule
-            size = clip_norm_(gradients, rule.norm) if rule.value is None else clip_value_(gradients, rule.value)
+            by_norm = rule.value is None
+            size = clip_norm_(gradients, rule.norm, self.across) if by_norm else clip_value_(gradients, rule.value)
+            if self.across is not None and not by_norm:
+                size = float(self.across(gradients[0].new_tensor(size)))
             if not math.isfinite(size):
                 if rule.nonfinite == "error":
                     raise InvalidData(refusal(size))
@@ -136,15 +139,16 @@ class Clipped(Wrapped):
         step()
 
 
-def clip_norm_(gradients: list[Tensor], limit: float) -> float:
+def clip_norm_(gradients: list[Tensor], limit: float, across: Across | None = None) -> float:
     """Scale gradients in place so that their norm is at most a limit; returns the norm that they had.
 
-    Where the norm is NaN or infinite, they are left as they are.
+    Where the norm is NaN or infinite, they are left as they are. Where each process has a part of them, `across` adds
+    up a number over all.
     """
-    norm = global_norm(gradients)
+    norm = _norm(gradients, across)
     size = float(norm)
     if not math.isfinite(size):  # perhaps only the squares overflow
-        norm = global_norm([gradient.double() for gradient in gradients])
+        norm = _norm([gradient.double() for gradient in gradients], across)
         size = float(norm)
         if not math.isfinite(size):
             return size
@@ -163,6 +167,11 @@ def clip_value_(gradients: list[Tensor], limit: float) -> float:
         for gradient in gradients:
             gradient.clamp_(-limit, limit)
     return size
+
+
+def _norm(gradients: list[Tensor], across: Across | None) -> Tensor:
+    norm = global_norm(gradients)
+    return norm if across is None else across(norm.square()).sqrt()
 
 
 def global_norm(gradients: list[Tensor], order: float = 2) -> Tensor:

@@ -22,6 +22,7 @@ from netwright.optim.base import tensors
 from netwright.optim.direct import direct_step, is_watched
 from netwright.optim.wrappers.wrapper import Wrapper
 
+Across = Callable[[Tensor], Tensor]
 _EVALUATING = ("objective", "residuals")  # rules that call the closure themselves, as often as they need it
 _COARSE = (torch.bfloat16, torch.float16)  # too few digits to add small things up
 
@@ -43,6 +44,7 @@ class Wrapped(torch.optim.Optimizer, ABC):
     rule: Any
     inner: torch.optim.Optimizer
     memory: dict[str, Any]
+    across: Across | None = None  # adds up a number over the processes that have a part of the weights each
 
     # A fused inner optimizer would unscale gradients by itself, unseen by the wrapper: let the scaler do it.
     _step_supports_amp_scaling = False
@@ -214,6 +216,18 @@ class Wrapped(torch.optim.Optimizer, ABC):
                 None if t is None else t.to(w.device, copy=True) for t, w in zip(item, weights, strict=False)
             ]
         return memory
+
+
+def across(optimizer: torch.optim.Optimizer, add_up: Across) -> None:
+    """Tell wrappers that the weights are a part of all: what goes over all of them is to be added up.
+
+    Parameters
+    ----------
+    optimizer : with or without wrappers. add_up : of a number of each process, the sum.
+    """
+    for shell in chain_of(optimizer):
+        if isinstance(shell, Wrapped):
+            shell.across = add_up
 
 
 def chain_of(optimizer: torch.optim.Optimizer) -> list[torch.optim.Optimizer]:

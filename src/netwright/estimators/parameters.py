@@ -47,7 +47,7 @@ CONSTRAINTS: Mapping[str, Constraint] = {
     "categories": one_of("one_hot", "embedding"),
     "precision": one_of("auto", "float32", "float64", "bf16"),
     "device": instance(str, torch.device, text='"auto" or the name of a device'),
-    "devices": integer(1) | one_of("auto") | _text | _family("devices", "Devices(...)"),
+    "devices": integer(1) | one_of("auto") | _family("devices", "Devices(...)"),
     "checkpoint": nothing | instance(str, os.PathLike, text="the name of a folder"),
     "resume": boolean,
     "callbacks": nothing | instance(tuple, list, text="a list of callbacks"),

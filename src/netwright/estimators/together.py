@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from netwright.core.seeds import to_seed
-from netwright.estimators.parameters import value_of
 from netwright.train import Run
 from netwright.train.checkpoint import Checkpoint, newest
 from netwright.train.device import Devices, devices_of
@@ -18,8 +17,7 @@ from netwright.train.launching import launch
 
 def devices_for(estimator: Any) -> Devices:
     """The devices that an estimator is to be fitted on."""
-    given = getattr(estimator, "devices", "auto")
-    return devices_of(given if given == "auto" else value_of(given, "devices"))
+    return devices_of(getattr(estimator, "devices", "auto"))
 
 
 def fit_together(estimator: Any, devices: Devices, *arguments: Any) -> None:

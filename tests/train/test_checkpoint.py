@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 import netwright as nw
 from netwright.core.errors import InvalidParameter
 from netwright.layers import BatchNorm, Conv, Dropout, Flatten, Linear, ReLU, Reshape, Softmax
-from netwright.optim import SGD, Adam, Averaged, Clip, Lookahead, cosine, on_plateau
+from netwright.optim import SGD, Adam, Averaged, Clip, Freeze, Lookahead, cosine, on_plateau
 
 X, Y = load_digits(return_X_y=True)
 X, Y = X[:300] / 16, Y[:300]

@@ -29,6 +29,10 @@ from netwright.data.text.vocabulary import Vocabulary
 # images
 from netwright.data.images import load_image_folder, load_images
 
+# rows that stay where they are
+from netwright.data.streams.opening import stream
+from netwright.data.streams.source import Source, Stream
+
 # arrays
 from netwright.core.arrays import first_nonfinite, require_finite
 from netwright.data.arrays import as_arrays, to_float32
@@ -37,6 +41,8 @@ from netwright.data.split import holdout
 __all__ = [
     "Sentence",
     "Sequences",
+    "Source",
+    "Stream",
     "Table",
     "Vocabulary",
     "as_arrays",
@@ -64,6 +70,7 @@ __all__ = [
     "sequences_of",
     "split_target",
     "to_columns",
+    "stream",
     "to_float32",
     "tokenize",
     "write_conll",

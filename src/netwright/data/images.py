@@ -59,6 +59,21 @@ def load_image_folder(
     >>> X.shape, y
     ((2, 3, 6, 8), array(['cat', 'dog'], dtype='<U3'))
     """
+    files, labels = image_files(path)
+    return load_images(files, size, gray), labels, [str(file) for file in files]
+
+
+def image_files(path: str | os.PathLike[str]) -> tuple[list[Path], NDArray[np.str_]]:
+    """The image files of a folder that has one sub-folder for each class, with the names of these.
+
+    Parameters
+    ----------
+    path : the folder.
+
+    Raises
+    ------
+    InvalidData : no folder, no sub-folders, one without images.
+    """
     where = f"load_image_folder({os.fspath(path)!r})"
     root = Path(path)
     if not root.is_dir():
@@ -75,7 +90,7 @@ def load_image_folder(
             raise InvalidData(problem(where, f"images ({' '.join(SUFFIXES)}) of each class", got))
         files += found
         labels += [folder.name] * len(found)
-    return load_images(files, size, gray), np.array(labels), [str(file) for file in files]
+    return files, np.array(labels)
 
 
 def load_images(

@@ -24,9 +24,9 @@ from netwright.checks.diagnosis import known_codes
 from netwright.core.errors import InvalidData, InvalidParameter, problem
 from netwright.core.seeds import derive
 from netwright.core.validation import Constraint, check_all
-from netwright.estimators.augmenting import augmentation_of, require_images, works_on_pixels
+from netwright.estimators.augmenting import augmentation_of, works_on_pixels
 from netwright.estimators.diagnosing import Watching, examine_run, not_finite
-from netwright.estimators.inputs import Inputs, count, take
+from netwright.estimators.inputs import Inputs, count
 from netwright.estimators.networks import (
     build_module,
     is_free,
@@ -41,11 +41,13 @@ from netwright.estimators.options import NestedOptions
 from netwright.estimators.parameters import CONSTRAINTS, parts_of, value_of
 from netwright.estimators.preparing import (
     Part,
+    batches_of,
     counted,
+    first_of,
     from_dataset,
     read_target,
+    sample_of,
     split,
-    to_batches,
     to_tensor,
     weigh,
 )
@@ -58,7 +60,7 @@ from netwright.train.device import Group
 
 log = logging.getLogger("netwright")
 
-_FIXED = ("network", "loss", "precision", "categories")  # what a fit that goes on cannot change
+FIXED = ("network", "loss", "precision", "categories")  # what a fit that goes on cannot change
 _CHANGEABLE = ("optimizer", "regularizer", "average", "device")  # what it takes up
 
 
@@ -66,6 +68,7 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
     """The abstract base of estimators that train one network on inputs and targets."""
 
     _constraints: ClassVar[Mapping[str, Constraint]] = CONSTRAINTS
+    _fixed: ClassVar[tuple[str, ...]] = FIXED
 
     network_: Any
     module_: torch.nn.Module
@@ -167,9 +170,9 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
                 raise
             return found
         trial._start(training)
-        trial._load(trial._run, training, None)
+        trial._load(trial._run, sample_of(training), None)
         intent = Intent(imbalanced=imbalanced or getattr(self, "class_weight", None) is not None, ignore=codes)
-        rows = None if held is None else trial._batches(held, trial.batch_size)
+        rows = None if held is None else trial._batches(sample_of(held), trial.batch_size)
         names = tuple(map(str, getattr(trial, "feature_names_in_", ())))
         return examine_run(trial._run, rows, intent, trial.epochs, names, trial._rows)
 
@@ -247,7 +250,7 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
         given = resolve(self.network)
         scale = given is None and not works_on_pixels(self.augment, rows)
         self._inputs.fit(rows, weight, scale, self.categories)
-        inputs = self._inputs.transform(_first(rows))
+        inputs = self._inputs.transform(first_of(rows))
         self._inputs.shapes = shapes = tuple(array.shape[1:] for array in inputs)
         loss = value_of(self.loss, "loss")
         few = getattr(value_of(self.optimizer, "optimizer"), "takes", "") == "residuals"  # a matrix of all weights
@@ -293,7 +296,7 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
 
     def _go_on(self) -> None:
         """Make the kept run ready to go on; a changed update rule, penalty or average takes effect."""
-        changed = [name for name in _FIXED if repr(getattr(self, name)) != self._settings[name]]
+        changed = [name for name in self._fixed if repr(getattr(self, name)) != self._settings[name]]
         if changed:
             name = changed[0]
             remedy = "Give it back its value, or fit with warm_start=False to begin anew."
@@ -309,7 +312,7 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
         self._remember()
 
     def _remember(self) -> None:
-        self._settings = {name: repr(getattr(self, name)) for name in (*_FIXED, *_CHANGEABLE)}
+        self._settings = {name: repr(getattr(self, name)) for name in (*self._fixed, *_CHANGEABLE)}
 
     def _load(self, run: Run, training: Part, held: Part | None) -> None:
         """Give the run its rows; only those for training are augmented."""
@@ -334,10 +337,7 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
         rows, y, weight = part
         target = self._target.encode(y)
         seed = derive(self.seed_, "training")
-        inputs = self._inputs.transform(rows)
-        if augment is not None:
-            require_images(augment, inputs)
-        batches = to_batches(inputs, target, weight, self._precision, size, seed, augment)
+        batches = batches_of(self._inputs, rows, target, weight, self._precision, size, seed, augment)
         targets = batches.target if isinstance(batches.target, tuple) else (batches.target,)
         for shape, each in zip(self._output_shapes, targets, strict=True):
             self.loss_function_.check_target(shape, each)
@@ -367,8 +367,9 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
         """What the network gives for X, before its last link."""
         check_is_fitted(self, "module_")
         X, _ = from_dataset(X, None)
-        inputs = self._inputs.transform(self._inputs.again(self, X))
-        rows = to_batches(inputs, np.zeros(len(inputs[0]), dtype=np.int64), None, self._precision, len(inputs[0]))
+        rows = self._inputs.again(self, X)
+        n = count(rows)
+        rows = batches_of(self._inputs, rows, np.zeros(n, dtype=np.int64), None, self._precision, n)
         body, _ = split_heads(self.module_)
         return forward(body, rows, self._precision)
 
@@ -385,7 +386,3 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
         if hasattr(self, "_run"):
             state["_resume"] = self._run.state()
         return state
-
-
-def _first(rows: Any, n: int = 2) -> Any:
-    return take(rows, np.arange(min(n, count(rows))))

@@ -8,6 +8,7 @@ frame, dict      its columns through `netwright.data.Table`: scaled numbers, imp
 tuple            one array an input, for networks with several inputs
 torch tensor     as an array
 torch Dataset    its samples, stacked
+`Stream`         as an array of which a part at a time is in memory
 =============== ===========================================================================================
 
 What is learned from the data (scales, categories) is learned from the training rows alone and saved with the model.
@@ -15,6 +16,7 @@ What is learned from the data (scales, categories) is learned from the training 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,11 +24,13 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
 from netwright.core.errors import InvalidData, problem
-from netwright.data import Table, is_table, require_finite, to_columns, to_float32
-from netwright.estimators.scaling import Scaler, fit_scaler
+from netwright.data import Stream, Table, is_table, require_finite, to_columns, to_float32
+from netwright.estimators.scaling import Scaler, fit_scaler, scaler_of_parts
 
 Shape = tuple[int, ...]
 UNEQUAL = 100  # ratio of the largest to the smallest standard deviation that is worth a note
+LOOKED = 10_000  # rows of a stream that are looked at for a note
+PART = 2**25  # bytes of a stream that are read at once
 Rows = Any  # an array, a tuple of arrays, or a dict of columns
 
 
@@ -58,6 +62,9 @@ class Inputs:
             estimator.n_features_in_ = len(columns)
             estimator.feature_names_in_ = np.array(list(columns), dtype=object)
             return cls("table", "float64" if precision == "float64" else "float32"), columns
+        if isinstance(X, Stream):
+            estimator.n_features_in_ = X.shape[1] if X.ndim > 1 else 1
+            return cls("array", _dtype(X, precision)), X
         if isinstance(X, tuple):
             arrays = _several(X)
             estimator.n_features_in_ = arrays[0].shape[1] if arrays[0].ndim > 1 else 1
@@ -78,7 +85,7 @@ class Inputs:
                 got = f"a tuple of {len(X)}" if isinstance(X, tuple) else type(X).__name__
                 raise InvalidData(problem("X", f"a tuple of {len(self.shapes)} arrays, as in fit", got))
             return _several(X)
-        return _checked(estimator, X, reset=False)
+        return X if isinstance(X, Stream) else _checked(estimator, X, reset=False)
 
     @property
     def notes(self) -> list[str]:
@@ -95,15 +102,17 @@ class Inputs:
         if self.kind == "table":
             self.table = Table(categories=categories).fit(rows, sample_weight=weight)
         elif self.kind == "array" and scale:
-            self.scaler = fit_scaler(rows, weight)
+            streamed = isinstance(rows, Stream)
+            self.scaler = scaler_of_parts(parts_of_stream(rows), weight) if streamed else fit_scaler(rows, weight)
         elif self.kind == "array" and rows.ndim == 2:
-            self._notes = _unequal_columns(rows)
+            self._notes = _unequal_columns(rows[:LOOKED].read() if isinstance(rows, Stream) else rows)
 
     def transform(self, rows: Rows) -> tuple[np.ndarray, ...]:
         """The arrays that the network takes, one an input."""
         if self.kind == "table":
             assert self.table is not None
             return (self.table.transform(rows).astype(self.dtype, copy=False),)
+        rows = rows.read() if isinstance(rows, Stream) else rows
         arrays = rows if self.kind == "arrays" else (rows,)
         shapes = tuple(part.shape[1:] for part in arrays)
         if self.shapes and shapes != self.shapes:
@@ -157,6 +166,13 @@ def count(rows: Rows) -> int:
     return len(rows[0]) if isinstance(rows, tuple) else len(rows)
 
 
+def parts_of_stream(rows: Stream) -> Iterator[np.ndarray]:
+    """The rows of a stream, some at a time, in their order."""
+    each = max(1, PART // max(1, int(np.prod(rows.source.shape)) * rows.dtype.itemsize))
+    for start in range(0, len(rows), each):
+        yield rows[start : start + each].read()
+
+
 def _checked(estimator: Any, X: Any, reset: bool) -> np.ndarray:
     """An array as scikit-learn checks it; NaN and infinity are reported with their place."""
     kinds = (np.float64, np.float32)
@@ -169,7 +185,7 @@ def _plain(shapes: tuple[Shape, ...]) -> Any:
     return shapes[0] if len(shapes) == 1 else shapes
 
 
-def _dtype(array: np.ndarray, precision: str) -> str:
+def _dtype(array: np.ndarray | Stream, precision: str) -> str:
     if precision == "auto":
         return "float64" if array.dtype == np.float64 and array.ndim == 2 else "float32"
     return "float64" if precision == "float64" else "float32"

@@ -8,11 +8,14 @@ import numpy as np
 import torch
 from sklearn.utils.validation import _check_sample_weight, check_array, check_consistent_length
 
-from netwright.core.errors import InvalidData, problem
-from netwright.data import as_arrays, holdout, require_finite
+from netwright.core.errors import InvalidData, InvalidParameter, problem
+from netwright.data import Stream, as_arrays, holdout, require_finite
+from netwright.estimators.augmenting import require_images
 from netwright.estimators.inputs import Rows, count, take
 from netwright.train import Batches, Precision
+from netwright.train.streamed import StreamBatches
 
+LOOKED_AT = 5000  # rows of a stream that `check` looks at
 Part = tuple[Rows, np.ndarray, np.ndarray | None]  # rows, y, weight
 
 
@@ -33,15 +36,19 @@ def read_target(y: Any, name: str) -> np.ndarray:
 
 
 def from_dataset(X: Any, y: Any) -> tuple[Any, Any]:
-    """The samples of a torch Dataset as arrays; everything else as it is.
+    """The samples of a torch Dataset as arrays, a stream and its targets; everything else as it is.
 
     Raises
     ------
-    InvalidData : a DataLoader.
+    InvalidData : a DataLoader. InvalidParameter : targets both in a stream and in y.
     """
     if isinstance(X, torch.utils.data.DataLoader):
         remedy = "Pass its .dataset; the estimator makes its own batches (batch_size=...)."
         raise InvalidData(problem("X", "arrays, a frame or a Dataset", "a DataLoader", remedy))
+    if isinstance(X, Stream):
+        if y is not None and X.target is not None:
+            raise InvalidParameter(problem("y", "None, as the stream has targets", f"a {type(y).__name__}"))
+        return X, X.target if y is None else y
     return as_arrays(X, y) if isinstance(X, torch.utils.data.Dataset) else (X, y)
 
 
@@ -93,6 +100,44 @@ def split(part: Part, share: float, seed: int, stratify: bool) -> tuple[Part, Pa
     chosen = holdout(count(rows), share, y if stratify else None, seed=seed, stratify=stratify)
     first, second = ((take(rows, i), y[i], None if weight is None else weight[i]) for i in chosen)
     return first, second, chosen
+
+
+def sample_of(part: Part) -> Part:
+    """Of a stream, rows in memory that are spread evenly; else the part as it is."""
+    rows, y, weight = part
+    if not isinstance(rows, Stream):
+        return part
+    which = np.arange(0, len(rows), max(1, len(rows) // LOOKED_AT))
+    return rows[which].read(), y[which], None if weight is None else weight[which]
+
+
+def first_of(rows: Rows, n: int = 2) -> Rows:
+    """The first rows."""
+    return take(rows, np.arange(min(n, count(rows))))
+
+
+def batches_of(
+    inputs: Any,
+    rows: Rows,
+    target: Any,
+    weight: np.ndarray | None,
+    precision: Precision,
+    size: int,
+    seed: int = 0,
+    augment: Any = None,
+) -> Batches:
+    """Rows as batches: in memory, or read while a run goes where they are a stream."""
+    looked_at = inputs.transform(rows[:2] if isinstance(rows, Stream) else rows)
+    if augment is not None:
+        require_images(augment, looked_at)
+    if not isinstance(rows, Stream):
+        return to_batches(looked_at, target, weight, precision, size, seed, augment)
+    several = isinstance(target, tuple)
+    targets = tuple(to_tensor(t, precision) for t in target) if several else to_tensor(target, precision)
+    weights = None if weight is None else to_tensor(weight / weight.mean(), precision)
+    options = (size, seed, precision, rows.workers, augment)
+    made: Any = StreamBatches(rows.source, inputs.transform, rows.rows, targets, weights, *options)
+    return made  # type: ignore[no-any-return]  # by its protocol
 
 
 def to_batches(

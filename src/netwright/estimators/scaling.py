@@ -8,6 +8,7 @@ power of two, which is exact.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +49,33 @@ def fit_scaler(values: np.ndarray, weight: np.ndarray | None = None) -> Scaler:
     with np.errstate(over="ignore"):
         scale = np.where(constant, 1.0, deviation * unit)
     return Scaler(mean * unit, scale)
+
+
+def scaler_of_parts(parts: Iterable[np.ndarray], weight: np.ndarray | None = None) -> Scaler:
+    """The scaler of columns that come in parts: (k_1, ...), (k_2, ...), as `fit_scaler` gives it for all at once.
+
+    Means and sums of squares of parts are joined pairwise (Chan, Golub, LeVeque 1983), without cancellation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scaler_of_parts([np.array([[1.0]]), np.array([[3.0], [5.0]])]).mean
+    array([3.])
+    """
+    total, mean, squares, start = 0.0, np.zeros(()), np.zeros(()), 0
+    for part in parts:
+        own = None if weight is None else weight[start : start + len(part)]
+        start += len(part)
+        found = fit_scaler(part, own)
+        spread = np.average((np.asarray(part, dtype=np.float64) - found.mean) ** 2, axis=0, weights=own)
+        mass = float(len(part) if own is None else own.sum())
+        apart, joined = found.mean - mean, total + mass
+        mean = mean + apart * (mass / joined)
+        squares = squares + spread * mass + apart**2 * (total * mass / joined)
+        total = joined
+    deviation = np.sqrt(squares / total)
+    constant = deviation <= 10 * np.finfo(np.float64).eps * np.abs(mean)
+    return Scaler(mean, np.where(constant, 1.0, deviation))
 
 
 def _power_of_two(size: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from netwright.train.batches import Batches, bounds, order
 from netwright.train.flat import Flat, Segment
 from netwright.train.precision import Precision, choose_device, has_convolution
 from netwright.train.device import Devices, Group
-from netwright.train.launching import launch
+from netwright.train.processes.launching import launch
 
 # what listens to it
 from netwright.train.events import EVENTS, listeners

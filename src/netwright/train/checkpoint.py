@@ -2,8 +2,8 @@
 
 Two generations are kept. Each is one file, written whole or not at all (`netwright.core.storage`), by the leading
 process alone; a file that is damaged is passed over for the one before it. Of a run whose weights are spread over
-processes (`netwright.train.sharding`) the vectors stand beside it in torch's own format for that (DCP), each process
-writing its part; another number of processes can read them.
+processes the vectors stand beside it in torch's own format for that (DCP), each process writing its part; another
+number of processes can read them.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ class Checkpoint:
         self._expect_same(stored.content["identity"])
         vectors = dict(stored.tensors)
         if run.shards is not None:
-            vectors |= import_module("netwright.train.sharded_files").read(run, stored.content["vectors"], path)
+            vectors |= import_module("netwright.train.processes.sharded_files").read(
+                run, stored.content["vectors"], path
+            )
         state = _decoded(stored.content["state"], vectors)
         for name in PLAIN:
             setattr(run, name, state[name])
@@ -97,7 +99,7 @@ class Checkpoint:
         if run.shards is not None:
             spread = [name for name, tensor in tensors.items() if tensor.shape == run.flat.theta.shape]
             vectors = {name: tensors.pop(name) for name in spread}
-            import_module("netwright.train.sharded_files").write(run, vectors, path)
+            import_module("netwright.train.processes.sharded_files").write(run, vectors, path)
         if run.group.leads:
             arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
             content = {"identity": self.identity, "state": encoded, "vectors": spread}

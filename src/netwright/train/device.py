@@ -1,6 +1,6 @@
 """Several processes at one run: the seam between the loop and `torch.distributed`.
 
-Each process has a copy of the network (or a part of it, see `netwright.train.sharding`) and takes its part of every
+Each process has a copy of the network (or a part of it, see `netwright.train.processes`) and takes its part of every
 batch; the gradient of the batch is the sum of theirs, in one call for the flat vector and the loss::
 
     g = sum_r (n_r / n) g_r        n_r of the n rows of the batch are those of process r
@@ -24,6 +24,8 @@ from typing import Any, ClassVar, final
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch._C._distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from netwright.core.errors import InvalidData, InvalidParameter, ProcessLost, problem
 from netwright.core.validation import Constraint, boolean, integer, number, one_of
@@ -237,8 +239,8 @@ def _meet(timeout: timedelta) -> None:
 
     Those of a restart meet under a name of their own: the addresses of the attempt before are still in the store.
     """
-    store, rank, size = next(dist.rendezvous("env://", timeout=timeout))
-    store = dist.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+    store, rank, size = next(rendezvous("env://", timeout=timeout))  # type: ignore[no-untyped-call]
+    store = PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
     backend = "nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
 

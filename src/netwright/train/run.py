@@ -103,7 +103,7 @@ class Run:
         self.module = straight(self.module)
         self.home = self.module
         if self.group.sharded and self.group.several:
-            sharding = import_module("netwright.train.sharding")  # FSDP2 takes a second to import
+            sharding = import_module("netwright.train.processes.sharding")  # FSDP2 takes a second to import
             self.shards = sharding.Shards(self.module, self.group, self.precision.device)
             self.module, self.flat = self.shards.module, self.shards.flat
         else:

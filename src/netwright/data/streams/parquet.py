@@ -1,0 +1,90 @@
+"""Rows of Parquet files, read by row groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netwright.core.errors import InvalidData, InvalidParameter, did_you_mean, problem
+from netwright.data.streams.source import Numbers, Source
+
+
+class ParquetSource(Source):
+    """Columns of numbers of one or several Parquet files with the same columns.
+
+    Parameters
+    ----------
+    files : their names, in the order of the rows. columns : to be read; None for all but `target`. target : a column.
+
+    Attributes
+    ----------
+    columns : the names. target : its values, or None.
+
+    Raises
+    ------
+    InvalidData : no Parquet file, columns that are not there, or are no numbers. InvalidParameter : no pyarrow.
+    """
+
+    def __init__(self, files: Sequence[Path], columns: Sequence[str] | None = None, target: str | None = None) -> None:
+        self.files = [str(file) for file in files]
+        heads = [_opened(file) for file in self.files]
+        schema = heads[0].schema_arrow
+        names = list(schema.names)
+        wanted = [name for name in names if name != target] if columns is None else list(columns)
+        for name in [*wanted, *([] if target is None else [target])]:
+            if name not in names:
+                raise InvalidData(problem(self.files[0], "a column of the file", repr(name), did_you_mean(name, names)))
+        for name in wanted:
+            _expect_numbers(schema.field(name), self.files[0])
+        self.columns = wanted
+        sizes = [head.metadata.row_group(g).num_rows for head in heads for g in range(head.num_row_groups)]
+        self.places = [(i, g) for i, head in enumerate(heads) for g in range(head.num_row_groups)]
+        self.edges = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        self.n, self.shape = int(self.edges[-1]), (len(wanted),)
+        if not self.n:
+            raise InvalidData(problem(self.files[0], "rows", "0 rows"))
+        kinds = {schema.field(name).type.to_pandas_dtype() for name in wanted}
+        self.dtype = np.dtype(np.float32 if kinds <= {np.float32, np.float16} else np.float64)
+        self.target: NDArray[Any] | None = None
+        if target is not None:
+            parts = [head.read(columns=[target]).column(0).to_numpy() for head in heads]
+            self.target = np.concatenate(parts)
+
+    def read(self, rows: Numbers) -> NDArray[Any]:
+        assert self.edges is not None
+        found = np.empty((len(rows), *self.shape), self.dtype)
+        groups = np.searchsorted(self.edges, rows, "right") - 1
+        for group in np.unique(groups):
+            file, number = self.places[group]
+            table = _opened(self.files[file]).read_row_group(number, columns=self.columns)
+            here = np.flatnonzero(groups == group)
+            within = rows[here] - self.edges[group]
+            for column, name in enumerate(self.columns):
+                values = table.column(name).to_numpy(zero_copy_only=False)
+                found[here, column] = values[within]
+        return found
+
+
+def _opened(file: str) -> Any:
+    try:
+        parquet = import_module("pyarrow.parquet")
+    except ImportError as error:
+        remedy = "Install it with: pip install 'netwright[frames]'"
+        raise InvalidParameter(problem("stream", "pyarrow, to read Parquet", "none", remedy)) from error
+    try:
+        return parquet.ParquetFile(file)
+    except Exception as error:  # pyarrow has errors of its own
+        reason = str(error).splitlines()[0]
+        raise InvalidData(problem(f"stream({file!r})", "a Parquet file", reason)) from error
+
+
+def _expect_numbers(field: Any, file: str) -> None:
+    types = import_module("pyarrow.types")
+    if not (types.is_integer(field.type) or types.is_floating(field.type) or types.is_boolean(field.type)):
+        remedy = "Name the columns to read, columns=[...], or turn it into numbers first."
+        raise InvalidData(problem(f"{file}, column {field.name!r}", "numbers", str(field.type), remedy))

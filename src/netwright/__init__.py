@@ -30,9 +30,21 @@ if TYPE_CHECKING:
     from netwright.checks import load_faults as load_faults
     from netwright.checks import watch as watch
     from netwright.core.registry import register as register
+    from netwright.estimators import BinnedRegressor as BinnedRegressor
     from netwright.estimators import Classifier as Classifier
+    from netwright.estimators import Ensemble as Ensemble
+    from netwright.estimators import MixtureDensityRegressor as MixtureDensityRegressor
+    from netwright.estimators import QuantileRegressor as QuantileRegressor
     from netwright.estimators import Regressor as Regressor
+    from netwright.estimators import calibrate as calibrate
+    from netwright.estimators import distill as distill
+    from netwright.estimators import integers as integers
+    from netwright.estimators import log_uniform as log_uniform
     from netwright.estimators import lr_finder as lr_finder
+    from netwright.estimators import search as search
+    from netwright.estimators import suggest_hidden_units as suggest_hidden_units
+    from netwright.estimators import uniform as uniform
+    from netwright.estimators import varied as varied
     from netwright.files import load as load
     from netwright.graph import Input as Input
     from netwright.graph import analyze as analyze
@@ -62,22 +74,34 @@ _ROOMS = (
     "train",
 )
 _NAMES = {
+    "BinnedRegressor": "netwright.estimators",
     "Classifier": "netwright.estimators",
+    "Ensemble": "netwright.estimators",
     "Input": "netwright.graph",
+    "MixtureDensityRegressor": "netwright.estimators",
+    "QuantileRegressor": "netwright.estimators",
     "Regressor": "netwright.estimators",
     "analyze": "netwright.graph",
+    "calibrate": "netwright.estimators",
     "check": "netwright.checks",
+    "distill": "netwright.estimators",
+    "integers": "netwright.estimators",
     "join": "netwright.graph",
     "l1": "netwright.losses",
     "l2": "netwright.losses",
     "load": "netwright.files",
     "load_faults": "netwright.checks",
+    "log_uniform": "netwright.estimators",
     "lr_finder": "netwright.estimators",
     "maxnorm": "netwright.losses",
     "parallel": "netwright.graph",
     "pattern": "netwright.models.pattern",
     "register": "netwright.core.registry",
     "repeat": "netwright.graph",
+    "search": "netwright.estimators",
+    "suggest_hidden_units": "netwright.estimators",
+    "uniform": "netwright.estimators",
+    "varied": "netwright.estimators",
     "watch": "netwright.checks",
 }
 __all__ = [*_ROOMS, *_NAMES]

@@ -1,4 +1,4 @@
-"""The command line: ``netwright train | check | predict | summary | report | list | demo``.
+"""The command line: ``netwright train | tune | check | predict | summary | report | list | demo``.
 
 This file knows the options and nothing else, so that ``netwright --help`` loads neither torch nor NumPy; what a command
 does is in `netwright.commands`, a file each, which is loaded when it is called.
@@ -27,6 +27,7 @@ from typing import Any, NoReturn
 
 from netwright import __version__
 from netwright.commands.argument_types import count, image_size, seed, shape, share
+from netwright.commands.tune_options import EXAMPLES, SUMMARY, add_search
 from netwright.core.errors import did_you_mean
 
 FAMILIES = (
@@ -186,6 +187,12 @@ def _train(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(name=None)
 
 
+def _tune(parser: argparse.ArgumentParser) -> None:
+    add_search(parser)
+    _train(parser)
+    parser.set_defaults(validation=0.2)
+
+
 def _check(parser: argparse.ArgumentParser) -> None:
     _add_data(parser)
     _add_model(parser)
@@ -221,7 +228,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         "--validation",
         metavar="SHARE",
         type=share,
-        help="share of the other rows that decides when to stop (default: 0.1)",
+        help="share of the other rows that decides when to stop (default: 0.1, of tune 0.2)",
     )
     data.add_argument("--image-size", metavar="PIXELS", type=image_size, help="64 or 48x64 (default: the most common)")
 
@@ -323,6 +330,7 @@ COMMANDS: dict[str, tuple[str, str, Fill, tuple[str, ...]]] = {
             "train photos/ --image-size 64 --optimizer 'AdamW(cosine(0.002))' --regularizer 'l2(1e-4)'",
         ),
     ),
+    "tune": ("netwright.commands.tune", SUMMARY, _tune, EXAMPLES),
     "check": (
         "netwright.commands.check",
         "look for what would spoil a training, before it; takes the options of train, and ends with 1 for a fault",

@@ -15,7 +15,12 @@ from netwright.core.errors import CorruptFile, did_you_mean, problem
 KINDS = {
     "network": "netwright.graph.saving",
     "module": "netwright.graph.saving",
+    "Calibrated": "netwright.estimators.ensemble.temperature",
+    "BinnedRegressor": "netwright.estimators.regression.binned",
     "Classifier": "netwright.estimators.classifier",
+    "Ensemble": "netwright.estimators.ensemble.ensemble",
+    "MixtureDensityRegressor": "netwright.estimators.regression.mixture_density",
+    "QuantileRegressor": "netwright.estimators.regression.quantiles",
     "Regressor": "netwright.estimators.regressor",
     "LanguageModel": "netwright.sequence.language.model",
     "SequenceClassifier": "netwright.sequence.classifier",
@@ -23,6 +28,7 @@ KINDS = {
     "SequenceTagger": "netwright.sequence.tagger",
     "TextClassifier": "netwright.sequence.text_classifier",
 }
+WHOLES = {"Calibrated", "Ensemble"}  # that hold other models
 
 
 def load(path: str | os.PathLike[str], expected_sha256: str | None = None) -> Any:
@@ -34,8 +40,8 @@ def load(path: str | os.PathLike[str], expected_sha256: str | None = None) -> An
 
     Returns
     -------
-    A fitted `Classifier`, `Regressor` or classical network; an expression (from ``net.save(path)``); a torch module
-    with weights (from ``net.save(path, module)``).
+    A fitted estimator such as `Classifier` or `Ensemble`, or a classical network; an expression (from
+    ``net.save(path)``); a torch module with weights (from ``net.save(path, module)``).
 
     Raises
     ------
@@ -51,13 +57,30 @@ def load(path: str | os.PathLike[str], expected_sha256: str | None = None) -> An
     Input(4) >> ReLU(2)
     """
     kind, content, tensors = storage.read(path, expected_sha256)
-    reader = _reader_of(kind, os.fspath(path))
     try:
-        return reader.from_content(kind, content, tensors)
+        return _made(kind, content, tensors, os.fspath(path))
     except CorruptFile:
         raise
     except (KeyError, IndexError, AttributeError, TypeError, ValueError, RuntimeError) as error:
         raise CorruptFile(problem(f"{os.fspath(path)}", f"the fields of a {kind}", f"{error!r}")) from error
+
+
+def _made(kind: str, content: dict[str, Any], tensors: dict[str, Any], where: str) -> Any:
+    """What a kind, its content and its arrays describe; of a whole the parts first."""
+    reader = _reader_of(kind, where)
+    if kind not in WHOLES:
+        return reader.from_content(kind, content, tensors)
+    parts = [
+        _made(part["kind"], part["content"], _of_part(place, tensors), where)
+        for place, part in enumerate(content["parts"])
+    ]
+    return reader.from_parts(kind, content["own"], parts)
+
+
+def _of_part(place: int, tensors: dict[str, Any]) -> dict[str, Any]:
+    """The arrays of one part of a whole under their own names."""
+    begin = f"parts.{place}."
+    return {name.removeprefix(begin): array for name, array in tensors.items() if name.startswith(begin)}
 
 
 def _reader_of(kind: str, where: str) -> Any:

@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from sklearn.tree import DecisionTreeClassifier
 
 import netwright.plots as plots
 from netwright.checks import Diagnosis, Signal
@@ -34,6 +35,7 @@ from netwright.classical import (
     RBFNetwork,
 )
 from netwright.core.errors import InvalidParameter
+from netwright.estimators import Search, integers, log_uniform, search
 from netwright.train import RangeTest
 
 RNG = np.random.default_rng(0)
@@ -68,11 +70,22 @@ def small_network() -> torch.nn.Module:
         )
 
 
+def searched() -> Search:
+    space = {
+        "max_depth": integers(1, 5),
+        "min_impurity_decrease": log_uniform(1e-4, 0.1),
+        "criterion": ["gini", "entropy"],
+        "max_leaf_nodes": 2 ** integers(1, 4),
+    }
+    return search(DecisionTreeClassifier(), space, ROWS, np.arange(60) % 2, trials=16, random_state=0)
+
+
 EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "activations": lambda: {"module": small_network(), "x": IMAGES[:1].astype(np.float32)},
     "association": lambda: {"network": Hebb().fit(IMAGES.reshape(9, -1)[:, :5], np.eye(3)[LABELS])},
     "bandwidth_curve": lambda: {"network": GRNN("loo").fit(IMAGES.reshape(9, -1)[:, :3], IMAGES[:, 0, 0])},
     "bandwidths": lambda: {"network": GRNN("loo-per-feature").fit(IMAGES.reshape(9, -1)[:, :3], LABELS)},
+    "calibration": lambda: {"y_true": LABELS, "probabilities": {"one": PROBABILITIES, "two": PROBABILITIES[::-1]}},
     "class_map": lambda: {"som": SOFM((4, 3), epochs=2).fit(CLOUD), "X": CLOUD, "y": np.arange(60) % 3},
     "component_planes": lambda: {"som": SOFM((4, 3), epochs=2).fit(CLOUD)},
     "confusion_matrix": lambda: {"y_true": LABELS, "y_pred": LABELS[::-1]},
@@ -117,6 +130,9 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
         "y": CLOUD[:, 0] * CLOUD[:, 1],
     },
     "samples": lambda: {"X": IMAGES, "y_true": LABELS, "y_pred": LABELS[::-1]},
+    "search_importance": lambda: {"result": searched()},
+    "search_parallel": lambda: {"result": searched()},
+    "search_slice": lambda: {"result": searched()},
     "signal": lambda: {
         "diagnoses": {word: Diagnosis((), {"step": Signal(step, 1.0, "lr-too-high")}) for word, step in STEPS.items()},
         "name": "step",
@@ -256,6 +272,8 @@ def test_the_settings_and_the_data_stay_as_they_are(name: str) -> None:
 
 def state_of(item: Any) -> Any:
     """What can be compared: estimators are equal only to themselves, their attributes are equal or not."""
+    if isinstance(item, Search):
+        return item.rows_
     return vars(item) if isinstance(item, ClassicalNetwork) else item
 
 

@@ -61,7 +61,9 @@ def test_rows_of_many_parts_are_mixed(monkeypatch):
         assert np.mean(parts_of_batches) > 5  # of a pool of ten
 
 
-FIT = nw.Classifier(BatchNorm() >> ReLU(16) >> Softmax(2), epochs=12, validation=0.3, random_state=0)
+FIT = nw.Classifier(
+    BatchNorm() >> ReLU(16) >> Softmax(2), optimizer="Adam(0.01)", epochs=9, validation=0.3, random_state=0
+)
 
 
 def weights(fitted):

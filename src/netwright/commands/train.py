@@ -71,11 +71,11 @@ def run(options: Namespace) -> int:
             folder.rmdir()  # it stays if there is something in it
         raise
     seconds = time.perf_counter() - begin
-    scores = _write(folder, estimator, parts, data, target, options, seconds)
+    scores = write_run(folder, estimator, parts, data, target, options, seconds)
     if options.quiet:
         print(folder)
     else:
-        _tell_end(estimator, scores, folder, watch.interrupted)
+        tell_end(estimator, scores, folder, watch.interrupted)
     return INTERRUPTED if watch.interrupted else 0
 
 
@@ -89,7 +89,7 @@ def describe(estimator: Any, run: Any) -> str:
     return f"{estimator.loss_function_!r}, {run.optimizer!r}{more}, batches of {estimator.batch_size}, {epochs}"
 
 
-def _write(
+def write_run(
     folder: Path,
     estimator: Any,
     parts: Mapping[str, Part],
@@ -133,7 +133,7 @@ def _scores(estimator: Any, part: Part) -> dict[str, float]:
     return evaluate(estimator, part.X, part.y).scores
 
 
-def _tell_end(estimator: Any, scores: dict[str, dict[str, float]], folder: Path, interrupted: bool) -> None:
+def tell_end(estimator: Any, scores: dict[str, dict[str, float]], folder: Path, interrupted: bool) -> None:
     """The scores and what was written."""
     epochs = f"{estimator.n_iter_} of {counted(estimator.epochs, 'epoch')}"
     best = f"; the weights are those of epoch {estimator.best_epoch_}" if estimator.patience is not None else ""

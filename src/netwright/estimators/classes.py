@@ -36,6 +36,8 @@ class Classes:
     one_hot : whether targets are rows of 0 and 1 because the loss takes no class indices.
     """
 
+    notes: tuple[str, ...] = ()
+
     def __init__(self, kind: str, labels: list[np.ndarray], single: bool = False) -> None:
         self.kind = kind
         self.labels = labels
@@ -81,6 +83,13 @@ class Classes:
         usual = "sigmoid" if self.kind == "multilabel" else "softmax"
         link = usual if loss is None or usual in loss.links else "identity"
         return heads_of((len(self.labels),) if self.kind == "multilabel" else tuple(map(len, self.labels)), link)
+
+    def learn(self, y: np.ndarray, weight: np.ndarray | None) -> None:
+        """The labels are all that is to be known before there is a network."""
+
+    def complete(self, network: Expression) -> Expression:
+        """The network itself, which has its head."""
+        return network
 
     @property
     def outputs(self) -> int:

@@ -147,7 +147,8 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         ----------
         X : rows as in `fit`.
         """
-        return self._target.decode(self._outputs(X), self._link)
+        outputs = self._outputs(X)
+        return self._target.decode(outputs, self._link)
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Any:

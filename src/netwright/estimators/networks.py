@@ -107,7 +107,8 @@ def network_for(
         return given
     if isinstance(given, Pattern):
         return _from_pattern(given.text, shapes, target.head(loss), cardinalities)
-    return close(_expression(given), shapes, cardinalities)
+    network = close(_expression(given), shapes, cardinalities)
+    return network if isinstance(given, LoadedWeights) else target.complete(network)
 
 
 def _from_pattern(text: str, shapes: tuple[Shape, ...], head: Expression, cardinalities: tuple[int, ...]) -> Expression:
@@ -223,11 +224,20 @@ def is_free(body: torch.nn.Module, link: str) -> bool:
 
 
 def macs_of(module: torch.nn.Module, shapes: tuple[Shape, ...]) -> int:
-    """Multiply-accumulates of one sample; 0 for a module that cannot be observed."""
-    try:
-        return analyze(module, shapes).macs
-    except InvalidParameter:
-        return 0
+    """Multiply-accumulates of one sample; 0 for a module that cannot be observed. Kept for modules that print alike."""
+    form = repr(module), shapes
+    if form not in _MACS:
+        if len(_MACS) >= FORMS:
+            _MACS.clear()
+        try:
+            _MACS[form] = analyze(module, shapes).macs
+        except InvalidParameter:
+            _MACS[form] = 0
+    return _MACS[form]
+
+
+FORMS = 256  # of networks whose cost is kept
+_MACS: dict[tuple[str, tuple[Shape, ...]], int] = {}
 
 
 def output_shapes(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[Shape, ...]:

@@ -20,6 +20,30 @@ from netwright.layers import Linear
 from netwright.losses import MSE, apply_link
 
 
+def read_numbers(y: np.ndarray, name: str, classes: Any = None) -> np.ndarray:
+    """A numeric target, (n, ...), of the type that it came in where that is one of numbers.
+
+    Parameters
+    ----------
+    y : as `read_target` gives it. name : of the estimator. classes : what its `partial_fit` was given.
+
+    Raises
+    ------
+    InvalidData : dates, texts, or classes.
+    """
+    if classes is not None:
+        raise InvalidData(problem(f"{name}.partial_fit", "no classes", f"classes={classes!r}"))
+    if y.dtype.kind in "mM":
+        remedy = "Turn dates into numbers first, such as days since the first."
+        raise InvalidData(problem("y", "numbers", f"dates ({y.dtype})", remedy))
+    if y.dtype.kind in "fiub":
+        return y
+    try:
+        return y.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidData(problem("y", "numbers", f"{y.dtype}: {error}", "Use Classifier for labels.")) from error
+
+
 class Numbers:
     """The shape and the scale of a numeric target.
 
@@ -28,6 +52,8 @@ class Numbers:
     shape : of one sample's target: () for one number, (m,) for m numbers, and so on. scaler : the fitted `Scaler`.
     """
 
+    notes: tuple[str, ...] = ()
+
     def __init__(self, shape: Shape, scaler: Scaler | None = None) -> None:
         self.shape = shape
         self.scaler = scaler
@@ -35,6 +61,13 @@ class Numbers:
     def head(self, loss: Any = None) -> Expression:
         """The last layer of a network for this target."""
         return Linear(self.outputs)
+
+    def learn(self, y: np.ndarray, weight: np.ndarray | None) -> None:
+        """The shape is all that is to be known before there is a network."""
+
+    def complete(self, network: Expression) -> Expression:
+        """The network itself, which has its head."""
+        return network
 
     @property
     def outputs(self) -> int:
@@ -68,11 +101,21 @@ class Numbers:
         scaler = None if state["scaler"] is None else Scaler(*(np.array(part) for part in state["scaler"]))
         return cls(tuple(state["shape"]), scaler)
 
-    def encode(self, y: np.ndarray) -> np.ndarray:
-        """y as (n, 1) or (n, ...) in the scale that the network learns."""
+    def checked(self, y: np.ndarray) -> np.ndarray:
+        """y in double precision, if its samples have the shape of those in fit.
+
+        Raises
+        ------
+        InvalidData : another shape.
+        """
         y = np.asarray(y, dtype=np.float64)
         if y.shape[1:] != self.shape:
             raise InvalidData(problem("y", f"samples of shape {self.shape}, as in fit", f"{y.shape[1:]}"))
+        return y
+
+    def encode(self, y: np.ndarray) -> np.ndarray:
+        """y as (n, 1) or (n, ...) in the scale that the network learns."""
+        y = self.checked(y)
         scaled = y if self.scaler is None else self.scaler.transform(y)
         return scaled.reshape(len(y), *(self.shape or (1,)))
 

@@ -131,7 +131,8 @@ class Regressor(RegressorMixin, NetworkEstimator):
         ----------
         X : rows as in `fit`.
         """
-        return self._target.decode(self._outputs(X), self._link)
+        outputs = self._outputs(X)
+        return self._target.decode(outputs, self._link)
 
     def _read_target(self, y: np.ndarray, classes: Any) -> Numbers:
         return Numbers(read_numbers(y, type(self).__name__, classes).shape[1:])

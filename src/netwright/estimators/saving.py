@@ -68,7 +68,8 @@ def restore(estimator: Any, content: dict[str, Any], tensors: dict[str, np.ndarr
 
     Parameters
     ----------
-    estimator : a fresh instance with the parameters of the file. target : the restored `Classes` or `Numbers`.
+    estimator : a fresh instance with the parameters of the file.
+    target : the restored target, such as `Classes` or `Numbers`.
 
     Raises
     ------
@@ -92,7 +93,7 @@ def restore(estimator: Any, content: dict[str, Any], tensors: dict[str, np.ndarr
     estimator._link = split_heads(module)[1]
     target.expect(tuple(tuple(shape) for shape in content["output_shapes"]), estimator._link)
     estimator.history_ = History([as_record(items) for items in content["history"]])
-    estimator.notes_ = estimator._inputs.notes
+    estimator.notes_ = [*estimator._inputs.notes, *target.notes]
     estimator.n_iter_ = len(estimator.history_)
     estimator.loss_curve_ = estimator.history_["train_loss"]
     estimator._remember()
@@ -135,4 +136,6 @@ def as_record(pairs: list[Any]) -> dict[str, Any]:
 
 
 def _native(item: Any) -> Any:
+    if isinstance(item, np.ndarray):
+        return item.tolist()
     return item.item() if isinstance(item, np.generic) else item

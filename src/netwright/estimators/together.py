@@ -12,7 +12,7 @@ from netwright.core.seeds import to_seed
 from netwright.train import Run
 from netwright.train.checkpoint import Checkpoint, newest
 from netwright.train.device import Devices, devices_of
-from netwright.train.launching import launch
+from netwright.train.processes.launching import launch
 
 
 def devices_for(estimator: Any) -> Devices:

@@ -23,7 +23,13 @@ from netwright.losses.mse import MSE
 from netwright.losses.rmse import RMSE
 from netwright.losses.mae import MAE
 from netwright.losses.huber import Huber
+from netwright.losses.quantile import Quantile
 from netwright.losses.msle import MSLE
+
+# distributions of numbers
+from netwright.losses.bins import Bins
+from netwright.losses.mixture_density import MixtureDensity
+from netwright.losses.quantiles import Quantiles
 
 # regularizers
 from netwright.losses.penalty import Penalty, PenaltySum
@@ -43,6 +49,10 @@ __all__ = [
     "MAE",
     "Huber",
     "MSLE",
+    "Quantile",
+    "Bins",
+    "MixtureDensity",
+    "Quantiles",
     "Penalty",
     "PenaltySum",
     "l1",

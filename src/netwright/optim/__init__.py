@@ -50,7 +50,8 @@ from netwright.optim.wrappers import Clip, Accumulate, Averaged, Lookahead, Free
 from netwright.core.schedules import Schedule
 from netwright.core.schedules import step_decay, halving
 from netwright.core.schedules import exponential_decay, inverse_time_decay, polynomial_decay, cosine
-from netwright.core.schedules import warmup
+from netwright.core.schedules import cyclic_cosine
+from netwright.core.schedules import warmup, hold
 from netwright.core.schedules import on_plateau
 
 __all__ = [
@@ -90,6 +91,8 @@ __all__ = [
     "inverse_time_decay",
     "polynomial_decay",
     "cosine",
+    "cyclic_cosine",
     "warmup",
+    "hold",
     "on_plateau",
 ]

@@ -11,10 +11,14 @@ from netwright.plots.ratios import update_ratios
 from netwright.plots.dead import dead_units
 from netwright.plots.learning_rates import lr_finder
 
+# the course of a search
+from netwright.plots.search import search_importance, search_parallel, search_slice
+
 # what checks looked at
 from netwright.plots.signals import signal
 
 # predictions
+from netwright.plots.calibration import calibration
 from netwright.plots.confusion import confusion_matrix
 from netwright.plots.regression import residuals
 from netwright.plots.images import mistakes, samples
@@ -44,6 +48,7 @@ __all__ = [
     "association",
     "bandwidth_curve",
     "bandwidths",
+    "calibration",
     "class_map",
     "component_planes",
     "confusion_matrix",
@@ -65,6 +70,9 @@ __all__ = [
     "response_surface",
     "ridge_functions",
     "samples",
+    "search_importance",
+    "search_parallel",
+    "search_slice",
     "signal",
     "templates",
     "training_curves",

@@ -20,8 +20,10 @@ from netwright.core.value import from_json, to_json
 from netwright.optim import (
     Schedule,
     cosine,
+    cyclic_cosine,
     exponential_decay,
     halving,
+    hold,
     inverse_time_decay,
     on_plateau,
     polynomial_decay,
@@ -64,6 +66,8 @@ falling: dict[str, st.SearchStrategy[Schedule]] = {
 every: dict[str, st.SearchStrategy[Schedule]] = {
     **falling,
     "warmup": st.builds(warmup, rates | st.one_of(*falling.values()), spans, start=st.floats(0, 1)),
+    "hold": st.builds(hold, rates | st.one_of(*falling.values()), rates, counts),
+    "cyclic_cosine": rates.flatmap(lambda top: st.builds(cyclic_cosine, st.just(top), counts, st.floats(0, top))),
 }
 losses_of_a_run = st.lists(st.floats(-1e6, 1e6) | st.sampled_from([math.nan, math.inf]), max_size=30)
 prudent = settings(derandomize=True, max_examples=60, deadline=None)
@@ -98,6 +102,10 @@ def oracle(scheduler: Any, initial: float, **options: Any) -> list[float]:
         (
             inverse_time_decay(0.1, 0.3),
             oracle(torch.optim.lr_scheduler.LambdaLR, 0.1, lr_lambda=lambda epoch: 1 / (1 + 0.3 * epoch)),
+        ),
+        (
+            cyclic_cosine(0.1, 4, 0.02),
+            oracle(torch.optim.lr_scheduler.CosineAnnealingWarmRestarts, 0.1, T_0=EPOCHS // 4, eta_min=0.02),
         ),
         (
             warmup(0.1, 6, start=0.25),
@@ -278,6 +286,9 @@ def test_a_total_that_cannot_be(total: float) -> None:
         (lambda: on_plateau(0.1, patience=-1), r"on_plateau\(patience\): expected an integer >= 0, got -1"),
         (lambda: on_plateau(0.1, threshold=-1), r"on_plateau\(threshold\): expected a number in \[0, inf\), got -1"),
         (lambda: on_plateau(0.1, minimum=1), r"on_plateau\(minimum\): expected a .*\[0, initial = 0.1\], got 1. Swap"),
+        (lambda: cyclic_cosine(0.1, 0), r"cyclic_cosine\(cycles\): expected an integer >= 1, got 0"),
+        (lambda: cyclic_cosine(0.1, 2, 1), r"cyclic_cosine\(final\): expected a .*\[0, initial = 0.1\], got 1. Swap"),
+        (lambda: hold(0.1, 0, 5), r"hold\(rate_held\): expected a number in \(0, inf\), got 0"),
         (lambda: cosine(0.1, last=1), r"cosine: expected one of its options, got 'last'"),
     ],
 )

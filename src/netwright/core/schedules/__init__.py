@@ -12,7 +12,9 @@ losses of the finished epochs.
 `inverse_time_decay`  initial / (1 + decay epoch)                          within an epoch
 `polynomial_decay`    a power of the share of the run that is left         within an epoch
 `cosine`              half a cosine wave over the whole run                within an epoch
+`cyclic_cosine`       half a cosine wave in each of several cycles         within an epoch
 `warmup`              a linear rise, then another schedule                 within an epoch
+`hold`                another schedule, then a constant rate               within an epoch
 `on_plateau`          times a factor when the losses stop to fall          by the epoch
 ===================== ==================================================== ===============
 """
@@ -25,14 +27,18 @@ from netwright.core.schedules.base import Schedule
 # by the epoch, within an epoch, before another, by the losses
 from netwright.core.schedules.steps import halving, step_decay
 from netwright.core.schedules.decay import cosine, exponential_decay, inverse_time_decay, polynomial_decay
+from netwright.core.schedules.cycles import cycle_ends, cyclic_cosine, hold
 from netwright.core.schedules.warmup import warmup
 from netwright.core.schedules.on_plateau import on_plateau
 
 __all__ = [
     "Schedule",
     "cosine",
+    "cycle_ends",
+    "cyclic_cosine",
     "exponential_decay",
     "halving",
+    "hold",
     "inverse_time_decay",
     "on_plateau",
     "polynomial_decay",

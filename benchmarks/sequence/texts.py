@@ -1,6 +1,6 @@
 """Texts: test accuracy of `nw.sequence.TextClassifier`, Kim's CNN from random vectors.
 
-    NETWRIGHT_DATA=... python benchmarks/sequence/texts.py trec --epochs 8 --options "lower=False"
+    NETWRIGHT_DATA=... python benchmarks/sequence/texts.py trec --epochs 8 --options "lower=False, embedding_dropout=0"
     NETWRIGHT_DATA=... python benchmarks/sequence/texts.py sst2
     NETWRIGHT_DATA=... python benchmarks/sequence/texts.py mr
 

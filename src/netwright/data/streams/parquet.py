@@ -32,6 +32,7 @@ class ParquetSource(Source):
 
     def __init__(self, files: Sequence[Path], columns: Sequence[str] | None = None, target: str | None = None) -> None:
         self.files = [str(file) for file in files]
+        self._files: dict[int, Any] = {}
         heads = [_opened(file) for file in self.files]
         schema = heads[0].schema_arrow
         names = list(schema.names)
@@ -61,13 +62,23 @@ class ParquetSource(Source):
         groups = np.searchsorted(self.edges, rows, "right") - 1
         for group in np.unique(groups):
             file, number = self.places[group]
-            table = _opened(self.files[file]).read_row_group(number, columns=self.columns)
+            table = self._file(file).read_row_group(number, columns=self.columns)
             here = np.flatnonzero(groups == group)
-            within = rows[here] - self.edges[group]
+            whole = np.empty((len(self.columns), table.num_rows), self.dtype)
             for column, name in enumerate(self.columns):
-                values = table.column(name).to_numpy(zero_copy_only=False)
-                found[here, column] = values[within]
+                whole[column] = table.column(name).to_numpy(zero_copy_only=False)
+            found[here] = np.ascontiguousarray(whole.T)[rows[here] - self.edges[group]]
         return found
+
+    def _file(self, number: int) -> Any:
+        """A file, opened once in each process."""
+        if number not in self._files:
+            self._files[number] = _opened(self.files[number])
+        return self._files[number]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For other processes, which open the files themselves."""
+        return {**vars(self), "_files": {}}
 
 
 def _opened(file: str) -> Any:

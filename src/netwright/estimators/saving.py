@@ -16,7 +16,13 @@ from netwright.estimators.networks import build_module, split_heads
 from netwright.graph import Expression
 from netwright.train import History, Precision, choose_device
 
-_LEFT_OUT = ("callbacks", "random_state", "network", "vectors")  # objects of the user, or kept elsewhere in the file
+_LEFT_OUT = (
+    "checkpoint",
+    "callbacks",
+    "random_state",
+    "network",
+    "vectors",
+)  # objects of the user, or kept elsewhere in the file
 
 
 def save_estimator(estimator: Any, path: str | os.PathLike[str]) -> None:
@@ -113,6 +119,8 @@ def params_of(content: dict[str, Any]) -> dict[str, Any]:
 
 def plain_param(name: str, item: Any) -> Any:
     """A parameter as JSON; data and callbacks belong to the user's program, not to the model."""
+    if name == "devices":  # those of the fit, not of whoever loads it
+        return "auto"
     if name in _LEFT_OUT or (name == "validation" and isinstance(item, (tuple, list))):
         return None
     if isinstance(item, dict):

@@ -18,9 +18,10 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
-from netwright.core.seeds import derive, to_seed
+from netwright.core.seeds import derive
 from netwright.core.validation import Constraint, nothing, number, satisfies
 from netwright.estimators.parameters import CONSTRAINTS, parts_of, value_of
+from netwright.estimators.together import seed_of
 from netwright.graph import Expression, parse
 from netwright.graph.expression import Chain
 from netwright.layers import CRF, AdaptiveSoftmax, HierarchicalSoftmax, Linear, Pick, Sigmoid, Softmax
@@ -38,7 +39,8 @@ log = logging.getLogger("netwright")
 HEADS = (Softmax, Sigmoid, Linear, HierarchicalSoftmax, AdaptiveSoftmax)  # a network that ends so has its head
 NOMINAL = 16  # steps for which a network is planned; it runs on any number
 NUMBERS = 2**20  # in the sequences that `check` looks at
-_SHARED = ("optimizer", "regularizer", "epochs", "batch_size", "patience", "average", "device", "callbacks", "verbose")
+_TRAINED = ("optimizer", "regularizer", "epochs", "batch_size", "patience", "average")
+_SHARED = (*_TRAINED, "device", "devices", "checkpoint", "resume", "callbacks", "verbose")
 SHARED: Mapping[str, Constraint] = {
     **{name: CONSTRAINTS[name] for name in _SHARED},
     "validation": nothing
@@ -97,12 +99,12 @@ class SequenceEstimator(RunEstimator):
         for fitted in ("_input", "_target", "n_features_in_"):
             self.__dict__.pop(fitted, None)
         name = self._name
-        self.seed_ = to_seed(self.random_state)
+        self.seed_ = self._group.same(seed_of(self))
         training, held = self._parts(X, y)
         if self._input.kind == "numbers":
             self.n_features_in_ = self._input.shape[0]
         self._build(max(map(len, training[0])))
-        self._precision = Precision(torch.float32, choose_device(str(self.device)))
+        self._precision = Precision(torch.float32, self._group.place(choose_device(str(self.device))))
         self._precision.place(self.module_)
         self._net, objective, score = self._task(self.module_)
         run = Run(
@@ -115,6 +117,7 @@ class SequenceEstimator(RunEstimator):
             self.average,
             derive(self.seed_, "training"),
             macs=_work(self.module_) * sum(map(len, training[0])) // len(training[0]),
+            group=self._group,
         )
         if run.optimizer.full_batch:
             expected = "a rule that updates batch by batch"

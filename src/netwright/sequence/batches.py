@@ -151,6 +151,11 @@ class SequenceBatches:
         """The inputs of the first sequences, padded to the longest of them."""
         return self.shown(torch.arange(min(rows, self.n)))
 
+    def contents(self) -> Iterator[torch.Tensor]:
+        """All that the rows are."""
+        for part in (*self.rows, self.target):
+            yield from (part.lengths, part.values) if isinstance(part, Ragged) else (part,)
+
     def some(self, rows: int, steps: int = 1) -> Batches:
         """Sequences spread evenly over all, padded to the longest of them, as batches without bucketing.
 

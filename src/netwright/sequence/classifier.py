@@ -55,6 +55,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     vectors : vectors of tokens to start from: a file for `netwright.data.read_vectors`, or (words, matrix) as it gives
         them; None: they are drawn. Their length goes before `width`.
     device : "auto", "cpu", "cuda", ...
+    devices, checkpoint, resume : processes that train it together, and a folder from which a fit that was killed goes
+        on; as of `Classifier`.
     random_state : None, an integer, a RandomState or a Generator.
     callbacks : objects with methods named after events, or functions of the run called after each epoch.
     verbose : 0 is silent, 1 shows progress.
@@ -106,6 +108,9 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         least: int = 2,
         vectors: Any = None,
         device: str = "auto",
+        devices: Any = "auto",
+        checkpoint: Any = None,
+        resume: bool = True,
         random_state: Any = None,
         callbacks: Any = None,
         verbose: int = 0,
@@ -123,6 +128,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         self.least = least
         self.vectors = vectors
         self.device = device
+        self.devices = devices
+        self.checkpoint, self.resume = checkpoint, resume
         self.random_state = random_state
         self.callbacks = callbacks
         self.verbose = verbose

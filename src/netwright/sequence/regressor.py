@@ -48,6 +48,8 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         one before), >= 2; None: they are read whole. For a single long series.
     width : length of the vectors of tokens, >= 1.
     device : "auto", "cpu", "cuda", ...
+    devices, checkpoint, resume : processes that train it together, and a folder from which a fit that was killed goes
+        on; as of `Classifier`.
     random_state : None, an integer, a RandomState or a Generator.
     callbacks : objects with methods named after events, or functions of the run called after each epoch.
     verbose : 0 is silent, 1 shows progress.
@@ -94,6 +96,9 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         window: int | None = None,
         width: int = 100,
         device: str = "auto",
+        devices: Any = "auto",
+        checkpoint: Any = None,
+        resume: bool = True,
         random_state: Any = None,
         callbacks: Any = None,
         verbose: int = 0,
@@ -109,6 +114,8 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         self.window = window
         self.width = width
         self.device = device
+        self.devices = devices
+        self.checkpoint, self.resume = checkpoint, resume
         self.random_state = random_state
         self.callbacks = callbacks
         self.verbose = verbose

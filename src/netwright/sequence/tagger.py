@@ -53,6 +53,8 @@ class SequenceTagger(SequenceEstimator):
     width : length of the vectors of words, where `characters` is False, >= 1.
     least : how often a word has to come in training to have a vector of its own, >= 1.
     device : "auto", "cpu", "cuda", ...
+    devices, checkpoint, resume : processes that train it together, and a folder from which a fit that was killed goes
+        on; as of `Classifier`.
     random_state : None, an integer, a RandomState or a Generator.
     callbacks : objects with methods named after events, or functions of the run called after each epoch.
     verbose : 0 is silent, 1 shows progress.
@@ -107,6 +109,9 @@ class SequenceTagger(SequenceEstimator):
         width: int = 100,
         least: int = 2,
         device: str = "auto",
+        devices: Any = "auto",
+        checkpoint: Any = None,
+        resume: bool = True,
         random_state: Any = None,
         callbacks: Any = None,
         verbose: int = 0,
@@ -125,6 +130,8 @@ class SequenceTagger(SequenceEstimator):
         self.width = width
         self.least = least
         self.device = device
+        self.devices = devices
+        self.checkpoint, self.resume = checkpoint, resume
         self.random_state = random_state
         self.callbacks = callbacks
         self.verbose = verbose

@@ -56,7 +56,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     batch_size : texts in an update, >= 1.
     validation : share of the texts in (0, 1) to hold out, or (X, y), or None.
     patience : epochs without a better validation loss after which training stops and the best weights are put back.
-    device, random_state, callbacks, verbose : as of `SequenceClassifier`.
+    device, devices, checkpoint, resume, random_state, callbacks, verbose : as of `SequenceClassifier`.
 
     Attributes
     ----------
@@ -80,6 +80,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         **{name: SequenceClassifier._constraints[name] for name in ("vectors", "least", "width", "optimizer")},
         **{name: SequenceClassifier._constraints[name] for name in ("epochs", "batch_size", "validation", "patience")},
         **{name: SequenceClassifier._constraints[name] for name in ("device", "callbacks", "verbose")},
+        **{name: SequenceClassifier._constraints[name] for name in ("devices", "checkpoint", "resume")},
         "model": one_of("cnn", "rnn", "bag"),
         "windows": tuple_of(integer(1), least=1),
         "maps": integer(1),
@@ -110,6 +111,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         validation: Any = None,
         patience: int | None = None,
         device: str = "auto",
+        devices: Any = "auto",
+        checkpoint: Any = None,
+        resume: bool = True,
         random_state: Any = None,
         callbacks: Any = None,
         verbose: int = 0,
@@ -130,6 +134,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.validation = validation
         self.patience = patience
         self.device = device
+        self.devices = devices
+        self.checkpoint, self.resume = checkpoint, resume
         self.random_state = random_state
         self.callbacks = callbacks
         self.verbose = verbose
@@ -184,8 +190,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         held = self.validation
         if isinstance(held, (tuple, list)):
             held = self._tokens(held[0], "validation"), held[1]
-        names = ("epochs", "batch_size", "patience", "width", "least", "vectors", "device", "random_state")
-        shared = {name: params[name] for name in (*names, "callbacks", "verbose")}
+        names = ("epochs", "batch_size", "patience", "width", "least", "vectors", "device", "devices", "random_state")
+        shared = {name: params[name] for name in (*names, "checkpoint", "resume", "callbacks", "verbose")}
         inner = SequenceClassifier(
             self._network(),
             optimizer=self._rule(),

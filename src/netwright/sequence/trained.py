@@ -14,10 +14,12 @@ from sklearn.utils.validation import check_is_fitted
 from netwright.checks import Diagnosis
 from netwright.checks.context import Intent
 from netwright.checks.diagnosis import known_codes
+from netwright.core.errors import InvalidParameter, problem
 from netwright.core.validation import Constraint, check_all
 from netwright.estimators.diagnosing import Watching, examine_run
 from netwright.estimators.options import NestedOptions
-from netwright.train import Batches, History, Progress, Run, train
+from netwright.estimators.together import checkpoint_of, devices_for, fit_together
+from netwright.train import Batches, Group, History, Progress, Run, train
 
 LOOKED_AT = 500  # rows that `check` looks at
 
@@ -33,6 +35,7 @@ class RunEstimator(NestedOptions, BaseEstimator):
     verbose: int
     module_: torch.nn.Module
     history_: History
+    _group: Group = Group.alone
     _watching: Watching | None = None
     _diagnosis: Diagnosis | None = None
     _called: str = ""  # the estimator that the user sees, where this one works for it
@@ -68,14 +71,25 @@ class RunEstimator(NestedOptions, BaseEstimator):
         JoinError : a network that cannot take the data.
         """
         check_all(type(self).__name__, self.get_params(deep=False), self._constraints)
+        devices = devices_for(self)
+        if devices.sharded:
+            expected, remedy = "copies of the network in every process", "Leave sharded out."
+            raise InvalidParameter(problem(f"{self._name}(devices)", expected, repr(devices), remedy))
+        if devices.count not in ("auto", 1) and not Group.started():
+            fit_together(self, devices, X, y)
+        else:
+            self._fit(X, y)
+        return self
+
+    def _fit(self, X: Any, y: Any) -> None:
         before = dict(vars(self))
         try:
+            self._group = Group.joined(devices_for(self))
             self._train(self._start(X, y))
         except Exception:  # what was fitted before stays fitted
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
-        return self
 
     @property
     def diagnosis_(self) -> Diagnosis:
@@ -114,10 +128,12 @@ class RunEstimator(NestedOptions, BaseEstimator):
     def _train(self, run: Run) -> None:
         """Train the network, and keep what became of it."""
         self._watching, self._diagnosis = Watching(), None
+        if run.group.several:
+            run.group.expect_same(run.digest(), f"{self._name}.fit")
         callbacks = (*(self.callbacks or ()), *([Progress()] if self.verbose else []), self._watching)
         self.history_ = run.history
         try:
-            train(run, self.epochs, callbacks, self.patience)
+            train(run, self.epochs, callbacks if run.group.leads else (), self.patience, checkpoint_of(self, run))
         finally:
             run.forget_rows()
         self.n_iter_, self.best_epoch_ = run.epoch, run.best_epoch
@@ -128,4 +144,4 @@ class RunEstimator(NestedOptions, BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle, copy and joblib: what was watched is not taken along."""
-        return {name: item for name, item in super().__getstate__().items() if name != "_watching"}
+        return {name: item for name, item in super().__getstate__().items() if name not in ("_watching", "_group")}

@@ -160,6 +160,11 @@ class Batches:
         inputs, target, weight = self._take(which)
         return Batches(self._shaped(inputs), target, weight, len(which), self.seed, any(self.images))
 
+    def contents(self) -> Iterator[torch.Tensor]:
+        """All that the rows are."""
+        yield from self.inputs
+        yield from self.target if isinstance(self.target, tuple) else (self.target,)
+
     def between(self, start: int, stop: int) -> Batches:
         """Rows from one number to another, as batches of their own, without a target; for evaluation."""
         inputs = self._shaped(tuple(x[start:stop] for x in self.inputs))

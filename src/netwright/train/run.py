@@ -167,8 +167,7 @@ class Run:
         found = hashlib.blake2b(digest_size=12)
         for part in (self.batches, self.validation):
             if part is not None:
-                target = part.target if isinstance(part.target, tuple) else (part.target,)
-                for tensor in (*part.inputs, *target):
+                for tensor in part.contents():
                     found.update(str(tuple(tensor.shape)).encode())
                     found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
         return found.hexdigest()

@@ -106,6 +106,12 @@ class StreamBatches:
         inputs, target, weight = self._batch((*self._now(which), torch.from_numpy(which)), None, 0)
         return Batches(inputs, target, weight, len(which), self.seed, self.precision.channels_last)
 
+    def contents(self) -> Iterator[torch.Tensor]:
+        """The first rows, the numbers of all, and their targets."""
+        yield from self.head(100)
+        yield torch.from_numpy(self.rows)
+        yield from self.target if isinstance(self.target, tuple) else (self.target,)
+
     def between(self, start: int, stop: int) -> StreamBatches:
         """Rows from one number to another, as batches of their own, without a target; for evaluation."""
         shared = self.source, self.transform, self.rows[start:stop], torch.zeros(stop - start)

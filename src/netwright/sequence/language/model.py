@@ -17,6 +17,7 @@ from netwright.core.validation import Constraint, check, checks_options, integer
 from netwright.data.text.vocabulary import Vocabulary
 from netwright.estimators.networks import macs_of
 from netwright.estimators.parameters import value_of
+from netwright.estimators.together import seed_of
 from netwright.graph import Expression
 from netwright.optim import Adam, Clip, polynomial_decay
 from netwright.sequence import saving
@@ -60,6 +61,8 @@ class LanguageModel(RunEstimator):
     least : how often a symbol has to come to have a number of its own, >= 1; others are unknown. With 1 there is
         no unknown, and a symbol that the fit has not seen is an error.
     device : "auto", "cpu", "cuda", ...
+    devices, checkpoint, resume : processes that train it together, and a folder from which a fit that was killed goes
+        on; as of `Classifier`.
     random_state : None, an integer, a RandomState or a Generator.
     callbacks : objects with methods named after events, or functions of the run called after each epoch.
     verbose : 0 is silent, 1 shows progress.
@@ -120,6 +123,9 @@ class LanguageModel(RunEstimator):
         average: float | None = None,
         least: int = 1,
         device: str = "auto",
+        devices: Any = "auto",
+        checkpoint: Any = None,
+        resume: bool = True,
         random_state: Any = None,
         callbacks: Any = None,
         verbose: int = 0,
@@ -138,6 +144,8 @@ class LanguageModel(RunEstimator):
         self.average = average
         self.least = least
         self.device = device
+        self.devices = devices
+        self.checkpoint, self.resume = checkpoint, resume
         self.random_state = random_state
         self.callbacks = callbacks
         self.verbose = verbose
@@ -288,7 +296,7 @@ class LanguageModel(RunEstimator):
     def _start(self, X: Any, y: Any) -> Run:
         """A run with its streams that has not begun."""
         where = "LanguageModel.fit(X)"
-        self.seed_ = to_seed(self.random_state)
+        self.seed_ = self._group.same(seed_of(self))
         texts = read_texts(X, self.level, where)
         held: list[Symbols] | None = None
         self.vocabulary_ = self._counted(texts, where)
@@ -304,7 +312,7 @@ class LanguageModel(RunEstimator):
         counts = np.bincount(np.concatenate(rows), minlength=len(self.vocabulary_))
         self.network_ = reader(self.get_params(deep=False), counts)
         self.module_ = self.network_.build(derive(self.seed_, "network"))
-        self._precision = Precision(torch.float32, choose_device(str(self.device)))
+        self._precision = Precision(torch.float32, self._group.place(choose_device(str(self.device))))
         self._precision.place(self.module_)
         self._net = carried(self.module_, len(self.vocabulary_))
         seed, device = derive(self.seed_, "training"), self._precision.device
@@ -314,7 +322,7 @@ class LanguageModel(RunEstimator):
             others = Streams(rows_held, self._net.marker, self.batch_size, max(self.steps, HELD), None, device)
         rule = value_of(self.optimizer, "optimizer") or self._rule()
         macs = macs_of(self.module_, self.network_.plan().input_shapes) // NOMINAL
-        run = run_of(self._net, rule, self._precision, self.average, seed, macs)
+        run = run_of(self._net, rule, self._precision, self.average, seed, macs, self._group)
         run.load(own, others)  # type: ignore[arg-type]
         return run
 

@@ -29,11 +29,12 @@ from netwright.sequence.batches import LEFT_OUT, POOL
 from netwright.sequence.language.carried import Carried
 from netwright.train import Precision, Run
 from netwright.train.batches import Batch, Batches
+from netwright.train.device import Group
 
 AT_ONCE = 2**13  # symbols in one piece of an evaluation
 
 Ids = NDArray[np.int64]
-Group = tuple[Tensor, Tensor]
+Side = tuple[Tensor, Tensor]  # what is read, and what is to be predicted
 
 
 class Streams:
@@ -87,12 +88,12 @@ class Streams:
             for start, stop in pairwise(self._cuts(read))
         )
 
-    def laid_out(self, epoch: int) -> list[Group]:
+    def laid_out(self, epoch: int) -> list[Side]:
         """What is read and what is to be predicted, in groups that are read one after the other: (streams, length)."""
         groups = [self._turned(epoch)] if len(self.texts) == 1 else self._grouped(epoch)
         return [(read.to(self.device), target.to(self.device)) for read, target in groups]
 
-    def _turned(self, epoch: int) -> Group:
+    def _turned(self, epoch: int) -> Side:
         """One text as streams of one length; where its end meets its beginning there is a marker too."""
         target, used = self.texts[0], self.symbols // self.count * self.count
         turn = 0 if self.seed is None else derive(self.seed, "turn", epoch) % self.symbols
@@ -102,7 +103,7 @@ class Streams:
         read[:, 0] = self.marker
         return torch.from_numpy(read), torch.from_numpy(target)
 
-    def _grouped(self, epoch: int) -> list[Group]:
+    def _grouped(self, epoch: int) -> list[Side]:
         """Several texts as streams, those of similar length together."""
         seed, longest = self.seed, max(self.steps, -(-self.symbols // self.count))
         draw = None if seed is None else np.random.default_rng(derive(seed, "streams", epoch))
@@ -118,7 +119,7 @@ class Streams:
             groups = [groups[number] for number in draw.permutation(len(groups))]
         return [self._padded([streams[number] for number in group]) for group in groups]
 
-    def _padded(self, streams: list[Ids]) -> Group:
+    def _padded(self, streams: list[Ids]) -> Side:
         shape = len(streams), max(map(len, streams))
         read, target = np.full(shape, self.marker), np.full(shape, LEFT_OUT)
         for row, stream in enumerate(streams):
@@ -132,7 +133,7 @@ class Streams:
         pieces = -(-length // self.steps)
         return [length * piece // pieces for piece in range(pieces + 1)]
 
-    def _bounds(self, groups: list[Group]) -> list[tuple[int, int]]:
+    def _bounds(self, groups: list[Side]) -> list[tuple[int, int]]:
         sizes = [self.counted(t[:, a:b]) for r, t in groups for a, b in pairwise(self._cuts(r))]
         return list(pairwise(accumulate(sizes, initial=0)))
 
@@ -162,6 +163,10 @@ class Streams:
         """The beginnings of the first streams."""
         return (self._own[0][0][:rows, : self.steps],)
 
+    def contents(self) -> Iterator[Tensor]:
+        """All that the rows are."""
+        return map(torch.from_numpy, self.texts)
+
     def some(self, rows: int) -> Batches:
         """The beginnings of streams that are spread evenly over those that are read first."""
         read, target = self._own[0]
@@ -178,13 +183,16 @@ def _cut(text: Ids, longest: int, draw: np.random.Generator | None) -> list[Ids]
     return [text[max(at, 0) : at + longest] for at in range(first - longest, len(text), longest)]
 
 
-def run_of(network: Carried, rule: Any, precision: Precision, average: float | None, seed: int, macs: int) -> Run:
+def run_of(
+    network: Carried, rule: Any, precision: Precision, average: float | None, seed: int, macs: int, group: Group
+) -> Run:
     """A run that trains a network on streams, by the mean of -log p over the symbols of a batch.
 
     Parameters
     ----------
     network : that carries its state. rule : an update rule. precision : number format and device.
     average : decay of the running average, or None. seed : of dropout. macs : multiply-accumulates of a symbol.
+    group : the processes.
 
     Raises
     ------
@@ -197,4 +205,4 @@ def run_of(network: Carried, rule: Any, precision: Precision, average: float | N
     def objective(output: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
         return network.nll(output, target)
 
-    return Run(network, objective, rule, precision, average=average, seed=seed, macs=macs)
+    return Run(network, objective, rule, precision, average=average, seed=seed, macs=macs, group=group)

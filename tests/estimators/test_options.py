@@ -43,6 +43,7 @@ def test_other_options_of_texts_and_defaults():
     assert (clf.optimizer, clf.regularizer) == (Adam(betas=(0.8, 0.9)), nw.l2(0.5))
     both = nw.Classifier().set_params(optimizer="SGD()", optimizer__momentum=0.9, optimizer__lr=0.2)
     assert both.optimizer == SGD(0.2, momentum=0.9)
+    assert nw.sequence.TextClassifier().set_params(optimizer__lr=0.1).optimizer == Adam(0.1)
     model = nw.sequence.LanguageModel().set_params(optimizer__lr=0.01, optimizer__norm=1.0)
     assert model.optimizer == Clip(Adam(polynomial_decay(0.01)), 1.0)
 

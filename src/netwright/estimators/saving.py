@@ -16,13 +16,8 @@ from netwright.estimators.networks import build_module, split_heads
 from netwright.graph import Expression
 from netwright.train import History, Precision, choose_device
 
-_LEFT_OUT = (
-    "checkpoint",
-    "callbacks",
-    "random_state",
-    "network",
-    "vectors",
-)  # objects of the user, or kept elsewhere in the file
+# objects of the user, or kept elsewhere in the file
+_LEFT_OUT = ("checkpoint", "callbacks", "random_state", "network", "vectors")
 
 
 def save_estimator(estimator: Any, path: str | os.PathLike[str]) -> None:

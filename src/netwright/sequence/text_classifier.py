@@ -15,6 +15,7 @@ from netwright.core import storage
 from netwright.core.errors import InvalidParameter, problem, shown
 from netwright.core.validation import Constraint, boolean, check_all, checks_options, integer, number, one_of, tuple_of
 from netwright.data.text.tokens import tokenize
+from netwright.estimators.options import NestedOptions
 from netwright.graph import Expression, parallel
 from netwright.layers import LSTM, Bidirectional, CausalConv, Concat, Dropout, ReLU, TimePool
 from netwright.losses import maxnorm
@@ -27,7 +28,7 @@ from netwright.sequence.reading import read_tokens
 LIMIT = 3.0  # of the norm of the weights of a unit
 
 
-class TextClassifier(ClassifierMixin, BaseEstimator):
+class TextClassifier(ClassifierMixin, NestedOptions, BaseEstimator):
     """A classifier of texts: Kim's convolutional network, a recurrent one, or a bag of word vectors.
 
     ::
@@ -194,7 +195,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         shared = {name: params[name] for name in (*names, "checkpoint", "resume", "callbacks", "verbose")}
         inner = SequenceClassifier(
             self._network(),
-            optimizer=self._rule(),
+            optimizer=self._update(),
             regularizer=maxnorm(LIMIT),
             validation=held,
             **shared,
@@ -260,7 +261,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         return Dropout(self.embedding_dropout) >> body if self.embedding_dropout else body
 
     def _rule(self) -> Any:
-        rule = Adam(0.001) if self.optimizer is None else self.optimizer
+        return Adam(0.001)
+
+    def _update(self) -> Any:
+        """The update rule of the classifier of tokens."""
+        rule = self._rule() if self.optimizer is None else self.optimizer
         if self.static and isinstance(rule, str):
             remedy = f"Write it as a value, nw.optim.{rule}."
             raise InvalidParameter(problem("TextClassifier(optimizer)", "a rule of nw.optim", shown(rule), remedy))

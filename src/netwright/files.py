@@ -18,7 +18,7 @@ KINDS = {
     "Calibrated": "netwright.estimators.ensemble.temperature",
     "BinnedRegressor": "netwright.estimators.regression.binned",
     "Classifier": "netwright.estimators.classifier",
-    "Ensemble": "netwright.estimators.ensemble.ensemble",
+    "Ensemble": "netwright.estimators.ensemble.restoring",
     "MixtureDensityRegressor": "netwright.estimators.regression.mixture_density",
     "QuantileRegressor": "netwright.estimators.regression.quantiles",
     "Regressor": "netwright.estimators.regressor",

@@ -1,0 +1,304 @@
+"""Temperature scaling: one number that makes a classifier as sure as it is right.
+
+With logits z (or log p) of k classes and a temperature T > 0::
+
+    p_j = exp(z_j / T) / sum_i exp(z_i / T)
+    T   minimises the negative log-likelihood of held-out rows
+
+Above 1 the probabilities become less extreme, below 1 more; the most probable class, and so the accuracy, stays. In
+b = 1 / T the likelihood is convex, with slope and curvature the mean and the variance of z under p, so that Newton's
+method between two bounds finds the minimum to rounding.
+
+Reference: Guo, Pleiss, Sun, Weinberger: On calibration of modern neural networks, 2017.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import get_tags
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
+from netwright.core.validation import checks_options
+from netwright.estimators.classes import Classes
+from netwright.estimators.classifier import Classifier
+from netwright.estimators.ensemble.calibration_error import codes_of
+from netwright.estimators.ensemble.saving import save_parts
+
+LOW, HIGH = 1e-2, 1e2  # temperatures between which the best is sought
+STEPS = 200
+
+
+class Calibrated(ClassifierMixin, BaseEstimator):
+    """A fitted classifier whose probabilities are scaled by a temperature, p_j ~ exp(log p_j / T).
+
+    ``fit`` learns the temperature alone, from rows that the classifier has not seen; `calibrate` makes and fits one.
+
+    Parameters
+    ----------
+    estimator : a fitted classifier of one question, with ``predict_proba``.
+
+    Attributes
+    ----------
+    temperature_ : T in [0.01, 100]. classes_ : of the classifier.
+
+    Examples
+    --------
+    >>> import netwright as nw
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> X, y = load_digits(return_X_y=True)
+    >>> model = LogisticRegression(C=1e4, max_iter=500).fit(X[:200], y[:200])  # much too sure of itself
+    >>> calibrated = nw.estimators.Calibrated(model).fit(X[200:600], y[200:600])
+    >>> calibrated.temperature_ > 2
+    True
+
+    References
+    ----------
+    Guo, Pleiss, Sun, Weinberger: On calibration of modern neural networks, 2017.
+    """
+
+    temperature_: float
+    classes_: np.ndarray
+
+    @checks_options
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = estimator
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Learn the temperature.
+
+        Parameters
+        ----------
+        X : rows that the classifier was not trained on.
+        y : their labels.
+        sample_weight : (n,) numbers >= 0, or None.
+
+        Raises
+        ------
+        InvalidParameter : no classifier with probabilities, or one that is not fitted.
+        InvalidData : labels that it does not know, or a target of several questions.
+        """
+        require_teacher(self.estimator, "calibrate(estimator)")
+        logits = log_probabilities(self.estimator, X)
+        classes = one_question(self.estimator)
+        codes = codes_of(np.asarray(y).reshape(-1), classes, logits.shape[1], len(logits))
+        temperature = best_temperature(logits, codes, sample_weight)
+        self.temperature_, self.classes_ = temperature, classes
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.estimator, name):
+                setattr(self, name, getattr(self.estimator, name))
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities of the classes, (n, k).
+
+        Parameters
+        ----------
+        X : rows as the classifier takes them.
+        """
+        check_is_fitted(self, "temperature_")
+        return tempered(log_probabilities(self.estimator, X), self.temperature_)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable labels, those of the classifier.
+
+        Parameters
+        ----------
+        X : rows as the classifier takes them.
+        """
+        check_is_fitted(self, "temperature_")
+        return self.classes_[log_probabilities(self.estimator, X).argmax(1)]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write classifier and temperature to one file, never pickle; `netwright.load` reads it.
+
+        Parameters
+        ----------
+        path : of the file; an existing one is replaced only when the new one is complete.
+        """
+        check_is_fitted(self, "temperature_")
+        save_parts(path, "Calibrated", {"temperature": self.temperature_}, [self.estimator])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
+
+
+def from_parts(kind: str, own: dict[str, Any], parts: list[Any]) -> Calibrated:
+    """The calibrated classifier that a model file holds."""
+    made = Calibrated(parts[0])
+    made.temperature_, made.classes_ = float(own["temperature"]), one_question(parts[0])
+    for name in ("n_features_in_", "feature_names_in_"):
+        if hasattr(parts[0], name):
+            setattr(made, name, getattr(parts[0], name))
+    return made
+
+
+def calibrate(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> Calibrated:
+    """A fitted classifier with probabilities that are as sure as they are right: temperature scaling.
+
+    The temperature T of p_j ~ exp(log p_j / T) is that with the least negative log-likelihood of the rows given; the
+    classifier itself, and which class is the most probable, stay as they are.
+
+    Parameters
+    ----------
+    estimator : a fitted classifier with ``predict_proba``: of netwright, of scikit-learn, an `Ensemble`.
+    X : rows that it was not trained on; some hundred are enough.
+    y : their labels.
+    sample_weight : (n,) numbers >= 0, or None.
+
+    Returns
+    -------
+    Calibrated, a classifier with ``temperature_``.
+
+    Raises
+    ------
+    InvalidParameter : no classifier with probabilities, or one that is not fitted.
+    InvalidData : labels that it does not know, or a target of several questions.
+
+    Examples
+    --------
+    >>> import netwright as nw
+    >>> from netwright.layers import ReLU, Softmax
+    >>> from sklearn.datasets import load_wine
+    >>> X, y = load_wine(return_X_y=True, as_frame=True)
+    >>> clf = nw.Classifier(ReLU(16) >> Softmax(3), epochs=20, random_state=0).fit(X[::2], y[::2])
+    >>> calibrated = nw.calibrate(clf, X[1::2], y[1::2])
+    >>> (calibrated.predict(X) == clf.predict(X)).all()
+    np.True_
+
+    References
+    ----------
+    Guo, Pleiss, Sun, Weinberger: On calibration of modern neural networks, 2017.
+    """
+    return Calibrated(estimator).fit(X, y, sample_weight)
+
+
+def require_teacher(estimator: Any, where: str) -> None:
+    """A fitted classifier that gives probabilities.
+
+    Parameters
+    ----------
+    estimator : what was given. where : for the message.
+
+    Raises
+    ------
+    InvalidParameter : something else.
+    """
+    expected = "a fitted classifier with predict_proba"
+    if isinstance(estimator, type) or not hasattr(estimator, "predict_proba"):
+        remedy = "A network that ends in Softmax, trained with cross-entropy, gives probabilities."
+        raise InvalidParameter(problem(where, expected, shown(estimator), remedy))
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError as error:
+        got = f"one that is not fitted: {shown(estimator)}"
+        raise InvalidParameter(problem(where, expected, got, "Fit it first.")) from error
+
+
+def one_question(estimator: Any) -> np.ndarray:
+    """The classes of a fitted classifier of a single question.
+
+    Parameters
+    ----------
+    estimator : fitted.
+
+    Raises
+    ------
+    InvalidData : several questions or labels.
+    """
+    classes = estimator.classes_
+    several = isinstance(classes, list) or getattr(getattr(estimator, "_target", None), "kind", "") == "multilabel"
+    if several or getattr(estimator, "_independent", False):
+        got = f"{len(classes)} questions" if isinstance(classes, list) else f"{len(classes)} labels that hold together"
+        raise InvalidData(problem("temperature", "a classifier of one question", got))
+    return np.asarray(classes)
+
+
+def log_probabilities(estimator: Any, X: Any) -> np.ndarray:
+    """log p (n, k) in double precision: from logits where there are any, so that no probability is rounded to 0.
+
+    Parameters
+    ----------
+    estimator : fitted; one with ``_log_probabilities`` says them itself. X : rows.
+    """
+    if hasattr(estimator, "_log_probabilities"):
+        found: np.ndarray = estimator._log_probabilities(X)
+        return found
+    if type(estimator) is Classifier and _has_logits(estimator):
+        logits = estimator._outputs(X).double()
+        return torch.log_softmax(logits, 1).cpu().numpy()  # type: ignore[no-any-return]
+    p = np.asarray(estimator.predict_proba(X), dtype=np.float64)
+    if p.ndim != 2:
+        raise InvalidData(problem("predict_proba", "probabilities (n, k) of one question", f"shape {p.shape}"))
+    return np.log(np.maximum(p, np.finfo(np.float64).tiny))
+
+
+def _has_logits(estimator: Classifier) -> bool:
+    target = estimator._target
+    return type(target) is Classes and target.kind == "multiclass" and not target.single and estimator._link in _LOGITS
+
+
+_LOGITS = ("softmax", "identity", "log_softmax")
+
+
+def tempered(logits: np.ndarray, temperature: float) -> np.ndarray:
+    """The softmax of logits over a temperature.
+
+    Parameters
+    ----------
+    logits : (n, k), such as log p. temperature : > 0.
+
+    Examples
+    --------
+    >>> tempered(np.log([[0.8, 0.2]]), 2.0)
+    array([[0.66666667, 0.33333333]])
+    """
+    z = logits / temperature
+    z = np.exp(z - z.max(axis=1, keepdims=True))
+    made: np.ndarray = z / z.sum(axis=1, keepdims=True)
+    return made
+
+
+def best_temperature(logits: np.ndarray, codes: np.ndarray, weight: Any = None) -> float:
+    """The temperature with the least negative log-likelihood, in [0.01, 100].
+
+    Newton's method in b = 1 / T, kept between bounds that the sign of the slope moves.
+
+    Parameters
+    ----------
+    logits : (n, k). codes : true columns, (n,). weight : (n,) numbers >= 0, or None.
+
+    Examples
+    --------
+    >>> z = np.log([[0.9, 0.1]] * 4)  # sure to 90 %, and right three times of four
+    >>> b = 1 / best_temperature(z, np.array([0, 0, 0, 1]))
+    >>> round(0.9**b / (0.9**b + 0.1**b), 6)
+    0.75
+    """
+    w = _check_sample_weight(weight, logits, dtype=np.float64, ensure_non_negative=True)
+    w = w / w.sum()
+    z = logits - logits.max(axis=1, keepdims=True)
+    wanted = w @ z[np.arange(len(z)), codes]
+    low, high = 1 / HIGH, 1 / LOW
+    b = 1.0
+    for _ in range(STEPS):
+        p = tempered(z, 1 / b)
+        mean = (p * z).sum(1)
+        slope = w @ mean - wanted
+        curvature = w @ ((p * z * z).sum(1) - mean**2)
+        low, high = (b, high) if slope < 0 else (low, b)
+        step = b - slope / curvature if curvature > 0 else np.inf
+        new = float(step) if low < step < high else 0.5 * (low + high)
+        if abs(new - b) <= 1e-14 * b:
+            break
+        b = new
+    return float(np.clip(1 / b, LOW, HIGH))

@@ -45,7 +45,9 @@ def main() -> None:
             for name, rows in {
                 ".npy, mapped": stream(folder / "rows.npy", y, workers=workers),
                 "Parquet, row groups of 10,000": stream(folder / "rows.parquet", target="y", workers=workers),
-                "dataset, a row a call": stream(torch.utils.data.TensorDataset(torch.from_numpy(X)), y, workers=workers),
+                "dataset, a row a call": stream(
+                    torch.utils.data.TensorDataset(torch.from_numpy(X)), y, workers=workers
+                ),
                 "images 64x64, PNG": stream(folder / "images", size=64, workers=workers),
             }.items():
                 read(f"{name}, {workers} workers", rows)

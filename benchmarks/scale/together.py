@@ -49,8 +49,7 @@ def main() -> None:
     for name, (network, shape, size, rows) in NETWORKS.items():
         draw = torch.Generator().manual_seed(0)
         x, y = torch.randn(rows, *shape, generator=draw), torch.randint(10, (rows,), generator=draw)
-        loss = CrossEntropy()
-        run = Run(network.build(0), lambda z, t, w: loss(z, t, w, "softmax"), nw.optim.Adam(), Precision(), group=group)
+        run = Run(network.build(0), entropy, nw.optim.Adam(), Precision(group=group))
         run.load(Batches((x,), y, size=size))
         train(run, 1)
         train(run, 3)
@@ -59,6 +58,11 @@ def main() -> None:
         say(f"{name}: {seconds * 1e3:.2f} ms a step, {size / seconds:.0f} rows/s, {params} parameters")
     if "RANK" in os.environ:
         torch.distributed.destroy_process_group()
+
+
+def entropy(output: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
+    """The loss."""
+    return CrossEntropy()(output, target, weight, "softmax")
 
 
 def sums(group: Group, say: Callable[..., object]) -> None:

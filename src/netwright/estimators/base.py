@@ -277,6 +277,7 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
             device=self._group.place(choose_device(str(self.device))),
             autocast=self.precision == "bf16",
             channels_last=has_convolution(module),
+            group=self._group,
         )
         self.module_ = self._precision.place(module)
         body, self._link = split_heads(module)
@@ -291,7 +292,6 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
             seed=derive(self.seed_, "training"),
             history=history,
             macs=macs_of(body, self._inputs.shapes),
-            group=self._group,
         )
 
     def _go_on(self) -> None:
@@ -350,7 +350,8 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
             callbacks = (*callbacks, self._watching)
         self.history_ = run.history
         try:
-            train(run, epochs, callbacks if run.group.leads else (), self.patience, checkpoint_of(self, run))
+            run.checkpoint = checkpoint_of(self, run)
+            train(run, epochs, callbacks if run.group.leads else (), self.patience)
         finally:
             run.forget_rows()
         self.n_iter_ = run.epoch

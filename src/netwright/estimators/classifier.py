@@ -118,26 +118,20 @@ class Classifier(ClassifierMixin, NetworkEstimator):
         verbose: int = 0,
         warm_start: bool = False,
     ) -> None:
-        self.network = network
-        self.loss = loss
+        self.network, self.loss = network, loss
         self.optimizer = optimizer
         self.regularizer = regularizer
         self.augment = augment
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.validation = validation
-        self.patience = patience
+        self.epochs, self.batch_size = epochs, batch_size
+        self.validation, self.patience = validation, patience
         self.average = average
         self.categories = categories
         self.class_weight = class_weight
         self.precision = precision
-        self.device = device
-        self.devices = devices
-        self.checkpoint = checkpoint
-        self.resume = resume
+        self.device, self.devices = device, devices
+        self.checkpoint, self.resume = checkpoint, resume
         self.random_state = random_state
-        self.callbacks = callbacks
-        self.verbose = verbose
+        self.callbacks, self.verbose = callbacks, verbose
         self.warm_start = warm_start
 
     def predict(self, X: Any) -> np.ndarray:

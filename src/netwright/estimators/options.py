@@ -47,22 +47,31 @@ class NestedOptions:
         ------
         InvalidParameter : an option that is not there; its name is told.
         """
-        now = self.get_params(deep=False)
-        asked = {name.partition("__")[0] for name in params if "__" in name}
-        now |= {name: self._stands_for(name, item) for name, item in now.items() if name in asked}
-        given = {name: self._stands_for(name, item) if name in asked else item for name, item in params.items()}
-        super().set_params(**replaced(now, given))  # type: ignore[misc]
+        super().set_params(**resolved(self, params))  # type: ignore[misc]
         return self
-
-    def _stands_for(self, name: str, item: Any) -> Any:
-        """The value of an option that was given as a text, or not at all."""
-        if name == "optimizer" and item is None:
-            return self._rule()
-        return parse_value(item) if isinstance(item, str) else item
 
     @abstractmethod
     def _rule(self) -> Any:
         """The update rule, where the user gave none."""
+
+
+def resolved(estimator: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Changes of an estimator's parameters with the nested ones folded into the values that they change.
+
+    Parameters
+    ----------
+    estimator : its ``_rule()`` is the update rule that it takes where none is given. changes : by name.
+    """
+
+    def stands_for(name: str, item: Any) -> Any:
+        if name == "optimizer" and item is None:
+            return estimator._rule()
+        return parse_value(item) if isinstance(item, str) else item
+
+    now = estimator.get_params(deep=False)
+    asked = {name.partition("__")[0] for name in changes if "__" in name}
+    now |= {name: stands_for(name, item) for name, item in now.items() if name in asked}
+    return replaced(now, {name: stands_for(name, item) if name in asked else item for name, item in changes.items()})
 
 
 def nested(params: Mapping[str, Any]) -> dict[str, Any]:

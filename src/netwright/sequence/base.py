@@ -32,7 +32,7 @@ from netwright.sequence import saving
 from netwright.sequence.batches import Ragged, SequenceBatches
 from netwright.sequence.splitting import Part, cut, split_ends, split_off
 from netwright.sequence.trained import LOOKED_AT, RunEstimator
-from netwright.train import Batches, Precision, Run, choose_device
+from netwright.train import Batches, Run, choose_device, placed
 
 log = logging.getLogger("netwright")
 
@@ -104,7 +104,7 @@ class SequenceEstimator(RunEstimator):
         if self._input.kind == "numbers":
             self.n_features_in_ = self._input.shape[0]
         self._build(max(map(len, training[0])))
-        self._precision = Precision(torch.float32, self._group.place(choose_device(str(self.device))))
+        self._precision = placed(self._group, choose_device(str(self.device)))
         self._precision.place(self.module_)
         self._net, objective, score = self._task(self.module_)
         run = Run(
@@ -117,7 +117,6 @@ class SequenceEstimator(RunEstimator):
             self.average,
             derive(self.seed_, "training"),
             macs=_work(self.module_) * sum(map(len, training[0])) // len(training[0]),
-            group=self._group,
         )
         if run.optimizer.full_batch:
             expected = "a rule that updates batch by batch"

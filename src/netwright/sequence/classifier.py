@@ -115,24 +115,19 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         callbacks: Any = None,
         verbose: int = 0,
     ) -> None:
-        self.network = network
-        self.loss = loss
+        self.network, self.loss = network, loss
         self.optimizer = optimizer
         self.regularizer = regularizer
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.validation = validation
-        self.patience = patience
+        self.epochs, self.batch_size = epochs, batch_size
+        self.validation, self.patience = validation, patience
         self.average = average
         self.width = width
         self.least = least
         self.vectors = vectors
-        self.device = device
-        self.devices = devices
+        self.device, self.devices = device, devices
         self.checkpoint, self.resume = checkpoint, resume
         self.random_state = random_state
-        self.callbacks = callbacks
-        self.verbose = verbose
+        self.callbacks, self.verbose = callbacks, verbose
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable label of each sequence, (n,).

@@ -106,19 +106,15 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         self.network = network
         self.optimizer = optimizer
         self.regularizer = regularizer
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.validation = validation
-        self.patience = patience
+        self.epochs, self.batch_size = epochs, batch_size
+        self.validation, self.patience = validation, patience
         self.average = average
         self.window = window
         self.width = width
-        self.device = device
-        self.devices = devices
+        self.device, self.devices = device, devices
         self.checkpoint, self.resume = checkpoint, resume
         self.random_state = random_state
-        self.callbacks = callbacks
-        self.verbose = verbose
+        self.callbacks, self.verbose = callbacks, verbose
 
     def predict(self, X: Any) -> Any:
         """The numbers of each sequence, (n,) or (n, m); by step a list of arrays (steps_i,) or (steps_i, m).

@@ -122,19 +122,15 @@ class SequenceTagger(SequenceEstimator):
         self.characters = characters
         self.optimizer = optimizer
         self.regularizer = regularizer
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.validation = validation
-        self.patience = patience
+        self.epochs, self.batch_size = epochs, batch_size
+        self.validation, self.patience = validation, patience
         self.average = average
         self.width = width
         self.least = least
-        self.device = device
-        self.devices = devices
+        self.device, self.devices = device, devices
         self.checkpoint, self.resume = checkpoint, resume
         self.random_state = random_state
-        self.callbacks = callbacks
-        self.verbose = verbose
+        self.callbacks, self.verbose = callbacks, verbose
 
     def predict(self, X: Any) -> list[list[Any]]:
         """The most probable tags of each sequence: of each step by itself, with a CRF of the sequence as a whole.

@@ -120,26 +120,19 @@ class TextClassifier(ClassifierMixin, NestedOptions, BaseEstimator):
         verbose: int = 0,
     ) -> None:
         self.model = model
-        self.width = width
-        self.windows = windows
-        self.maps = maps
-        self.dropout = dropout
+        self.width, self.windows = width, windows
+        self.maps, self.dropout = maps, dropout
         self.embedding_dropout = embedding_dropout
         self.vectors = vectors
-        self.static = static
-        self.lower = lower
+        self.static, self.lower = static, lower
         self.least = least
         self.optimizer = optimizer
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.validation = validation
-        self.patience = patience
-        self.device = device
-        self.devices = devices
+        self.epochs, self.batch_size = epochs, batch_size
+        self.validation, self.patience = validation, patience
+        self.device, self.devices = device, devices
         self.checkpoint, self.resume = checkpoint, resume
         self.random_state = random_state
-        self.callbacks = callbacks
-        self.verbose = verbose
+        self.callbacks, self.verbose = callbacks, verbose
 
     def fit(self, X: Any, y: Any) -> Self:
         """Train the network.

@@ -17,14 +17,14 @@ from netwright.checks.diagnosis import known_codes
 from netwright.core.errors import InvalidParameter, problem
 from netwright.core.validation import Constraint, check_all
 from netwright.estimators.diagnosing import Watching, examine_run
-from netwright.estimators.options import NestedOptions
+from netwright.estimators.options import nested, resolved
 from netwright.estimators.together import checkpoint_of, devices_for, fit_together
 from netwright.train import Batches, Group, History, Progress, Run, train
 
 LOOKED_AT = 500  # rows that `check` looks at
 
 
-class RunEstimator(NestedOptions, BaseEstimator):
+class RunEstimator(BaseEstimator):
     """The abstract base: its author writes `_start`, which makes the run of a fit, `_looked_at` and `_meant`."""
 
     _constraints: ClassVar[Mapping[str, Constraint]]
@@ -45,6 +45,10 @@ class RunEstimator(NestedOptions, BaseEstimator):
         return self._called or type(self).__name__
 
     @abstractmethod
+    def _rule(self) -> Any:
+        """The update rule, where the user gave none."""
+
+    @abstractmethod
     def _start(self, X: Any, y: Any) -> Run:
         """A run with its rows that has not begun; the network is built and stands in ``module_``."""
 
@@ -55,6 +59,30 @@ class RunEstimator(NestedOptions, BaseEstimator):
     @abstractmethod
     def _meant(self) -> frozenset[str]:
         """Codes of findings that would tell what is so on purpose."""
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters by name; with `deep` also the options of values, as ``optimizer__learning_rate``.
+
+        Parameters
+        ----------
+        deep : whether to look into values.
+        """
+        params: dict[str, Any] = super().get_params(deep=False)
+        return {**params, **nested(params)} if deep else params
+
+    def set_params(self, **params: Any) -> Self:
+        """Change parameters; ``optimizer__lr=0.1`` gives the optimizer another learning rate.
+
+        Parameters
+        ----------
+        params : names and values as `get_params` gives them.
+
+        Raises
+        ------
+        InvalidParameter : an option that is not there; its name is told.
+        """
+        super().set_params(**resolved(self, params))
+        return self
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Train the network.
@@ -133,7 +161,8 @@ class RunEstimator(NestedOptions, BaseEstimator):
         callbacks = (*(self.callbacks or ()), *([Progress()] if self.verbose else []), self._watching)
         self.history_ = run.history
         try:
-            train(run, self.epochs, callbacks if run.group.leads else (), self.patience, checkpoint_of(self, run))
+            run.checkpoint = checkpoint_of(self, run)
+            train(run, self.epochs, callbacks if run.group.leads else (), self.patience)
         finally:
             run.forget_rows()
         self.n_iter_, self.best_epoch_ = run.epoch, run.best_epoch

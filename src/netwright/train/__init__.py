@@ -12,7 +12,7 @@ from netwright.train.ramp import RangeTest
 # what it runs on
 from netwright.train.batches import Batches, bounds, order
 from netwright.train.flat import Flat, Segment
-from netwright.train.precision import Precision, choose_device, has_convolution
+from netwright.train.precision import Precision, choose_device, has_convolution, placed
 from netwright.train.device import Devices, Group
 from netwright.train.processes.launching import launch
 
@@ -43,6 +43,7 @@ __all__ = [
     "launch",
     "listeners",
     "order",
+    "placed",
     "range_test",
     "train",
 ]

@@ -76,7 +76,9 @@ class Group:
 
     Parameters
     ----------
-    rank : the number of this process, from 0. size : how many there are. local : its number on its machine.
+    rank : the number of this process, from 0.
+    size : how many there are.
+    local : its number on its machine.
     sharded : whether each has a share of the weights only.
 
     Attributes
@@ -125,11 +127,6 @@ class Group:
     def leads(self) -> bool:
         """Whether this is the process that speaks: it prints, saves and calls the callbacks."""
         return self.rank == 0
-
-    @property
-    def others(self) -> tuple[int, ...]:
-        """What tells this process's noise from that of the leading one."""
-        return () if self.leads else (self.rank,)
 
     @property
     def weight(self) -> float:

@@ -17,8 +17,6 @@ import torch
 from netwright.core.seeds import derive
 from netwright.optim import direct_step
 from netwright.train.averaging import Averaging
-from netwright.train.backward import backward
-from netwright.train.checkpoint import Checkpoint
 from netwright.train.evaluation import Collected, evaluate
 from netwright.train.events import Hook, listeners, tell
 from netwright.train.history import Recorder
@@ -28,13 +26,7 @@ from netwright.train.threads import limited_threads
 from netwright.train.whole import WholePass
 
 
-def train(
-    run: Run,
-    epochs: int,
-    callbacks: Iterable[Any] = (),
-    patience: int | None = None,
-    checkpoint: Checkpoint | None = None,
-) -> Run:
+def train(run: Run, epochs: int, callbacks: Iterable[Any] = (), patience: int | None = None) -> Run:
     """Train a run for a number of epochs, or until it is stopped, diverges or is interrupted (Ctrl-C).
 
     The global random state is forked: dropout draws from a stream derived from (seed, epoch), and the state that the
@@ -46,7 +38,6 @@ def train(
     epochs : how many more epochs, an integer >= 1.
     callbacks : see `netwright.train.events`.
     patience : epochs without a better monitored loss after which to stop and put the best weights back; None: never.
-    checkpoint : where the run is written down after every epoch, and goes on from; None for nowhere.
 
     Raises
     ------
@@ -64,8 +55,6 @@ def train(
     run.epochs, run.patience = run.epoch + epochs, patience
     run.stop, run.interrupted, run.diverged = False, False, None
     recorder, keeper = Recorder(), Keeper(run)
-    if checkpoint is not None:
-        checkpoint.take_up(run, keeper)
     heard = listeners([recorder, *callbacks])
     devices = [run.precision.device] if run.precision.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), limited_threads(run.work):
@@ -73,21 +62,17 @@ def train(
         try:
             one_pass = _epoch if run.optimizer.takes in ("gradients", "loss") else WholePass(run)
             while run.epoch < run.epochs and not run.stop:
-                run.precision.seed_noise(derive(run.seed, "noise", run.epoch, *run.group.others))
+                run.precision.seed_noise(derive(run.seed, "noise", run.epoch))
                 record = one_pass(run, heard) | recorder.measure(run)
                 run.epoch += 1
                 if keeper.judge(record):
                     run.history.append(record)
                     tell(heard["on_epoch_end"], run)
-                run.stop = run.group.agree(run.stop)
-                if checkpoint is not None:
-                    checkpoint.save(run, keeper)
+                keeper.write_down()
         except KeyboardInterrupt:
             run.interrupted = True
         finally:
             keeper.finish()
-            if run.shards is not None:
-                run.shards.bring_home()
             tell(heard["on_fit_end"], run)
     return run
 
@@ -95,10 +80,6 @@ def train(
 def _epoch(run: Run, heard: dict[str, list[Hook]]) -> dict[str, Any]:
     """One pass over the training rows and one over the held-out rows; gives the losses and scores."""
     module, flat, objective, context = run.module, run.flat, run.objective, run.precision.context
-    group, batches = run.group, run.batches(run.epoch)
-    several = group.several
-    if several:
-        batches = group.parts(batches, getattr(run.batches, "counted", None))
     step, average, seen = direct_step(run.update), Averaging(run), Collected(run)
     if run.optimizer.takes == "loss":
         step = partial(run.update.step, run.total)
@@ -108,7 +89,7 @@ def _epoch(run: Run, heard: dict[str, list[Hook]]) -> dict[str, Any]:
     module.train()
     tell(heard["on_epoch_start"], run)
     run.set_rate(run.epoch)
-    for run.batch, (inputs, target, weight) in enumerate(batches):
+    for run.batch, (inputs, target, weight) in enumerate(run.parts()):  # noqa: B020 (it counts in the run)
         for hook in heard["on_batch_start"]:
             hook(run)
         if every_step:
@@ -118,8 +99,7 @@ def _epoch(run: Run, heard: dict[str, list[Hook]]) -> dict[str, Any]:
         with context():
             output = module(*inputs)
             loss = objective(output, target, weight)
-        backward(loss * group.weight if several else loss)
-        run.loss = run.summed(loss.detach()) if several else loss.detach()
+        run.loss = run.backward(loss)
         for part, theta, gradient in penalties:
             part.add_gradient_(theta, gradient)
         for hook in heard["on_gradients"]:
@@ -132,7 +112,6 @@ def _epoch(run: Run, heard: dict[str, list[Hook]]) -> dict[str, Any]:
         seen.add(run.loss, output, target)
         for hook in heard["on_batch_end"]:
             hook(run)
-    group.even_out(module.buffers())
     record = {"epoch": run.epoch + 1, **seen.results()}
     if run.validation is not None:
         with average.swapped_in():

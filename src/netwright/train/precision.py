@@ -13,11 +13,13 @@ slows small dense networks down. On CPUs, images run in the channels-last layout
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
 from netwright.core.errors import InvalidParameter, problem
+from netwright.core.seeds import derive
+from netwright.train.device import Group
 
 CPU = torch.device("cpu")
 
@@ -32,12 +34,14 @@ class Precision:
     device : where they are.
     autocast : whether products are computed in bfloat16.
     channels_last : whether images have that layout.
+    group : the processes that compute together.
     """
 
     dtype: torch.dtype = torch.float32
     device: torch.device = CPU
     autocast: bool = False
     channels_last: bool = False
+    group: Group = field(default_factory=lambda: Group.alone)
 
     def context(self) -> AbstractContextManager[object]:
         """The context of a forward pass and its loss."""
@@ -46,7 +50,8 @@ class Precision:
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
     def seed_noise(self, seed: int) -> None:
-        """Seed the generators that dropout draws from (within a forked random state)."""
+        """Seed the generators that dropout draws from (within a forked random state), in each process its own."""
+        seed = seed if self.group.leads else derive(seed, "process", self.group.rank)
         torch.default_generator.manual_seed(seed)
         if self.device.type == "cuda":
             torch.cuda.manual_seed(seed)
@@ -79,6 +84,17 @@ def choose_device(device: str) -> torch.device:
             problem("device", 'a device that torch has here, such as "cpu", "cuda" or "auto"', repr(device), reason)
         ) from error
     return chosen
+
+
+def placed(group: Group, device: torch.device) -> Precision:
+    """Single precision on the device of this process.
+
+    Parameters
+    ----------
+    group : the processes.
+    device : that the user has asked for.
+    """
+    return Precision(torch.float32, group.place(device), group=group)
 
 
 def silent(module: torch.nn.Module) -> AbstractContextManager[object]:

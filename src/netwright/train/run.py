@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -14,7 +14,8 @@ import torch
 
 from netwright.core.errors import InvalidParameter, problem
 from netwright.optim.wrappers.wrapped import across
-from netwright.train.batches import Batches
+from netwright.train.backward import backward
+from netwright.train.batches import Batch, Batches
 from netwright.train.device import Group
 from netwright.train.flat import Flat
 from netwright.train.history import History
@@ -48,7 +49,6 @@ class Run:
     seed : of the noise of dropout.
     history : records of earlier epochs, when a run goes on.
     macs : multiply-accumulates of one sample, from which the number of threads follows; 0 if it is not known.
-    group : the processes that train it together.
 
     Attributes
     ----------
@@ -61,6 +61,7 @@ class Run:
     raw : the parameters themselves while the module holds their average, so that the run can go on from them.
     first_loss : of the very first batch, before its update: that of the weights the run began with.
     home : the network as one, which is the module where it is not sharded. shards : this process's part, or None.
+    checkpoint : where it is written down (`netwright.train.checkpoint`), or None. It may be set before the run begins.
 
     Raises
     ------
@@ -77,7 +78,6 @@ class Run:
     seed: int = 0
     history: History = field(default_factory=History)
     macs: int = 0
-    group: Group = field(default_factory=lambda: Group.alone)
 
     flat: Flat = field(init=False)
     update: torch.optim.Optimizer = field(init=False)
@@ -97,6 +97,7 @@ class Run:
     raw: torch.Tensor | None = field(init=False, default=None)
     first_loss: float | None = field(init=False, default=None)
     shards: Any = field(init=False, default=None)
+    checkpoint: Any = field(init=False, default=None)
     home: torch.nn.Module = field(init=False)
 
     def __post_init__(self) -> None:
@@ -130,6 +131,11 @@ class Run:
         return float(self.update.param_groups[0]["lr"])
 
     @property
+    def group(self) -> Group:
+        """The processes that train it together."""
+        return self.precision.group
+
+    @property
     def monitored(self) -> str:
         """The name of the loss that decides which weights are best."""
         return "train_loss" if self.validation is None else "validation_loss"
@@ -148,15 +154,30 @@ class Run:
         assert self.loss is not None
         return self.loss + self.penalty()
 
-    def summed(self, loss: torch.Tensor) -> torch.Tensor:
-        """Make the gradient that of the whole batch, of those of all processes; gives its loss."""
-        share, group = self.group.share, self.group
+    def parts(self) -> Iterator[Batch]:
+        """The batches of the epoch, of several processes this one's part of each."""
+        batches, group = self.batches(self.epoch), self.group
+        if not group.several:
+            return batches
+        return self._shared(group.parts(batches, getattr(self.batches, "counted", None)))
+
+    def _shared(self, parts: Iterator[Batch]) -> Iterator[Batch]:
+        yield from parts
+        self.group.even_out(self.module.buffers())
+
+    def backward(self, loss: torch.Tensor) -> torch.Tensor:
+        """Add the gradient of a batch, of several processes the sum of theirs; gives the loss of the whole batch."""
+        group = self.precision.group
+        if not group.several:
+            backward(loss)
+            return loss.detach()
+        backward(loss * group.weight)
+        loss = loss.detach() * group.share
         if self.shards is not None:
             self.shards.pull()
-            return group.add_up(loss * share)
-        bucket = self.flat.bucket
-        bucket[-1] = loss * share
-        return group.add_up(bucket)[-1].clone()
+            return group.add_up(loss)
+        self.flat.bucket[-1] = loss
+        return group.add_up(self.flat.bucket)[-1].clone()
 
     def load(self, batches: Batches, validation: Batches | None = None) -> None:
         """Give the run its training rows and its held-out rows."""

@@ -56,6 +56,8 @@ class Keeper:
         outputs = forward(run.module, sample := run.batches.some(SAMPLE), run.precision)
         with torch.inference_mode():
             self.scale = float(run.objective(outputs, sample.target, sample.weight))
+        if run.checkpoint is not None:
+            run.checkpoint.take_up(run, self)
 
     def judge(self, record: dict[str, Any]) -> bool:
         """Whether the epoch counts; keeps its weights if they are the best so far."""
@@ -73,8 +75,21 @@ class Keeper:
             run.stop = True
         return True
 
+    def write_down(self) -> None:
+        """At the end of an epoch: whether all processes stop, and the run as it stands where it has a checkpoint."""
+        run = self.run
+        run.stop = run.group.agree(run.stop)
+        if run.checkpoint is not None:
+            run.checkpoint.save(run, self)
+
     def finish(self) -> None:
         """Leave in the module what the user gets: the best weights, or the average, or the last ones."""
+        run = self.run
+        self._leave()
+        if run.shards is not None:
+            run.shards.bring_home()
+
+    def _leave(self) -> None:
         run = self.run
         if run.diverged is not None:
             self._put_the_best_back()

@@ -18,7 +18,7 @@ from netwright.sequence.language.corpus import read_prompt, read_texts, split_en
 from netwright.sequence.language.generation import shaped
 from netwright.sequence.language.reader import carried, reader
 from netwright.sequence.language.streams import Streams, run_of
-from netwright.train import Group, Precision
+from netwright.train import Precision
 from netwright.train.evaluation import evaluate
 
 MARKER = 1000
@@ -145,7 +145,7 @@ def test_the_gradient_ends_at_the_cut() -> None:
 def test_held_out_texts_are_evaluated_exactly(head: str, text: Any) -> None:
     model = LanguageModel("GRU(6)", head=head, width=4, epochs=1, steps=9, validation=None, random_state=0).fit(text)
     ids = [model.vocabulary_.encode(each) for each in ([text] if isinstance(text, str) else text)]
-    run = run_of(model._net, SGD(0.1), Precision(), None, 0, 0, Group.alone)
+    run = run_of(model._net, SGD(0.1), Precision(), None, 0, 0)
     found = evaluate(run, Streams(ids, 5, 1 if len(ids) == 1 else 3, 99, None))  # type: ignore[arg-type]
     assert found["validation_loss"] == pytest.approx(model.nats(text), abs=1e-5)
 

@@ -48,7 +48,7 @@ def run_of(case: str, group: Group) -> Run:
     def score(z: torch.Tensor, t: torch.Tensor, w: torch.Tensor | None) -> float:
         return float(1 - (z - t).square().mean() / t.var())
 
-    run = Run(net, objective, rule, Precision(torch.float64), score, group=group, **options)
+    run = Run(net, objective, rule, Precision(torch.float64, group=group), score, **options)
     run.load(Batches((x[:301],), y[:301], weight, size=32), Batches((x[301:],), y[301:]))
     return train(run, 4, patience=3)
 
@@ -73,7 +73,7 @@ def refusals(group: Group) -> dict[str, str]:
     for name, action in {
         "rows": lambda: group.expect_same(str(group.rank), "fit"),
         "count": lambda: Group.joined(Devices(3)),
-        "rule": lambda: Run(torch.nn.Linear(1, 1), None, nw.optim.LevenbergMarquardt(), group=group),
+        "rule": lambda: Run(torch.nn.Linear(1, 1), None, nw.optim.LevenbergMarquardt(), Precision(group=group)),
     }.items():
         try:
             action()

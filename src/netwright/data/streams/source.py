@@ -38,7 +38,9 @@ class Stream:
 
     Parameters
     ----------
-    source : of the rows. target : (n, ...), or None. workers : processes that read ahead; 0 reads in this one.
+    source : of the rows.
+    target : (n, ...), or None.
+    workers : processes that read ahead; 0 reads in this one.
     which : the numbers of its rows that it has; None for all.
     """
 

@@ -29,7 +29,7 @@ from netwright.sequence.language.generation import Completion, beam_search, log_
 from netwright.sequence.language.reader import HEADS, NETWORK, NOMINAL, carried, reader
 from netwright.sequence.language.streams import Streams, run_of
 from netwright.sequence.trained import LOOKED_AT, RunEstimator
-from netwright.train import Batches, Precision, Run, choose_device
+from netwright.train import Batches, Run, choose_device, placed
 
 HELD = 1000  # symbols that a stream of held-out text has at least
 
@@ -131,24 +131,19 @@ class LanguageModel(RunEstimator):
         verbose: int = 0,
     ) -> None:
         self.network = network
-        self.level = level
-        self.head = head
+        self.level, self.head = level, head
         self.units, self.layers, self.width = units, layers, width
         self.dropout = dropout
         self.optimizer = optimizer
-        self.epochs = epochs
-        self.batch_size = batch_size
+        self.epochs, self.batch_size = epochs, batch_size
         self.steps = steps
-        self.validation = validation
-        self.patience = patience
+        self.validation, self.patience = validation, patience
         self.average = average
         self.least = least
-        self.device = device
-        self.devices = devices
+        self.device, self.devices = device, devices
         self.checkpoint, self.resume = checkpoint, resume
         self.random_state = random_state
-        self.callbacks = callbacks
-        self.verbose = verbose
+        self.callbacks, self.verbose = callbacks, verbose
 
     def log_prob(self, X: Any) -> Any:
         """The natural logarithm of the probability of a text, or of each of several, (n,).
@@ -312,7 +307,7 @@ class LanguageModel(RunEstimator):
         counts = np.bincount(np.concatenate(rows), minlength=len(self.vocabulary_))
         self.network_ = reader(self.get_params(deep=False), counts)
         self.module_ = self.network_.build(derive(self.seed_, "network"))
-        self._precision = Precision(torch.float32, self._group.place(choose_device(str(self.device))))
+        self._precision = placed(self._group, choose_device(str(self.device)))
         self._precision.place(self.module_)
         self._net = carried(self.module_, len(self.vocabulary_))
         seed, device = derive(self.seed_, "training"), self._precision.device
@@ -322,7 +317,7 @@ class LanguageModel(RunEstimator):
             others = Streams(rows_held, self._net.marker, self.batch_size, max(self.steps, HELD), None, device)
         rule = value_of(self.optimizer, "optimizer") or self._rule()
         macs = macs_of(self.module_, self.network_.plan().input_shapes) // NOMINAL
-        run = run_of(self._net, rule, self._precision, self.average, seed, macs, self._group)
+        run = run_of(self._net, rule, self._precision, self.average, seed, macs)
         run.load(own, others)  # type: ignore[arg-type]
         return run
 

@@ -29,7 +29,6 @@ from netwright.sequence.batches import LEFT_OUT, POOL
 from netwright.sequence.language.carried import Carried
 from netwright.train import Precision, Run
 from netwright.train.batches import Batch, Batches
-from netwright.train.device import Group
 
 AT_ONCE = 2**13  # symbols in one piece of an evaluation
 
@@ -183,16 +182,13 @@ def _cut(text: Ids, longest: int, draw: np.random.Generator | None) -> list[Ids]
     return [text[max(at, 0) : at + longest] for at in range(first - longest, len(text), longest)]
 
 
-def run_of(
-    network: Carried, rule: Any, precision: Precision, average: float | None, seed: int, macs: int, group: Group
-) -> Run:
+def run_of(network: Carried, rule: Any, precision: Precision, average: float | None, seed: int, macs: int) -> Run:
     """A run that trains a network on streams, by the mean of -log p over the symbols of a batch.
 
     Parameters
     ----------
     network : that carries its state. rule : an update rule. precision : number format and device.
     average : decay of the running average, or None. seed : of dropout. macs : multiply-accumulates of a symbol.
-    group : the processes.
 
     Raises
     ------
@@ -205,4 +201,4 @@ def run_of(
     def objective(output: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
         return network.nll(output, target)
 
-    return Run(network, objective, rule, precision, average=average, seed=seed, macs=macs, group=group)
+    return Run(network, objective, rule, precision, average=average, seed=seed, macs=macs)

@@ -197,6 +197,6 @@ def test_ctrl_c_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("netwright.train.loop.backward", stop)
+    monkeypatch.setattr("netwright.train.run.backward", stop)
     with pytest.raises(KeyboardInterrupt):
         nw.lr_finder(classifier(), X, Y)

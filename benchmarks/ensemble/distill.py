@@ -6,7 +6,7 @@
 The gain is the accuracy of ten networks less that of one with the student's architecture, on the 10,000 test images.
 All of them are trained on 5,000 images with their labels, shifted and turned anew in every epoch. The student sees what
 the teacher says of the same images and of copies that are shifted and turned: they have no labels of their own, and the
-teacher needs none. The control is the student without a teacher: the same copies, in the same epochs, with the labels
+teacher needs none; a second student has the labels of the originals too, as a share of its loss. The control is the student without a teacher: the same copies, in the same epochs, with the labels
 of their originals. The images are those of the folder that NETWRIGHT_DATA names.
 """
 
@@ -56,23 +56,27 @@ def main() -> None:
     parser.add_argument("--student-epochs", type=int, default=10)
     parser.add_argument("--copies", type=int, default=15)
     parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument("--alpha", type=float, default=0.5, help="share of the labels in the student's loss")
+    parser.add_argument("--plain", action="store_true", help="train the members on the images as they are")
     args = parser.parse_args()
     torch.set_num_threads(1)
     (X, y), (X_test, y_test) = nw.data.load_mnist("train"), nw.data.load_mnist("test")
-    names = ["one network", "ensemble", "student", "control: the copies with labels"]
+    names = ["one network", "ensemble", "student", "student, labels too", "control: the copies with labels"]
     table = []
     for seed in range(args.seeds):
         began = time.perf_counter()
         rows = np.random.default_rng(seed).permutation(len(X))[:IMAGES]
         images, labels = X[rows], y[rows]
-        more = copies_of(images, args.copies, seed)
-        one, student = single(args.epochs, 100 + seed, CHANGE), single(args.student_epochs, 100 + seed)
+        more, tiled = copies_of(images, args.copies, seed), np.tile(labels, args.copies + 1)
+        one = single(args.epochs, 100 + seed, None if args.plain else CHANGE)
+        student = single(args.student_epochs, 100 + seed)
         ensemble = nw.Ensemble(one, args.members, random_state=seed).fit(images, labels)
         models = [
             *ensemble.estimators_,
             ensemble,
             nw.distill(ensemble, student, more, args.temperature),
-            clone(student).fit(more, np.tile(labels, args.copies + 1)),
+            nw.distill(ensemble, student, more, args.temperature, y=tiled, alpha=args.alpha),
+            clone(student).fit(more, tiled),
         ]
         scores = [100 * model.score(X_test, y_test) for model in models]
         table.append([float(np.mean(scores[: args.members])), *scores[args.members :]])

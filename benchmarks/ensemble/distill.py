@@ -5,9 +5,9 @@
 
 The gain is the accuracy of ten networks less that of one with the student's architecture, on the 10,000 test images.
 All of them are trained on 5,000 images with their labels, shifted and turned anew in every epoch. The student sees what
-the teacher says of the same images and of copies that are shifted and turned: they have no labels of their own, and the
-teacher needs none; a second student has the labels of the originals too, as a share of its loss. The control is the student without a teacher: the same copies, in the same epochs, with the labels
-of their originals. The images are those of the folder that NETWRIGHT_DATA names.
+the teacher says of the same images and of copies that are shifted and turned; a second student has the labels of the
+originals too, as a share of its loss. The control is the student without a teacher: the same copies, in the same
+epochs, with these labels. The images are those of the folder that NETWRIGHT_DATA names.
 """
 
 from __future__ import annotations

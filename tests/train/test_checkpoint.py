@@ -115,3 +115,26 @@ def test_a_folder_of_another_fit_is_refused_and_left_as_it_is(name, tmp_path):
     assert [path.read_bytes() for path in tmp_path.iterdir()] == before
     anew = clone(other).set_params(resume=False).fit(rows, Y)
     assert bits(anew)[0] == bits(clone(other).set_params(checkpoint=None).fit(rows, Y))[0]
+
+
+def test_a_run_that_is_begun_anew_replaces_what_was_there(tmp_path):
+    fit = nw.Classifier(DENSE, epochs=5, random_state=0, checkpoint=tmp_path)
+    fit.fit(X, Y)
+    with pytest.raises(Killed):
+        clone(fit).set_params(resume=False, random_state=1, callbacks=killed_in(3)).fit(X, Y)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["epoch-000001.nw", "epoch-000002.nw"]
+    again = clone(fit).set_params(random_state=1).fit(X, Y)
+    assert bits(again) == bits(clone(fit).set_params(checkpoint=None, random_state=1).fit(X, Y))
+
+
+def test_fewer_epochs_other_weights_and_parts_of_the_data(tmp_path):
+    fit = nw.Classifier(DENSE, epochs=3, random_state=0, checkpoint=tmp_path)
+    fit.fit(X, Y, sample_weight=np.ones(300))
+    with pytest.raises(InvalidParameter, match="a run of at most 2 epochs"):
+        clone(fit).set_params(epochs=2).fit(X, Y, sample_weight=np.ones(300))
+    with pytest.raises(InvalidParameter, match="expected rows"):
+        clone(fit).fit(X, Y, sample_weight=np.arange(300) + 1.0)
+    piecewise = clone(fit).partial_fit(X[:200], Y[:200], classes=range(10)).partial_fit(X[100:], Y[100:])
+    assert piecewise.n_iter_ == 2
+    diagnosis = clone(fit).fit(X, Y, sample_weight=np.ones(300)).diagnosis_  # nothing was left to do
+    assert [finding.code for finding in diagnosis.findings if finding.level == "fault"] == []

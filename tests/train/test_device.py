@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netwright.core.errors import InvalidParameter
-from netwright.train import Batches, Devices, Group
+from netwright.optim import SGD
+from netwright.train import Batches, Devices, Group, Precision, Run
 
 
 @given(n=st.integers(1, 40), size=st.integers(1, 7), batch=st.integers(1, 12), weighted=st.booleans())
@@ -72,3 +73,20 @@ def test_held_out_rows_are_shared_where_there_are_enough():
 def test_devices_that_cannot_be(wrong):
     with pytest.raises(InvalidParameter, match=f"Devices.*{next(iter(wrong))}"):
         Devices(**wrong)
+
+
+def test_a_part_without_a_target_adds_nothing():
+    with torch.random.fork_rng():
+        network = torch.nn.Linear(2, 3)
+        run = Run(network, lambda z, t, w: torch.nn.functional.cross_entropy(z, t), SGD(0.1))
+    group = Group(0, 2)
+    group.add_up = lambda tensor: tensor  # as if the other process had nothing
+    group.share = 0.0
+    run.precision = Precision(group=group)
+    loss = run.backward(run.objective(network(torch.ones(1, 2)), torch.tensor([-100]), None))
+    assert loss == 0
+    assert torch.equal(run.flat.gradient, torch.zeros_like(run.flat.gradient))
+    group.share = 0.25
+    loss = run.backward(run.objective(network(torch.ones(1, 2)), torch.tensor([1]), None))
+    assert loss > 0
+    assert run.flat.gradient.norm() > 0

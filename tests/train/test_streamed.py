@@ -110,6 +110,15 @@ def test_a_stream_is_checked_by_a_sample():
     assert "labels-unrelated" in codes
 
 
+def test_a_finding_names_rows_of_the_stream(monkeypatch):
+    monkeypatch.setattr("netwright.estimators.preparing.LOOKED_AT", 100)
+    far = X / X.std(0)
+    far[0:700:140, 0] = 1e6
+    found = nw.Classifier(FIT.network, epochs=2).check(stream(far, Y))
+    rows = [row for finding in found.findings for row in np.ravel(finding.where.row) if finding.where.row is not None]
+    assert set(rows) <= set(range(0, 700, 7))
+
+
 def test_processes_share_the_batches_of_a_stream():
     batches = StreamBatches(source_of(50, 10), plain, np.arange(50), torch.arange(50), size=16)
     whole = [target for _, target, _ in batches(0)]

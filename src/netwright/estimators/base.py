@@ -78,6 +78,7 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
     _settings: dict[str, str]
     _watching: Watching | None = None
     _group: Group = Group.alone
+    _piecewise = False
     _rows: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
     _diagnosis: Diagnosis | None = None
 
@@ -129,7 +130,11 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
         classes : the full list of labels, at the first call, when y does not have all of them.
         sample_weight : as in `fit`.
         """
-        return self._fit(X, y, sample_weight, classes, 1, hasattr(self, "module_"))
+        self._piecewise = True  # the rows change from call to call: there is nothing to go on from
+        try:
+            return self._fit(X, y, sample_weight, classes, 1, hasattr(self, "module_"))
+        finally:
+            self._piecewise = False
 
     @abstractmethod
     def predict(self, X: Any) -> np.ndarray:
@@ -170,11 +175,13 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
                 raise
             return found
         trial._start(training)
-        trial._load(trial._run, sample_of(training), None)
+        training, own = sample_of(training, trial._rows[0])
+        trial._load(trial._run, training, None)
         intent = Intent(imbalanced=imbalanced or getattr(self, "class_weight", None) is not None, ignore=codes)
-        rows = None if held is None else trial._batches(sample_of(held), trial.batch_size)
+        held, others = (None, None) if held is None else sample_of(held, trial._rows[1])
+        rows = None if held is None else trial._batches(held, trial.batch_size)
         names = tuple(map(str, getattr(trial, "feature_names_in_", ())))
-        return examine_run(trial._run, rows, intent, trial.epochs, names, trial._rows)
+        return examine_run(trial._run, rows, intent, trial.epochs, names, (own, others))
 
     @property
     def diagnosis_(self) -> Diagnosis:
@@ -350,7 +357,7 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
             callbacks = (*callbacks, self._watching)
         self.history_ = run.history
         try:
-            run.checkpoint = checkpoint_of(self, run)
+            run.checkpoint = None if len(run.history) or self._piecewise else checkpoint_of(self, run)
             train(run, epochs, callbacks if run.group.leads else (), self.patience)
         finally:
             run.forget_rows()

@@ -102,13 +102,14 @@ def split(part: Part, share: float, seed: int, stratify: bool) -> tuple[Part, Pa
     return first, second, chosen
 
 
-def sample_of(part: Part) -> Part:
-    """Of a stream, rows in memory that are spread evenly; else the part as it is."""
+def sample_of(part: Part, numbers: np.ndarray | None) -> tuple[Part, np.ndarray | None]:
+    """Of a stream, rows in memory that are spread evenly, and their numbers of all; else both as they are."""
     rows, y, weight = part
     if not isinstance(rows, Stream):
-        return part
+        return part, numbers
     which = np.arange(0, len(rows), max(1, len(rows) // LOOKED_AT))
-    return rows[which].read(), y[which], None if weight is None else weight[which]
+    sample = rows[which].read(), y[which], None if weight is None else weight[which]
+    return sample, None if numbers is None else numbers[which]
 
 
 def first_of(rows: Rows, n: int = 2) -> Rows:

@@ -38,7 +38,8 @@ def fit_together(estimator: Any, devices: Devices, *arguments: Any) -> None:
     vars(estimator).update({name: item for name, item in fitted.items() if name not in params})
 
 
-_IDENTITY = ("loss", "optimizer", "regularizer", "average", "patience", "batch_size", "augment", "precision")
+_NOT_ITS_OWN = {"network", "random_state", "validation", "epochs", "callbacks", "verbose", "warm_start"}
+_NOT_ITS_OWN |= {"device", "devices", "checkpoint", "resume"}  # of the options, what does not tell one fit from others
 
 
 def checkpoint_of(estimator: Any, run: Run) -> Checkpoint | None:
@@ -46,7 +47,8 @@ def checkpoint_of(estimator: Any, run: Run) -> Checkpoint | None:
     folder = getattr(estimator, "checkpoint", None)
     if folder is None:
         return None
-    settings = {name: repr(getattr(estimator, name, None)) for name in _IDENTITY}
+    params = estimator.get_params(deep=False)
+    settings = {name: repr(item) for name, item in params.items() if name not in _NOT_ITS_OWN}
     own = {"estimator": type(estimator).__name__, "network": repr(estimator.network_), "seed": str(estimator.seed_)}
     return Checkpoint(folder, {**own, **settings, "rows": run.digest()}, estimator.resume)
 

@@ -155,6 +155,7 @@ class SequenceBatches:
         """All that the rows are."""
         for part in (*self.rows, self.target):
             yield from (part.lengths, part.values) if isinstance(part, Ragged) else (part,)
+        yield from () if self.weight is None else (self.weight,)
 
     def some(self, rows: int, steps: int = 1) -> Batches:
         """Sequences spread evenly over all, padded to the longest of them, as batches without bucketing.

@@ -164,6 +164,7 @@ class Batches:
         """All that the rows are."""
         yield from self.inputs
         yield from self.target if isinstance(self.target, tuple) else (self.target,)
+        yield from () if self.weight is None else (self.weight,)
 
     def between(self, start: int, stop: int) -> Batches:
         """Rows from one number to another, as batches of their own, without a target; for evaluation."""

@@ -28,6 +28,7 @@ log = logging.getLogger("netwright")
 
 KIND = "Checkpoint"
 KEPT = 2  # generations
+REMEDY = "Give this run a folder of its own, or resume=False to replace what is there."
 PLAIN = ("epoch", "stop", "best_epoch", "diverged", "first_loss", "averaged_updates")
 JUDGED = ("best", "best_record", "waited")
 
@@ -52,11 +53,10 @@ class Checkpoint:
         ------
         InvalidParameter : a folder that holds another run.
         """
-        found = newest(self.folder) if self.resume else None
-        path = run.group.same(None if found is None else found[0])
-        if path is None:
+        found = run.group.same(newest(self.folder) if self.resume and run.group.leads else None)
+        if found is None:
             return False
-        stored = storage.read(path)
+        path, stored = found
         self._expect_same(stored.content["identity"])
         vectors = dict(stored.tensors)
         if run.shards is not None:
@@ -64,6 +64,9 @@ class Checkpoint:
                 run, stored.content["vectors"], path
             )
         state = _decoded(stored.content["state"], vectors)
+        if state["epoch"] > run.epochs:
+            expected, got = f"a run of at most {run.epochs} epochs, as this one", f"one after {state['epoch']}"
+            raise InvalidParameter(problem(f"checkpoint {str(self.folder)!r}", expected, got, REMEDY))
         for name in PLAIN:
             setattr(run, name, state[name])
         run.history.records[:] = state["history"]
@@ -104,19 +107,21 @@ class Checkpoint:
             arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
             content = {"identity": self.identity, "state": encoded, "vectors": spread}
             storage.write(path, KIND, content, arrays)
-            self._sweep()
+            self._sweep(path)
         run.group.wait()
 
     def _expect_same(self, found: dict[str, Any]) -> None:
         other = [name for name, item in self.identity.items() if found.get(name) != item]
         if other:
             name = other[0]
-            remedy = "Give this run a folder of its own, or resume=False to replace what is there."
             expected = f"{name} {self.identity[name]}, as of this run"
-            raise InvalidParameter(problem(f"checkpoint {str(self.folder)!r}", expected, f"{found.get(name)}", remedy))
+            raise InvalidParameter(problem(f"checkpoint {str(self.folder)!r}", expected, f"{found.get(name)}", REMEDY))
 
-    def _sweep(self) -> None:
-        for old in sorted(self.folder.glob("epoch-*.nw"))[:-KEPT]:
+    def _sweep(self, newest: Path) -> None:
+        """Remove what is older than two generations, and later ones, of a run that this one replaces."""
+        there = sorted(self.folder.glob("epoch-*.nw"))
+        kept = [path for path in there if path <= newest][-KEPT:]
+        for old in set(there) - set(kept):
             old.unlink()
             shutil.rmtree(old.with_suffix(".shards"), ignore_errors=True)
 

@@ -24,8 +24,6 @@ from typing import Any, ClassVar, final
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch._C._distributed_c10d import PrefixStore
-from torch.distributed.rendezvous import rendezvous
 
 from netwright.core.errors import InvalidData, InvalidParameter, ProcessLost, problem
 from netwright.core.validation import Constraint, boolean, integer, number, one_of
@@ -95,8 +93,10 @@ class Group:
     @staticmethod
     def started() -> bool:
         """Whether this process was started together with others."""
-        ready: bool = dist.is_available() and (dist.is_initialized() or int(os.environ.get("WORLD_SIZE", "1")) > 1)
-        return ready
+        if not dist.is_available():
+            return False
+        told = all(name in os.environ for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"))
+        return dist.is_initialized() or (told and int(os.environ["WORLD_SIZE"]) > 1)
 
     @classmethod
     def joined(cls, devices: Devices) -> Group:
@@ -236,8 +236,9 @@ def _meet(timeout: timedelta) -> None:
 
     Those of a restart meet under a name of their own: the addresses of the attempt before are still in the store.
     """
-    store, rank, size = next(rendezvous("env://", timeout=timeout))  # type: ignore[no-untyped-call]
-    store = PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+    found: Any = dist  # its stores are there where torch is built with them
+    store, rank, size = next(found.rendezvous("env://", timeout=timeout))
+    store = found.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
     backend = "nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
 

@@ -171,8 +171,9 @@ class Run:
         if not group.several:
             backward(loss)
             return loss.detach()
-        backward(loss * group.weight)
-        loss = loss.detach() * group.share
+        if group.share or self.shards is not None:
+            backward(loss * group.weight)
+        loss = loss.detach() * group.share if group.share else loss.new_zeros(())  # that of nothing may be NaN
         if self.shards is not None:
             self.shards.pull()
             return group.add_up(loss)

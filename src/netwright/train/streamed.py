@@ -111,6 +111,7 @@ class StreamBatches:
         yield from self.head(100)
         yield torch.from_numpy(self.rows)
         yield from self.target if isinstance(self.target, tuple) else (self.target,)
+        yield from () if self.weight is None else (self.weight,)
 
     def between(self, start: int, stop: int) -> StreamBatches:
         """Rows from one number to another, as batches of their own, without a target; for evaluation."""

@@ -13,6 +13,7 @@ import netwright as nw
 from netwright.core.errors import InvalidData
 from netwright.data import stream
 from netwright.data.streams.arrays import ArraySource
+from netwright.estimators.preparing import sample_of
 from netwright.layers import BatchNorm, ReLU, Softmax
 from netwright.train import Group
 from netwright.train.batches import bounds
@@ -110,13 +111,14 @@ def test_a_stream_is_checked_by_a_sample():
     assert "labels-unrelated" in codes
 
 
-def test_a_finding_names_rows_of_the_stream(monkeypatch):
+def test_rows_that_are_looked_at_keep_their_numbers(monkeypatch):
     monkeypatch.setattr("netwright.estimators.preparing.LOOKED_AT", 100)
-    far = X / X.std(0)
-    far[0:700:140, 0] = 1e6
-    found = nw.Classifier(FIT.network, epochs=2).check(stream(far, Y))
-    rows = [row for finding in found.findings for row in np.ravel(finding.where.row) if finding.where.row is not None]
-    assert set(rows) <= set(range(0, 700, 7))
+    own = np.arange(3, 700, 2)
+    (rows, target, weight), numbers = sample_of((stream(X)[own], Y[own], own * 1.0), own)
+    assert 100 <= len(rows) < 200
+    np.testing.assert_array_equal(rows, X[numbers])
+    np.testing.assert_array_equal(target, Y[numbers])
+    np.testing.assert_array_equal(weight, numbers)
 
 
 def test_processes_share_the_batches_of_a_stream():

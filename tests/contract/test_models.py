@@ -20,7 +20,18 @@ from netwright.layers import Softmax
 # networks that are made for features of any number: what they are tried on; and the part of one
 SHAPES = {"highway": (20,), "mlp": (20,), "mixture_of_experts": (20,), "lenet5_body": (1, 28, 28)}
 CLASSES = {"unet": 2}
-TEN = ("lenet5", "cifar_resnet", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110", "mlp", "highway")
+TEN = (
+    "lenet5",
+    "cifar_resnet",
+    "resnet20",
+    "resnet32",
+    "resnet44",
+    "resnet56",
+    "resnet110",
+    "mlp",
+    "highway",
+    "darknet",
+)
 
 
 def networks() -> list[str]:

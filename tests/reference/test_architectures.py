@@ -40,6 +40,8 @@ SIZES: list[tuple[str, dict[str, Any], int, int | None]] = [
     ("googlenet", {**PAPER, **AUX}, 13_378_280, None),
     ("inception_v3", {}, 23_834_568, 5_713_216_096),
     ("inception_v3", AUX, 27_161_264, None),
+    ("darknet53", {}, 41_609_928, None),
+    ("darknet53", {"headless": True}, 40_584_928, None),
     ("cifar_resnet", {}, 269_722, None),
     ("resnet20", {}, 269_722, None),
     ("resnet32", {}, 464_154, None),

@@ -145,6 +145,59 @@ def load_images(
     return out
 
 
+def read_image(file: str | os.PathLike[str]) -> NDArray[np.uint8]:
+    """One image as it is to be seen, in colour.
+
+    Parameters
+    ----------
+    file : path of an image (png, jpg, bmp, gif, webp).
+
+    Shapes
+    ------
+    (height, width, 3) uint8, red, green, blue
+
+    Raises
+    ------
+    InvalidData : no such file, no image, or too large a one; with its name.
+    InvalidParameter : Pillow is not installed.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from PIL import Image
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "1.png"
+    >>> Image.new("RGBA", (8, 6), (255, 0, 0, 0)).save(file)
+    >>> read_image(file).shape, read_image(file)[0, 0].tolist()  # what is transparent shows the white below
+    ((6, 8, 3), [255, 255, 255])
+    """
+    _, ops = _pillow()
+    with _opened(Path(file)) as opened:
+        return np.array(_plain(ops.exif_transpose(opened), "RGB"))
+
+
+def image_size(file: str | os.PathLike[str]) -> tuple[int, int]:
+    """(height, width) of an image as it is to be seen, from its header alone.
+
+    Parameters
+    ----------
+    file : path of an image.
+
+    Raises
+    ------
+    InvalidData : no such file, no image, or too large a one; with its name.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from PIL import Image
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "1.png"
+    >>> Image.new("L", (8, 6)).save(file)
+    >>> image_size(file)
+    (6, 8)
+    """
+    return _header(Path(file))[0]
+
+
 def _images_in(folder: Path) -> list[Path]:
     """The image files at any depth below a folder, sorted; hidden ones and hidden folders are passed over."""
     found = []

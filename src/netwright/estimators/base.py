@@ -285,6 +285,7 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
             autocast=self.precision == "bf16",
             channels_last=has_convolution(module),
             group=self._group,
+            compile=devices_for(self).compile,
         )
         self.module_ = self._precision.place(module)
         body, self._link = split_heads(module)

@@ -8,6 +8,9 @@ from netwright.models.resnet import resnet18, resnet34, resnet50, resnet101, res
 from netwright.models.squeezenet import squeezenet
 from netwright.models.vgg import vgg11, vgg13, vgg16, vgg19
 
+# the backbone of detectors
+from netwright.models.darknet import darknet, darknet53
+
 # small images
 from netwright.models.lenet5 import lenet5, lenet5_body
 from netwright.models.cifar_resnet import cifar_resnet, resnet20, resnet32, resnet44, resnet56, resnet110
@@ -36,6 +39,8 @@ __all__ = [
     "alexnet",
     "choose_body",
     "cifar_resnet",
+    "darknet",
+    "darknet53",
     "googlenet",
     "hidden_width",
     "highway",

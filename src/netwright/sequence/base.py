@@ -21,7 +21,8 @@ from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
 from netwright.core.seeds import derive
 from netwright.core.validation import Constraint, nothing, number, satisfies
 from netwright.estimators.parameters import CONSTRAINTS, parts_of, value_of
-from netwright.estimators.together import seed_of
+from netwright.estimators.together import devices_for, seed_of
+from netwright.estimators.trained import LOOKED_AT, RunEstimator
 from netwright.graph import Expression, parse
 from netwright.graph.expression import Chain
 from netwright.layers import CRF, AdaptiveSoftmax, HierarchicalSoftmax, Linear, Pick, Sigmoid, Softmax
@@ -31,7 +32,6 @@ from netwright.layers.recurrent.with_lengths import with_lengths
 from netwright.sequence import saving
 from netwright.sequence.batches import Ragged, SequenceBatches
 from netwright.sequence.splitting import Part, cut, split_ends, split_off
-from netwright.sequence.trained import LOOKED_AT, RunEstimator
 from netwright.train import Batches, Run, choose_device, placed
 
 log = logging.getLogger("netwright")
@@ -104,7 +104,7 @@ class SequenceEstimator(RunEstimator):
         if self._input.kind == "numbers":
             self.n_features_in_ = self._input.shape[0]
         self._build(max(map(len, training[0])))
-        self._precision = placed(self._group, choose_device(str(self.device)))
+        self._precision = placed(self._group, choose_device(str(self.device)), devices_for(self).compile)
         self._precision.place(self.module_)
         self._net, objective, score = self._task(self.module_)
         run = Run(

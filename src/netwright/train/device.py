@@ -45,22 +45,26 @@ class Devices:
     sharded : whether each process keeps a share of the weights, gradients and moments only (FSDP2), for networks that
         do not fit one device.
     timeout : seconds after which a process that does not answer is given up, > 0; one that has died is noticed at once.
+    compile : True has the network compiled by ``torch.compile``; "graphs" records a training step once and replays it,
+        on a GPU and in one process, for small networks. Neither changes what is computed but for rounding.
 
     Examples
     --------
-    >>> Devices(), Devices(2, sharded=True)
-    (Devices(), Devices(2, sharded=True))
+    >>> Devices(), Devices(2, sharded=True), Devices(compile="graphs")
+    (Devices(), Devices(2, sharded=True), Devices(compile='graphs'))
     """
 
     count: int | str = "auto"
     _: KW_ONLY
     sharded: bool = False
     timeout: float = 1800.0
+    compile: bool | str = False
 
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "count": integer(1) | one_of("auto"),
         "sharded": boolean,
         "timeout": number(0, closed="neither"),
+        "compile": boolean | one_of("graphs"),
     }
 
 

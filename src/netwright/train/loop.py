@@ -1,8 +1,7 @@
 """The training loop, on one page: zero_grad, forward, loss, backward, step.
 
-What it leaves out is as deliberate as what it has. Nothing is read back from a tensor inside an epoch; the order of
-the rows is a function of (seed, epoch); `flat` holds all parameters and gradients in one vector each, so zeroing is
-one memset and a step one fused kernel; callbacks that do not listen to an event cost nothing.
+Nothing is read back from a tensor inside an epoch; the order of the rows is a function of (seed, epoch); `flat` holds
+all parameters and gradients in one vector each, so zeroing is one memset and a step one fused kernel.
 `examples/loop_by_hand.py` is the same loop written out for one network, kept comparable line by line.
 """
 
@@ -79,14 +78,22 @@ def train(run: Run, epochs: int, callbacks: Iterable[Any] = (), patience: int | 
 
 def _epoch(run: Run, heard: dict[str, list[Hook]]) -> dict[str, Any]:
     """One pass over the training rows and one over the held-out rows; gives the losses and scores."""
-    module, flat, objective, context = run.module, run.flat, run.objective, run.precision.context
-    step, average, seen = direct_step(run.update), Averaging(run), Collected(run)
-    if run.optimizer.takes == "loss":
-        step = partial(run.update.step, run.total)
+    forward, flat, objective, context = run.forward, run.flat, run.objective, run.precision.context
+    average, seen = Averaging(run), Collected(run)
+    step = partial(run.update.step, run.total) if run.optimizer.takes == "loss" else direct_step(run.update)
     penalties = [(part, *flat.front(part.biases)) for part in run.penalties]
     every_step = run.optimizer.every_step
     projections = [part for part in run.penalties if part.projects]
-    module.train()
+
+    @run.recorded
+    def passed(inputs: Any, target: Any, weight: Any) -> tuple[torch.Tensor, Any]:
+        flat.gradient.zero_()
+        with context():
+            output = forward(*inputs)
+            loss = objective(output, target, weight)
+        return run.backward(loss), output
+
+    run.module.train()
     tell(heard["on_epoch_start"], run)
     run.set_rate(run.epoch)
     for run.batch, (inputs, target, weight) in enumerate(run.parts()):  # noqa: B020 (it counts in the run)
@@ -94,12 +101,7 @@ def _epoch(run: Run, heard: dict[str, list[Hook]]) -> dict[str, Any]:
             hook(run)
         if every_step:
             run.set_rate(run.epoch + run.batch / len(run.batches))
-
-        flat.gradient.zero_()
-        with context():
-            output = module(*inputs)
-            loss = objective(output, target, weight)
-        run.loss = run.backward(loss)
+        run.loss, output = passed(inputs, target, weight)
         for part, theta, gradient in penalties:
             part.add_gradient_(theta, gradient)
         for hook in heard["on_gradients"]:
@@ -108,7 +110,6 @@ def _epoch(run: Run, heard: dict[str, list[Hook]]) -> dict[str, Any]:
         for part in projections:
             flat.project(part)
         average.update()
-
         seen.add(run.loss, output, target)
         for hook in heard["on_batch_end"]:
             hook(run)

@@ -35,6 +35,7 @@ class Precision:
     autocast : whether products are computed in bfloat16.
     channels_last : whether images have that layout.
     group : the processes that compute together.
+    compile : whether the network is compiled, or its steps are recorded ("graphs"); see `Devices`.
     """
 
     dtype: torch.dtype = torch.float32
@@ -42,6 +43,7 @@ class Precision:
     autocast: bool = False
     channels_last: bool = False
     group: Group = field(default_factory=lambda: Group.alone)
+    compile: bool | str = False
 
     def context(self) -> AbstractContextManager[object]:
         """The context of a forward pass and its loss."""
@@ -86,15 +88,16 @@ def choose_device(device: str) -> torch.device:
     return chosen
 
 
-def placed(group: Group, device: torch.device) -> Precision:
+def placed(group: Group, device: torch.device, compile: bool | str = False) -> Precision:
     """Single precision on the device of this process.
 
     Parameters
     ----------
     group : the processes.
     device : that the user has asked for.
+    compile : as of `Devices`.
     """
-    return Precision(torch.float32, group.place(device), group=group)
+    return Precision(torch.float32, group.place(device), group=group, compile=compile)
 
 
 def silent(module: torch.nn.Module) -> AbstractContextManager[object]:

@@ -16,6 +16,7 @@ from netwright.core.errors import InvalidParameter, problem
 from netwright.optim.wrappers.wrapped import across
 from netwright.train.backward import backward
 from netwright.train.batches import Batch, Batches
+from netwright.train.captured import Captured, Pass, as_it_is, compiled
 from netwright.train.device import Group
 from netwright.train.flat import Flat
 from netwright.train.history import History
@@ -61,6 +62,8 @@ class Run:
     raw : the parameters themselves while the module holds their average, so that the run can go on from them.
     first_loss : of the very first batch, before its update: that of the weights the run began with.
     home : the network as one, which is the module where it is not sharded. shards : this process's part, or None.
+    forward : what the loop calls for outputs, the module or what it was compiled to.
+    recorded : what becomes of the pass of a batch before it is called; see `netwright.train.captured`.
     checkpoint : where it is written down (`netwright.train.checkpoint`), or None. It may be set before the run begins.
 
     Raises
@@ -97,6 +100,8 @@ class Run:
     raw: torch.Tensor | None = field(init=False, default=None)
     first_loss: float | None = field(init=False, default=None)
     shards: Any = field(init=False, default=None)
+    forward: Callable[..., Any] = field(init=False)
+    recorded: Callable[[Pass], Pass] = field(init=False, default_factory=lambda: as_it_is)
     checkpoint: Any = field(init=False, default=None)
     home: torch.nn.Module = field(init=False)
 
@@ -120,8 +125,25 @@ class Run:
             raise InvalidParameter(
                 problem("optimizer", "a rule that takes gradients, in several processes", got, remedy)
             )
+        self._compile()
         if self.shards is not None:
             across(self.update, self.group.add_up)
+
+    def _compile(self) -> None:
+        """Have the module compiled or its steps recorded, where that is asked for."""
+        self.forward = self.module
+        asked, device = self.precision.compile, self.precision.device
+        if asked and self.optimizer.takes not in ("gradients", "loss"):
+            remedy = "Train with a rule for mini-batches such as Adam(), or leave compile out."
+            raise InvalidParameter(problem("Devices(compile)", "a rule for mini-batches", repr(self.optimizer), remedy))
+        if asked == "graphs":
+            if device.type != "cuda" or self.group.several:
+                got = "several processes" if self.group.several else f"the device {str(device)!r}"
+                remedy = "Write compile=True, or leave it out."
+                raise InvalidParameter(problem('Devices(compile="graphs")', "one process with a GPU", got, remedy))
+            self.recorded = Captured(self.module)
+        elif asked:
+            self.forward = compiled(self.module)
 
     @property
     def learning_rate(self) -> float:

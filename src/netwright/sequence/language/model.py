@@ -17,7 +17,8 @@ from netwright.core.validation import Constraint, check, checks_options, integer
 from netwright.data.text.vocabulary import Vocabulary
 from netwright.estimators.networks import macs_of
 from netwright.estimators.parameters import value_of
-from netwright.estimators.together import seed_of
+from netwright.estimators.together import devices_for, seed_of
+from netwright.estimators.trained import LOOKED_AT, RunEstimator
 from netwright.graph import Expression
 from netwright.optim import Adam, Clip, polynomial_decay
 from netwright.sequence import saving
@@ -28,7 +29,6 @@ from netwright.sequence.language.corpus import VALIDATION, Symbols, numbered, re
 from netwright.sequence.language.generation import Completion, beam_search, log_probs, opened, sampled
 from netwright.sequence.language.reader import HEADS, NETWORK, NOMINAL, carried, reader
 from netwright.sequence.language.streams import Streams, run_of
-from netwright.sequence.trained import LOOKED_AT, RunEstimator
 from netwright.train import Batches, Run, choose_device, placed
 
 HELD = 1000  # symbols that a stream of held-out text has at least
@@ -307,7 +307,7 @@ class LanguageModel(RunEstimator):
         counts = np.bincount(np.concatenate(rows), minlength=len(self.vocabulary_))
         self.network_ = reader(self.get_params(deep=False), counts)
         self.module_ = self.network_.build(derive(self.seed_, "network"))
-        self._precision = placed(self._group, choose_device(str(self.device)))
+        self._precision = placed(self._group, choose_device(str(self.device)), devices_for(self).compile)
         self._precision.place(self.module_)
         self._net = carried(self.module_, len(self.vocabulary_))
         seed, device = derive(self.seed_, "training"), self._precision.device

@@ -27,6 +27,7 @@ KINDS = {
     "SequenceRegressor": "netwright.sequence.regressor",
     "SequenceTagger": "netwright.sequence.tagger",
     "TextClassifier": "netwright.sequence.text_classifier",
+    "YOLO": "netwright.vision.yolo.estimator",
 }
 WHOLES = {"Calibrated", "Ensemble"}  # that hold other models
 

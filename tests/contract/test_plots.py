@@ -37,6 +37,8 @@ from netwright.classical import (
 from netwright.core.errors import InvalidParameter
 from netwright.estimators import Search, integers, log_uniform, search
 from netwright.train import RangeTest
+from netwright.vision.metrics.account import DetectionAccount, detection_account
+from netwright.vision.metrics.average_precision import DetectionScores, mean_average_precision
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((9, 6, 6))
@@ -46,6 +48,14 @@ ROWS = np.random.default_rng(1).normal(size=(60, 2))
 CLOUD = np.random.default_rng(1).normal(size=(60, 3))
 BITS = np.repeat([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]], 20, axis=0)
 RATES = np.geomspace(1e-6, 10, 60)
+BOXES = [
+    {
+        "boxes": [[0, 0, 9, 9], [20, 0, 40, 9], [2, 2, 30, 30]],
+        "labels": ["cat", "$dog$", "cat"],
+        "scores": [0.9, 0.5, 0.2],
+    },
+    {"boxes": [[0, 0, 9, 6], [60, 60, 70, 70]], "labels": ["cat", "$dog$"], "scores": [0.8, 0.3]},
+]
 STEPS = {"a rate of 3": 14.0, "a rate of 0.03": 0.14, "none": 0.0, "too much": float("inf")}
 RECORDS = [
     {
@@ -90,6 +100,7 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "component_planes": lambda: {"som": SOFM((4, 3), epochs=2).fit(CLOUD)},
     "confusion_matrix": lambda: {"y_true": LABELS, "y_pred": LABELS[::-1]},
     "dead_units": lambda: {"history": copy.deepcopy(RECORDS)},
+    "detection_faults": lambda: {"account": detection_account(BOXES, BOXES[::-1])},
     "distance_map": lambda: {"som": SOFM((4, 3), epochs=2).fit(CLOUD)},
     "energy_curves": lambda: {"network": RBM(3, epochs=3, random_state=0).fit(BITS)},
     "fantasies": lambda: {
@@ -110,6 +121,7 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
         "network": GrowingNeuralGas(8, insert_every=5, epochs=1, random_state=0).fit(ROWS),
         "X": ROWS,
     },
+    "precision_recall": lambda: {"scores": mean_average_precision(BOXES, BOXES[::-1])},
     "prototypes": lambda: {
         "network": LVQ1(epochs=2, random_state=0).fit(ROWS, ROWS[:, 0] > 0),
         "X": ROWS,
@@ -274,7 +286,7 @@ def state_of(item: Any) -> Any:
     """What can be compared: estimators are equal only to themselves, their attributes are equal or not."""
     if isinstance(item, Search):
         return item.rows_
-    return vars(item) if isinstance(item, ClassicalNetwork) else item
+    return vars(item) if isinstance(item, (ClassicalNetwork, DetectionAccount, DetectionScores)) else item
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -23,6 +23,9 @@ from netwright.plots.confusion import confusion_matrix
 from netwright.plots.regression import residuals
 from netwright.plots.images import mistakes, samples
 
+# detectors
+from netwright.plots.detection import detection_faults, precision_recall
+
 # inside a network
 from netwright.plots.filter_images import filters
 from netwright.plots.feature_maps import activations
@@ -53,6 +56,7 @@ __all__ = [
     "component_planes",
     "confusion_matrix",
     "dead_units",
+    "detection_faults",
     "distance_map",
     "energy_curves",
     "fantasies",
@@ -62,6 +66,7 @@ __all__ = [
     "mistakes",
     "network_svg",
     "neural_graph",
+    "precision_recall",
     "prototypes",
     "radial_units",
     "recall_strip",

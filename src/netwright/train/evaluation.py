@@ -69,19 +69,25 @@ def evaluate(run: Run, rows: Batches) -> dict[str, float]:
 def _in_pieces(run: Run, rows: Any) -> dict[str, float]:
     """As `evaluate`, of rows whose outputs cannot be joined: the mean over pieces, each by the number of its rows."""
     run.module.eval()
-    losses, scores, counts = [], [], []
+    losses: list[float] = []
+    scores: list[Any] = []
+    counts: list[int] = []
+    gathering: Any = run.score if hasattr(run.score, "seen") else None  # a score that only the outputs of all rows have
     with silent(run.module):
         for which in rows.pieces():
             inputs, target, weight = rows.batch(which)
             with run.precision.context():
                 output = _in_dtype(run.module(*inputs), run.precision.dtype)
             losses.append(float(run.objective(output, target, weight)))
-            scores.append(score_of(run, output, target, weight))
+            scores.append(gathering.seen(output, target) if gathering else score_of(run, output, target, weight))
             counts.append(rows.counted(target))
-    total = sum(counts)
-    names = ("validation_loss", "validation_score")
-    figures = zip(names, (losses, scores), strict=True)
-    return {name: sum(f * n for f, n in zip(each, counts, strict=True)) / total for name, each in figures}
+    score = gathering.over(scores) if gathering else _mean(scores, counts)
+    return {"validation_loss": _mean(losses, counts), "validation_score": score}
+
+
+def _mean(figures: list[float], counts: list[int]) -> float:
+    """The mean of figures, each as often as its rows."""
+    return sum(figure * n for figure, n in zip(figures, counts, strict=True)) / sum(counts)
 
 
 def forward(module: torch.nn.Module, rows: Batches, precision: Precision) -> Any:

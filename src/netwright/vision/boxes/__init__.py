@@ -1,0 +1,1 @@
+"""Boxes: what two of them share, formats, coding, grids, suppression, fusion, anchors, pooling of regions."""

@@ -1,0 +1,1 @@
+"""Detectors: estimators that find objects in images."""

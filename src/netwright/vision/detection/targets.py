@@ -1,0 +1,202 @@
+"""True boxes of images, read for training: what has no area or lies outside is left out with a count, or refused.
+
+An image's target is a mapping with ``boxes`` (n, 4) as (x1, y1, x2, y2) in pixels and ``labels`` (n,) of any hashable
+type; a flag (n,) named ``difficult``, ``ignore`` or ``iscrowd`` marks objects that are there but are not asked for:
+finding them is neither right nor wrong.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from netwright.core.errors import InvalidData, problem, shown
+from netwright.vision.metrics.reading import class_order
+
+FLAGS = ("difficult", "ignore", "iscrowd")
+REMEDY = 'Mend them, or let bad_boxes="drop" leave them out.'
+
+
+@dataclass(frozen=True)
+class Objects:
+    """The objects of one image.
+
+    Parameters
+    ----------
+    boxes : (n, 4) float64 within the image, each with an area.
+    labels : of each.
+    ignored : (n,), which are not asked for.
+    """
+
+    boxes: NDArray[np.float64]
+    labels: list[Any]
+    ignored: NDArray[np.bool_]
+
+
+@dataclass
+class Dropped:
+    """What was left out of the targets, and where the first of each kind stood.
+
+    Attributes
+    ----------
+    counts : how many boxes of each kind. first : (image, row) of the first. total : of all boxes that were read.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    first: dict[str, tuple[int, int]] = field(default_factory=dict)
+    total: int = 0
+
+    def note(self, kind: str, image: int, rows: NDArray[np.int64]) -> None:
+        """Count boxes of an image that are left out."""
+        if len(rows):
+            self.counts[kind] += len(rows)
+            self.first.setdefault(kind, (image, int(rows[0])))
+
+    def warn(self, where: str) -> None:
+        """Say once what was left out, where something was."""
+        if self.counts:
+            kinds = [
+                f"{n} {kind} (the first: image {self.first[kind][0]}, row {self.first[kind][1]})"
+                for kind, n in self.counts.items()
+            ]
+            text = f"{where}: {sum(self.counts.values())} of {self.total} boxes left out: {', '.join(kinds)}."
+            warnings.warn(f"{text} The images stay.", UserWarning, stacklevel=5)
+
+
+def read_targets(
+    targets: Any, sizes: Sequence[tuple[int, int]], where: str, bad: str = "drop"
+) -> tuple[list[Objects], Dropped]:
+    """The objects of all images.
+
+    Parameters
+    ----------
+    targets : a mapping an image. sizes : (height, width) of each image. where : how an error names the targets.
+    bad : "drop" leaves boxes out that have no area or lie outside of their image, "error" refuses them.
+
+    Raises
+    ------
+    InvalidData : another number of targets than images, columns that lack or do not match, numbers that are not
+        finite, labels that do not hash; with "error" a bad box; with image and row.
+
+    Examples
+    --------
+    >>> (one,), left = read_targets([{"boxes": [[2, 2, 9, 12], [3, 3, 3, 8]], "labels": ["a", "b"]}], [(10, 10)], "y",
+    ...                             bad="drop")
+    >>> one.boxes.tolist(), one.labels, dict(left.counts)
+    ([[2.0, 2.0, 9.0, 10.0]], ['a'], {'without an area': 1})
+    """
+    if isinstance(targets, (Mapping, str, bytes)) or not hasattr(targets, "__len__"):
+        raise InvalidData(problem(where, "a list of dicts, one an image", shown(targets), "Put it in a list."))
+    if len(targets) != len(sizes):
+        remedy = "Give an image without objects empty lists."
+        raise InvalidData(problem(where, f"{len(sizes)}, one an image", str(len(targets)), remedy))
+    dropped = Dropped()
+    return [
+        _read_one(each, i, size, where, bad, dropped) for i, (each, size) in enumerate(zip(targets, sizes, strict=True))
+    ], dropped
+
+
+def _read_one(target: Any, image: int, size: tuple[int, int], where: str, bad: str, dropped: Dropped) -> Objects:
+    here = f"{where}, image {image}"
+    if not isinstance(target, Mapping) or not {"boxes", "labels"} <= set(target):
+        got = f"the keys {', '.join(map(str, target))}" if isinstance(target, Mapping) else shown(target)
+        raise InvalidData(problem(here, "a dict with boxes and labels", got))
+    boxes = boxes_of(target["boxes"], here)
+    labels = labels_of(target["labels"], here)
+    if len(labels) != len(boxes):
+        raise InvalidData(problem(f"{here}, labels", f"{len(boxes)}, one a box", str(len(labels))))
+    ignored = np.zeros(len(boxes), dtype=bool)
+    for name in FLAGS:
+        if target.get(name) is not None:
+            flag = as_array(target[name], f"{here}, {name}")
+            if flag.shape != (len(boxes),):
+                raise InvalidData(problem(f"{here}, {name}", f"shape ({len(boxes)},), one a box", f"{flag.shape}"))
+            ignored |= flag.astype(bool)
+    height, width = size
+    inside = np.clip(boxes, 0, [width, height, width, height])
+    reversed_ = (boxes[:, 2:] < boxes[:, :2]).any(1)
+    flat = ~reversed_ & (boxes[:, 2:] == boxes[:, :2]).any(1)
+    outside = ~reversed_ & ~flat & (inside[:, 2:] <= inside[:, :2]).any(1)
+    dropped.total += len(boxes)
+    for kind, which in (("reversed", reversed_), ("without an area", flat), ("outside of the image", outside)):
+        rows = np.flatnonzero(which)
+        if len(rows) and bad == "error":
+            got = f"{boxes[rows[0]].tolist()}, {kind}"
+            expected = f"0 <= x1 < x2 <= {width}, 0 <= y1 < y2 <= {height}"
+            raise InvalidData(problem(f"{here}, boxes, row {rows[0]}", expected, got, REMEDY))
+        dropped.note(kind, image, rows)
+    good = np.flatnonzero(~(reversed_ | flat | outside))
+    return Objects(inside[good], [labels[row] for row in good], ignored[good])
+
+
+def boxes_of(given: Any, where: str) -> NDArray[np.float64]:
+    """Boxes as an array (n, 4) of finite numbers.
+
+    Raises
+    ------
+    InvalidData : another shape, no numbers, NaN; with the row.
+    """
+    boxes = as_array(given, f"{where}, boxes")
+    if not boxes.size:
+        return np.zeros((0, 4))
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise InvalidData(problem(f"{where}, boxes", "shape (n, 4): x1, y1, x2, y2", f"shape {boxes.shape}"))
+    wrong = np.flatnonzero(~np.isfinite(boxes).all(1))
+    if len(wrong):
+        raise InvalidData(problem(f"{where}, boxes, row {wrong[0]}", "finite numbers", f"{boxes[wrong[0]].tolist()}"))
+    return boxes
+
+
+def labels_of(given: Any, where: str) -> list[Any]:
+    """Labels as a list of plain objects that hash.
+
+    Raises
+    ------
+    InvalidData : no list, a label that does not hash; with its row.
+    """
+    if isinstance(given, (torch.Tensor, np.ndarray)):
+        given = given.tolist()
+    if isinstance(given, (str, bytes, Mapping)) or not hasattr(given, "__iter__"):
+        raise InvalidData(problem(f"{where}, labels", "a list, one a box", shown(given)))
+    labels = [label.item() if isinstance(label, np.generic) else label for label in given]
+    for row, label in enumerate(labels):
+        try:
+            hash(label)
+        except TypeError as error:
+            got = shown(label)
+            raise InvalidData(problem(f"{where}, labels, row {row}", "a label that hashes", got)) from error
+    return labels
+
+
+def classes_of(objects: Sequence[Objects], where: str) -> list[Any]:
+    """The labels that occur, sorted: numbers by size before others by their text.
+
+    Raises
+    ------
+    InvalidData : none occurs.
+    """
+    found = sorted({label for each in objects for label in each.labels}, key=class_order)
+    if not found:
+        raise InvalidData(problem(where, "at least one object in all images", "none"))
+    return found
+
+
+def as_array(given: Any, where: str) -> NDArray[np.float64]:
+    """Numbers of a tensor, an array or a list, as float64.
+
+    Raises
+    ------
+    InvalidData : something else.
+    """
+    try:
+        plain = given.detach().cpu().numpy() if isinstance(given, torch.Tensor) else given
+        return np.asarray(plain, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidData(problem(where, "numbers", shown(given))) from error

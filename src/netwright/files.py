@@ -22,6 +22,7 @@ KINDS = {
     "MixtureDensityRegressor": "netwright.estimators.regression.mixture_density",
     "QuantileRegressor": "netwright.estimators.regression.quantiles",
     "Regressor": "netwright.estimators.regressor",
+    "FasterRCNN": "netwright.vision.rcnn.faster",
     "LanguageModel": "netwright.sequence.language.model",
     "SequenceClassifier": "netwright.sequence.classifier",
     "SequenceRegressor": "netwright.sequence.regressor",

@@ -1,16 +1,18 @@
-"""Discovery for the tests of the house: a test that names `source`, `room`, `public` or `text_file` runs for each.
+"""Discovery for the tests of the house: a test that names `source`, `public` or `text_file` is asked of each of them.
 
-Everything is found by reading files, so that one module that cannot be imported fails its own tests only.
+There are ten thousand such questions, so those about one room are one test, which tells all that is wrong. Everything
+is found by reading files, so that one module that cannot be imported fails its own tests only.
 """
 
 from __future__ import annotations
 
 import ast
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -120,13 +122,56 @@ def sources() -> list[Source]:
     return all_sources()
 
 
+@dataclass(frozen=True)
+class Many:
+    """What one test is asked of, each by its label."""
+
+    items: tuple[tuple[str, Any], ...]
+
+
+def _by_room(items: list[Any], room: Callable[[Any], str], label: Callable[[Any], str]) -> dict[str, Many]:
+    found: dict[str, list[tuple[str, Any]]] = {}
+    for item in items:
+        found.setdefault(room(item), []).append((label(item), item))
+    return {name: Many(tuple(some)) for name, some in found.items()}
+
+
+def _top(path: Path) -> str:
+    return "/".join(path.relative_to(ROOT).parent.parts[:2]) or "."
+
+
+EACH: dict[str, Callable[[], dict[str, Many]]] = {
+    "source": lambda: _by_room(all_sources(), lambda source: source.room, lambda source: source.label),
+    "public": lambda: _by_room(list(_public_names()), lambda p: p.room, lambda p: f"{p.room}.{p.name}"),
+    "text_file": lambda: _by_room(_text_files(), _top, lambda path: str(path.relative_to(ROOT))),
+}
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     wanted = set(metafunc.fixturenames)
-    if "source" in wanted:
-        metafunc.parametrize("source", all_sources(), ids=lambda source: source.label)
     if "room" in wanted:
         metafunc.parametrize("room", all_rooms(), ids=lambda room: room.name)
-    if "public" in wanted:
-        metafunc.parametrize("public", list(_public_names()), ids=lambda item: f"{item.room}.{item.name}")
-    if "text_file" in wanted:
-        metafunc.parametrize("text_file", _text_files(), ids=lambda path: str(path.relative_to(ROOT)))
+    for name in wanted & set(EACH):
+        many = EACH[name]()
+        metafunc.parametrize(name, list(many.values()), ids=list(many))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Ask a test of each of many, and tell all that is wrong."""
+    names = [name for name, item in pyfuncitem.funcargs.items() if isinstance(item, Many)]
+    if not names:
+        return None
+    (name,) = names
+    wanted = {arg: pyfuncitem.funcargs[arg] for arg in pyfuncitem._fixtureinfo.argnames}
+    wrong = []
+    for label, item in wanted[name].items:
+        try:
+            pyfuncitem.obj(**{**wanted, name: item})
+        except pytest.skip.Exception:
+            continue
+        except Exception as error:
+            wrong.append(f"{label}: {type(error).__name__}: {error}")
+    if wrong:
+        pytest.fail(f"{len(wrong)} of {len(wanted[name].items)}\n" + "\n".join(wrong), pytrace=False)
+    return True

@@ -51,12 +51,12 @@ def train(run: Run, epochs: int, callbacks: Iterable[Any] = (), patience: int | 
     >>> train(run, epochs=20).history[-1]["train_loss"] < 1e-4
     True
     """
-    run.epochs, run.patience = run.epoch + epochs, patience
-    run.stop, run.interrupted, run.diverged = False, False, None
-    recorder, keeper = Recorder(), Keeper(run)
-    heard = listeners([recorder, *callbacks])
+    run.epochs, run.patience, run.stop = run.epoch + epochs, patience, False
+    run.interrupted, run.diverged = False, None
+    heard = listeners([recorder := Recorder(), *callbacks])
     devices = [run.precision.device] if run.precision.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), limited_threads(run.work):
+        keeper = Keeper(run)
         tell(heard["on_fit_start"], run)
         try:
             one_pass = _epoch if run.optimizer.takes in ("gradients", "loss") else WholePass(run)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 import tempfile
 from collections.abc import Callable
 from datetime import timedelta
+from multiprocessing import process
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,9 @@ import torch.distributed as dist
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, start_processes
 
 from netwright.core.errors import ProcessLost, problem
+
+UNGUARDED = 86  # with this exit code ends a process that is asked to start others while it imports the program
+GUARD = 'Put what the program does under `if __name__ == "__main__":`, since every process imports it.'
 
 
 def launch(function: Callable[..., Any], processes: int, *arguments: Any, timeout: float = 1800.0) -> Any:
@@ -33,8 +38,10 @@ def launch(function: Callable[..., Any], processes: int, *arguments: Any, timeou
 
     Raises
     ------
-    ProcessLost : a process was killed, or did not answer. An error that the function raises is raised here.
+    ProcessLost : a process was killed, or did not answer, or could not import the program. An error that the function
+        raises is raised here.
     """
+    _expect_importable(processes)
     with tempfile.TemporaryDirectory() as folder:
         threads = max(1, torch.get_num_threads() // processes)
         try:
@@ -44,10 +51,35 @@ def launch(function: Callable[..., Any], processes: int, *arguments: Any, timeou
         except ProcessRaisedException as error:
             raise _first_error(Path(folder)) or ProcessLost(str(error)) from error
         except ProcessExitedException as error:
-            found = f"process {error.error_index} ended with {error.signal_name or f'exit code {error.exit_code}'}"
-            remedy = "It may have been killed for memory. Nothing of this fit is kept; what was fitted before is."
-            raise ProcessLost(problem("launch", f"{processes} processes that work", found, remedy)) from error
+            raise ProcessLost(_reason(processes, error)) from error
         return pickle.loads((Path(folder) / "result").read_bytes())
+
+
+def _expect_importable(processes: int) -> None:
+    """Every process imports the program: one that comes from standard input cannot be, and of one that starts processes
+    as it is imported each would start others.
+
+    Raises
+    ------
+    ProcessLost : a program from standard input. SystemExit : this process is importing the program.
+    """
+    if getattr(process.current_process(), "_inheriting", False):  # by which multiprocessing knows it too
+        raise SystemExit(UNGUARDED)
+    main = sys.modules["__main__"]
+    if getattr(main, "__spec__", None) is None and getattr(main, "__file__", None) == "<stdin>":
+        expected, got = f"a program in a file, for {processes} processes that import it", "one from standard input"
+        raise ProcessLost(problem("launch", expected, got, "Write it to a file and run that. " + GUARD))
+
+
+def _reason(processes: int, error: ProcessExitedException) -> str:
+    """Why a process has gone, and what to do."""
+    if error.exit_code == UNGUARDED:
+        expected, got = "a program that can be imported", "one that starts processes as it is imported"
+        return problem("launch", expected, got, GUARD)
+    found = f"process {error.error_index} ended with {error.signal_name or f'exit code {error.exit_code}'}"
+    remedy = "It may have been killed for memory." if error.signal_name else "Its own message stands above."
+    remedy += " Nothing of this fit is kept; what was fitted before is."
+    return problem("launch", f"{processes} processes that work", found, remedy)
 
 
 def _work(rank: int, size: int, folder: str, threads: int, timeout: float, function: Any, arguments: Any) -> None:

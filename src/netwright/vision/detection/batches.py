@@ -91,6 +91,11 @@ class DetectionBatches:
             yield (self._shown(some),)
 
     @property
+    def canvas(self) -> tuple[int, int]:
+        """(height, width) of all images."""
+        return self.canvases.canvas
+
+    @property
     def inputs(self) -> tuple[Tensor, ...]:
         """The first image."""
         return self.head(1)

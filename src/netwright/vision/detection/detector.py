@@ -33,7 +33,7 @@ from netwright.vision.detection.scoring import PieceScore
 from netwright.vision.detection.targets import Objects, classes_of, read_targets
 from netwright.vision.metrics.average_precision import mean_average_precision
 
-LOOKED_AT = 64  # images that `check` looks at
+LOOKED_AT = 2**18  # pixels of the images that `check` looks at
 TOGETHER = 16  # images of one shape that are answered together
 _TRAINED = ("optimizer", "regularizer", "augment", "epochs", "batch_size", "patience", "average")
 _SHARED = (*_TRAINED, "device", "devices", "checkpoint", "resume", "callbacks", "verbose")
@@ -49,6 +49,7 @@ SHARED: Mapping[str, Constraint] = {
     "max_detections": integer(1),
     "bad_boxes": one_of("drop", "error"),
 }
+MEANT = frozenset({"small-validation"})  # of detectors: it speaks of rows, and an image has many objects
 LEAST = 0.01  # score from which detections count in `score`: average precision looks at all that are ranked
 
 
@@ -233,10 +234,8 @@ class Detector(RunEstimator):
         return None
 
     def _looked_at(self, parts: list[Any]) -> list[Batches]:
-        return [part.some(min(LOOKED_AT, part.n)) for part in parts]
-
-    def _meant(self) -> frozenset[str]:
-        return frozenset()
+        height, width = parts[0].canvas
+        return [part.some(min(max(4, LOOKED_AT // (height * width)), part.n)) for part in parts]
 
     def _alike(self, frames: list[Frame]) -> Iterator[tuple[list[int], tuple[int, int]]]:
         """The numbers of images with canvases of one shape, some at a time, and the shape."""

@@ -1,21 +1,31 @@
-"""Feature maps at several strides, taken from any network for images.
+"""Feature maps at several strides, taken from any network for images, and told what the coarser ones know.
 
 A backbone such as ``nw.models.resnet18(headless=True)`` halves height and width again and again. Its last map at each
 stride is the most that it knows at that scale. `Features` runs the layers up to the coarsest map that is wanted and
 gives the last maps of the coarsest strides, the finest first; what stands behind (pooling, classes) is left out.
+`Pyramid` adds the way back, from coarse maps to fine ones (that of YOLO version 3):
+
+    p_L = F_L(c_L)                        c_l the backbone's map at stride s_l, the coarsest is L
+    p_l = F_l([c_l, up(G_l(p_{l+1}))])    G a 1x1 convolution, F a 1x1 and a 3x3 one, up: each place twice
+
+Redmon, Farhadi, *YOLOv3: an incremental improvement*, 2018; Lin, Dollar, Girshick, He, Hariharan, Belongie, *Feature
+pyramid networks for object detection*, 2017.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import pairwise
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from netwright.core.errors import InvalidParameter, problem, shown
 from netwright.graph import Expression, Input, begins_with_input, join
 
 PROBE = 256  # height and width of the image on which strides are found
+MEAN, SPREAD = 0.45, 0.25  # of the values of photographs, about
 
 
 class Features(torch.nn.Module):
@@ -68,6 +78,61 @@ class Features(torch.nn.Module):
             if name in self.taps:
                 found.append(x)
         return found
+
+
+class Pyramid(torch.nn.Module):
+    """Feature maps of images at several strides, each told what the coarser ones know.
+
+    Parameters
+    ----------
+    backbone : layers joined by >> that take images (3, height, width) of any size.
+    scales : how many strides are wanted.
+    seed : of the weights.
+
+    Attributes
+    ----------
+    strides : pixels of the image for one of each map, the finest first. widths : channels of each.
+
+    Raises
+    ------
+    InvalidParameter : a backbone with fewer strides than are wanted.
+    """
+
+    def __init__(self, backbone: Expression, scales: int, seed: int) -> None:
+        super().__init__()
+        self.features = Features(backbone, scales, seed)
+        self.strides, self.widths = self.features.strides, self.features.widths
+        entering = [2 * width for width in self.widths[:-1]] + self.widths[-1:]
+        mixed = (
+            torch.nn.Sequential(unit(wide, width, 1), unit(width, width, 3))
+            for wide, width in zip(entering, self.widths, strict=True)
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.down = torch.nn.ModuleList(unit(coarse, fine, 1) for fine, coarse in pairwise(self.widths))
+            self.mixed = torch.nn.ModuleList(mixed)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """(n, 3, height, width) in [0, 1] -> a map for each stride, (n, width, height / stride, width / stride)."""
+        maps = self.features((images - MEAN) / SPREAD)
+        found: list[Tensor] = []
+        for level in reversed(range(len(maps))):
+            x = maps[level]
+            if found:
+                x = torch.cat([x, interpolate(self.down[level](found[-1]), x.shape[2:], mode="nearest")], 1)
+            found.append(self.mixed[level](x))
+        return found[::-1]
+
+
+def unit(entering: int, leaving: int, kernel: int) -> torch.nn.Sequential:
+    """Convolution, batch normalisation, leaky rectifier.
+
+    Parameters
+    ----------
+    entering, leaving : channels. kernel : its side, odd.
+    """
+    convolution = torch.nn.Conv2d(entering, leaving, kernel, padding=kernel // 2, bias=False)
+    return torch.nn.Sequential(convolution, torch.nn.BatchNorm2d(leaving), torch.nn.LeakyReLU(0.1))
 
 
 def _last_of_each_stride(parts: dict[str, torch.nn.Module]) -> dict[int, tuple[str, int]]:

@@ -8,23 +8,20 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from netwright.core.errors import InvalidParameter, problem
 from netwright.core.seeds import derive
-from netwright.core.validation import Constraint, checks_options, integer, one_of, satisfies
+from netwright.core.validation import Constraint, checks_options, integer, one_of
 from netwright.optim import AdamW, cosine, warmup
-from netwright.vision.boxes.anchors import cluster_anchors
 from netwright.vision.detection import saving
-from netwright.vision.detection.detector import SHARED, Detector
+from netwright.vision.detection.detector import MEANT, SHARED, Detector
 from netwright.vision.detection.found import Found, Limits
 from netwright.vision.detection.pictures import Frame
+from netwright.vision.detection.shapes import SHAPES, anchor_shapes
 from netwright.vision.detection.targets import Objects
 from netwright.vision.yolo.answers import Scale, detections
 from netwright.vision.yolo.loss import FORMS, YoloLoss
 from netwright.vision.yolo.network import YoloNetwork
 
 RATE, WARM, DECAY = 2e-3, 2, 0.02  # of the rule that is chosen: rate, epochs of its rise, decay of weights
-
-_PAIRS = satisfies("a list of (width, height)", lambda item: np.ndim(item) == 2 and np.shape(item)[1] == 2)
 
 
 class YOLO(Detector):
@@ -102,7 +99,7 @@ class YOLO(Detector):
     _constraints: ClassVar[Mapping[str, Constraint]] = {
         **SHARED,
         "scales": integer(1, 3),
-        "anchors": integer(1) | _PAIRS,
+        "anchors": SHAPES,
         "assignment": one_of("neighbours", "best"),
     }
 
@@ -150,24 +147,8 @@ class YOLO(Detector):
         return AdamW(warmup(cosine(RATE), epochs=WARM), weight_decay=DECAY)
 
     def _plan(self, objects: Sequence[Objects], frames: Sequence[Frame]) -> None:
-        if isinstance(self.anchors, int):
-            sides = np.concatenate(
-                [
-                    (each.boxes[:, 2:] - each.boxes[:, :2]) * frame.scale
-                    for each, frame in zip(objects, frames, strict=True)
-                ]
-            )
-            count = self.scales * self.anchors
-            if len(np.unique(sides, axis=0)) < count:
-                got, remedy = f"{len(sides)} boxes", "Ask for fewer anchors, or give them."
-                raise InvalidParameter(problem(f"{self._name}(anchors)", f"{count} different boxes", got, remedy))
-            found = cluster_anchors(sides, count, random_state=derive(self.seed_, "anchors")).anchors
-        else:
-            found = np.asarray(self.anchors, dtype=np.float64)
-            if len(found) % self.scales:
-                got = str(len(found))
-                raise InvalidParameter(problem(f"{self._name}(anchors)", f"{self.scales} times as many", got))
-        self.anchors_ = found.reshape(self.scales, -1, 2)
+        seed, where = derive(self.seed_, "anchors"), f"{self._name}(anchors)"
+        self.anchors_ = anchor_shapes(where, self.anchors, self.scales, objects, frames, seed)
 
     def _to_state(self) -> dict[str, Any]:
         return {"anchors": self.anchors_.tolist()}
@@ -177,13 +158,16 @@ class YOLO(Detector):
 
     def _network(self, seed: int) -> torch.nn.Module:
         made = YoloNetwork(self.backbone_, self.scales, self.anchors_.shape[1], len(self.classes_), seed)
-        self.strides_ = made.features.strides
+        self.strides_ = made.pyramid.strides
         self._stride = self.strides_[-1]
         self._scales = [
             Scale(stride, torch.from_numpy(anchors).float())
             for stride, anchors in zip(self.strides_, self.anchors_, strict=True)
         ]
         return made
+
+    def _meant(self) -> frozenset[str]:
+        return MEANT | {"wrong-gradient"}  # none passes what objectness is asked to be
 
     def _objective(self) -> Any:
         return YoloLoss(self._scales, self.assignment)

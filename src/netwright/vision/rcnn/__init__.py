@@ -1,0 +1,1 @@
+"""Detectors of regions: candidates first, then what each of them is."""

@@ -77,6 +77,7 @@ def test_number_formats(kind: torch.dtype, arrays: bool, data: Any, net: Any, ad
         assert told(check(module, loss, adam(module), given)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")  # of torch's own
 def test_modules_in_shells(data: Any, net: Any, adam: Any) -> None:
     module = net(4, 16, 3)
@@ -118,7 +119,14 @@ RULES = {
 }
 
 
-@pytest.mark.parametrize("name", RULES)
+QUICK = ("LevenbergMarquardt", "QuasiNewton", "Accumulate")  # the others take seconds each
+
+
+def _slow(names: Any, quick: Any) -> list[Any]:
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+@pytest.mark.parametrize("name", _slow(RULES, QUICK))
 def test_rules_of_netwright(name: str, data: Any, net: Any) -> None:
     X, y = data
     rule, r = RULES[name], (X[:, :1] * X[:, 1:2] + X[:, 2:3]).tanh()
@@ -147,7 +155,9 @@ def test_rules_that_take_long_leave_their_trials_out(data: Any, net: Any) -> Non
     assert "not-examined" not in [each.code for part in found.findings for each in (part, *part.consequences)]
 
 
-@pytest.mark.parametrize("name", ["ASGD", "Adadelta", "Adagrad", "Adamax", "LBFGS", "NAdam", "RMSprop", "Rprop"])
+@pytest.mark.parametrize(
+    "name", _slow(["ASGD", "Adadelta", "Adagrad", "Adamax", "LBFGS", "NAdam", "RMSprop", "Rprop"], ["LBFGS", "RMSprop"])
+)
 def test_rules_of_torch(name: str, data: Any, net: Any) -> None:
     module = net(4, 16, 3)
     rates = {"Adadelta": 1.0, "Adagrad": 0.05, "ASGD": 0.1, "LBFGS": 0.5}
@@ -197,7 +207,10 @@ class Itself(nn.Module):
         return self.centres(z, t) + 1e-4 * sum(p.square().sum() for p in self.inner.parameters())  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("kind", ["module", "method", "of the module", "partial", "lambda", "lambda of the module"])
+@pytest.mark.parametrize(
+    "kind",
+    _slow(["module", "method", "of the module", "partial", "lambda", "lambda of the module"], ["method", "lambda"]),
+)
 def test_losses_with_a_state_keep_it(kind: str, data: Any, net: Any) -> None:
     module = net(4, 16, 3)
     if kind == "lambda of the module":
@@ -226,6 +239,7 @@ def test_losses_with_a_state_keep_it(kind: str, data: Any, net: Any) -> None:
 # data
 
 
+@pytest.mark.slow
 def test_lists_and_frames(data: Any, net: Any, adam: Any) -> None:
     X, y = data
     names = [["no", "yes", "maybe"][label] for label in y.tolist()]

@@ -242,6 +242,7 @@ def test_trials_share_a_budget(context: Any, net: Any, adam: Any, data: Any) -> 
         program.with_(user_optimizers=[adam(module)]).trial(steps=3)
 
 
+@pytest.mark.slow
 def test_a_few_trials_are_made_however_long_they_take(context: Any, formula: Any, adam: Any, data: Any) -> None:
     import time
 

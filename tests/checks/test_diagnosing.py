@@ -94,6 +94,7 @@ def test_check_takes_what_is_meant() -> None:
     assert "class-imbalance" not in codes(classifier(class_weight="balanced").check(X, y))
 
 
+@pytest.mark.slow
 def test_check_numbers_rows_as_their_user_does(digits: Any) -> None:
     """Also where the rows for validation are drawn out of them."""
     X, y = digits[0][:900], digits[1][:900].copy()
@@ -153,6 +154,7 @@ def test_neighbours_show_what_a_narrow_network_misses() -> None:
     assert fitted.diagnosis_.codes == ("underfitting",)
 
 
+@pytest.mark.slow
 def test_suspicious_labels_have_the_numbers_of_the_user(digits: Any) -> None:
     X, y = digits[0][:1000], digits[1][:1000].copy()
     wrong = np.random.default_rng(1).permutation(1000)[:40]
@@ -169,6 +171,7 @@ def test_suspicious_labels_have_the_numbers_of_the_user(digits: Any) -> None:
             assert np.isin(rows, wrong).mean() >= 0.8
 
 
+@pytest.mark.slow
 def test_weights_of_classes_are_meant() -> None:
     X, y = make_moons(900, noise=0.5, random_state=0)
     fitted = classifier(class_weight={0: 1.0, 1: 8.0}, epochs=30, validation=0.3).fit(X, y)
@@ -236,6 +239,7 @@ def test_it_changes_nothing(digits: Any) -> None:
     assert torch.equal(random, torch.get_rng_state())
 
 
+@pytest.mark.slow
 def test_it_is_the_same_each_time(digits: Any) -> None:
     first, second = (classifier(epochs=4, validation=0.2).fit(*digits).diagnosis_.to_json() for _ in range(2))
     assert first == second

@@ -36,6 +36,7 @@ def test_a_rate_and_a_penalty_that_are_too_small_and_too_large(ask: Any, net: An
     assert [each.code for each in found] == ["over-regularised", "lr-too-low"]
 
 
+@pytest.mark.slow
 def test_weights_and_a_rate(ask: Any, data: Any) -> None:
     module = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 3))
     with torch.no_grad():
@@ -46,12 +47,14 @@ def test_weights_and_a_rate(ask: Any, data: Any) -> None:
     assert [each.code for each in found] == ["init-scale", "lr-too-low"]
 
 
+@pytest.mark.slow
 def test_one_reason_is_asked_for_elsewhere(ask: Any, net: Any, data: Any) -> None:
     for rule in (lambda p: Adam(p, lr=5.0), lambda p: SGD(p, lr=0.1, weight_decay=5.0), lambda p: SGD(p, lr=1e-6)):
         module = net(4, 16, 3)
         assert not ask(several, module, CROSS, data, rule(module.parameters()))
 
 
+@pytest.mark.slow
 def test_programs_that_learn_and_labels_that_cannot_be_learned(ask: Any, net: Any, adam: Any, data: Any) -> None:
     module = net(4, 16, 3)
     assert not ask(several, module, CROSS, data, adam(module))

@@ -57,6 +57,7 @@ def test_columns_that_hardly_vary_or_are_flags_are_not_asked_about(ask: Any, net
         assert not ask(columns_of_targets, module, SQUARES, (X, torch.cat([900 * y[:, :1], second], 1)), adam(module))
 
 
+@pytest.mark.slow
 def test_what_no_scale_would_help_is_at_most_a_note(ask: Any, net: Any, adam: Any, draw: Any) -> None:
     X, y = crops(draw)
     noise = 0.03 * draw(400, 1)  # that nothing foretells
@@ -65,6 +66,7 @@ def test_what_no_scale_would_help_is_at_most_a_note(ask: Any, net: Any, adam: An
     assert [each.level for each in found] == ["note"]
 
 
+@pytest.mark.slow
 def test_principal_components_are_at_most_a_note(ask: Any, net: Any, adam: Any, draw: Any) -> None:
     X = draw(400, 4)
     parts = torch.linalg.svd(X - X.mean(0), full_matrices=False)[0] * torch.tensor([300.0, 20.0, 2.0, 0.1])

@@ -23,7 +23,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
-from netwright.core.errors import InvalidData, problem
+from netwright.core.errors import InvalidData, did_you_mean, problem
 from netwright.data import Stream, Table, is_table, require_finite, to_columns, to_float32
 from netwright.estimators.scaling import Scaler, fit_scaler, scaler_of_parts
 
@@ -64,6 +64,9 @@ class Inputs:
             return cls("table", "float64" if precision == "float64" else "float32"), columns
         if isinstance(X, Stream):
             estimator.n_features_in_ = X.shape[1] if X.ndim > 1 else 1
+            vars(estimator).pop("feature_names_in_", None)
+            if X.names is not None:
+                estimator.feature_names_in_ = np.array(X.names, dtype=object)
             return cls("array", _dtype(X, precision)), X
         if isinstance(X, tuple):
             arrays = _several(X)
@@ -85,6 +88,9 @@ class Inputs:
                 got = f"a tuple of {len(X)}" if isinstance(X, tuple) else type(X).__name__
                 raise InvalidData(problem("X", f"a tuple of {len(self.shapes)} arrays, as in fit", got))
             return _several(X)
+        names = list(getattr(estimator, "feature_names_in_", ()))
+        if names and (is_table(X) or (isinstance(X, Stream) and X.names is not None)):
+            return _by_name(X, names)
         return X if isinstance(X, Stream) else _checked(estimator, X, reset=False)
 
     @property
@@ -179,6 +185,24 @@ def _checked(estimator: Any, X: Any, reset: bool) -> np.ndarray:
     X = validate_data(estimator, _as_numpy(X), reset=reset, dtype=kinds, allow_nd=True, ensure_all_finite=False)
     require_finite(X, "X", getattr(estimator, "feature_names_in_", None))
     return np.ascontiguousarray(X)
+
+
+def _by_name(X: Any, names: list[str]) -> np.ndarray | Stream:
+    """The columns of a stream or of a table that fit saw, in the order that they had there."""
+    found: Any = X if isinstance(X, Stream) else to_columns(X)
+    there: list[str] = found.names if isinstance(X, Stream) else list(found)
+    absent = [name for name in names if name not in there]
+    if absent:
+        got = f"none of the name {', '.join(map(repr, absent))}"
+        raise InvalidData(problem("X", "the columns that fit saw", got, did_you_mean(absent[0], there)))
+    if isinstance(X, Stream):
+        return X.ordered(names)
+    for name in names:
+        if found[name].dtype.kind not in "fiub":
+            raise InvalidData(problem(f"X, column {name!r}", "numbers, as in fit", f"{found[name].dtype} values"))
+    rows = np.column_stack([found[name].astype(np.float64) for name in names])
+    require_finite(rows, "X", names)
+    return rows
 
 
 def _plain(shapes: tuple[Shape, ...]) -> Any:

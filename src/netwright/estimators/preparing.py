@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def read_target(y: Any, name: str) -> np.ndarray:
 
 
 def from_dataset(X: Any, y: Any) -> tuple[Any, Any]:
-    """The samples of a torch Dataset as arrays, a stream and its targets; everything else as it is.
+    """The samples of a torch Dataset as arrays, a stream without its targets and these; everything else as it is.
 
     Raises
     ------
@@ -48,7 +49,7 @@ def from_dataset(X: Any, y: Any) -> tuple[Any, Any]:
     if isinstance(X, Stream):
         if y is not None and X.target is not None:
             raise InvalidParameter(problem("y", "None, as the stream has targets", f"a {type(y).__name__}"))
-        return X, X.target if y is None else y
+        return replace(X, target=None), X.target if y is None else y
     return as_arrays(X, y) if isinstance(X, torch.utils.data.Dataset) else (X, y)
 
 

@@ -86,6 +86,41 @@ def test_columns_of_parquet_can_be_chosen(tmp_path):
         stream(tmp_path / "mixed.parquet", columns=["flog"])
 
 
+def test_columns_are_read_by_their_names(tmp_path):
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(y=Y)
+    frame.to_parquet(tmp_path / "rows.parquet")
+    turned = {name: stream(tmp_path / "rows.parquet", target="y", columns=list(name)) for name in ("abcd", "dcba")}
+    clf = nw.Classifier("ReLU(8) >> Softmax(2)", optimizer="Adam(0.05)", epochs=9, random_state=0).fit(turned["abcd"])
+    assert clf.feature_names_in_.tolist() == list("abcd")
+    expected = clf.predict_proba(turned["abcd"])
+    np.testing.assert_array_equal(clf.predict_proba(turned["dcba"]), expected)
+    np.testing.assert_allclose(clf.predict_proba(frame[list("dbac")]), expected, rtol=1e-6)
+    assert clf.score(turned["dcba"]) == clf.score(frame[list("dcba")], Y) > 0.9
+    np.testing.assert_array_equal(clf.predict_proba(turned["dcba"][ASKED]), expected[ASKED])
+    for lacking in (stream(tmp_path / "rows.parquet", columns=["d", "c", "b"]), frame[["d", "c", "b"]]):
+        with pytest.raises(InvalidData, match=r"X: expected the columns that fit saw, got none of the name 'a'"):
+            clf.predict(lacking)
+    with pytest.raises(InvalidData, match=r"X, column 'a': expected numbers, as in fit, got object"):
+        clf.predict(frame.assign(a="text"))
+    assert not hasattr(clf.fit(stream(X, Y)), "feature_names_in_")
+
+
+def test_every_file_of_a_folder_is_looked_at(tmp_path):
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(y=np.arange(53))
+    frame.to_parquet(tmp_path / "0.parquet")
+    frame.assign(y=frame.y / 2, a=frame.a.astype(int)).to_parquet(tmp_path / "1.parquet")  # numbers all the same
+    assert stream(tmp_path, target="y").shape == (106, 4)
+    for other, told in (
+        (frame.drop(columns="a"), r"2.parquet: expected a column 'a', got none of that name"),
+        (frame.drop(columns="y"), r"2.parquet: expected a column 'y', got none of that name"),
+        (frame.assign(b="text"), r"2.parquet, column 'b': expected numbers, got .*string"),
+        (frame.assign(y="text"), r"2.parquet, column 'y': expected int64, as in .*0.parquet, got .*string"),
+    ):
+        other.to_parquet(tmp_path / "2.parquet")
+        with pytest.raises(InvalidData, match=told):
+            stream(tmp_path, target="y")
+
+
 def test_images_of_a_folder(tmp_path):
     for name, level in (("cat", 40), ("dog", 200)):
         (tmp_path / name).mkdir()

@@ -53,3 +53,8 @@ def test_what_cannot_be_moved_is_said() -> None:
         nw.Ensemble(nw.Regressor(ReLU(3) >> nw.layers.Linear(1), optimizer=rule, epochs=1), 1, adversarial=0.1).fit(
             X, y
         )
+    clf = nw.sequence.TextClassifier("bag", width=4, epochs=1)
+    with pytest.raises(
+        InvalidParameter, match=r"adversarial: expected rows in memory, all of one shape, got sequences"
+    ):
+        nw.Ensemble(clf, 1, adversarial=0.1).fit(["a film", "a fine film", "dull"], [0, 1, 0])

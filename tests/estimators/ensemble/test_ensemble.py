@@ -207,10 +207,12 @@ BAD = [
     ({"how": "seed"}, r"\(how\).*'seed'\. Did you mean 'seeds'\?"),
     ({"estimator": None}, r"\(estimator\): expected a classifier or a regressor, got None"),
     ({"estimator": StandardScaler()}, r"expected a classifier or a regressor, got StandardScaler\(\)"),
-    ({"how": "top"}, r"Ensemble\(search\): expected the result of a search or a list of estimators, got None"),
-    ({"how": "top", "search": []}, r"Ensemble\(search\): expected at least one estimator, got \[\]"),
-    ({"how": "top", "search": 3}, r"expected the result of a search or a list of estimators, got 3"),
-    ({"how": "top", "search": [CLF, REG]}, r"members of one kind, got a classifier \(Classifier\), a regressor"),
+    ({"how": "top"}, r"Ensemble\(search\): expected the result of a search or a list of estimators, got Classifier"),
+    ({"how": "top", "estimator": None}, r"expected the result of a search or a list of estimators, got None"),
+    ({"how": "top", "estimator": []}, r"Ensemble\(search\): expected at least one estimator, got \[\]"),
+    ({"how": "top", "estimator": 3}, r"expected the result of a search or a list of estimators, got 3"),
+    ({"how": "top", "estimator": [CLF, REG]}, r"members of one kind, got a classifier \(Classifier\), a regressor"),
+    ({"how": "top", "search": [CLF]}, r"Ensemble\(estimator\): expected None with how=\"top\", whose .*got Classifier"),
     ({"search": [CLF]}, r"\(search\): expected None with how='seeds'.*It goes with how='top'"),
     ({"keep": "epochs"}, r"\(keep\): expected None with how='seeds'"),
     ({"how": "average", "bootstrap": True}, r"\(bootstrap\): expected False with how='average'"),
@@ -259,3 +261,56 @@ def test_members_of_other_classes_are_refused() -> None:
 def test_a_classifier_has_no_deviation() -> None:
     with pytest.raises(InvalidParameter, match=r"predict\(return_std\): expected False for a classifier"):
         nw.Ensemble(CLF, 1, random_state=0).fit(X, y).predict(X, return_std=True)
+
+
+def test_the_best_of_a_search_given_first() -> None:
+    space = {"optimizer__lr": nw.log_uniform(1e-3, 1e-1)}
+    found = nw.search(clone(CLF).set_params(epochs=2), space, X, y, trials=3, stages="one", random_state=0)
+    first, named = nw.Ensemble(found, 2, how="top", random_state=0), nw.Ensemble(None, 2, how="top", search=found)
+    expected = named.set_params(random_state=0).fit(X, y).predict_proba(X)
+    copy = clone(first)
+    assert copy.estimator is found
+    np.testing.assert_array_equal(copy.fit(X, y).predict_proba(X), expected)
+    np.testing.assert_array_equal(nw.Ensemble(found.top(2), 2, how="top", random_state=0).fit(X, y).classes_, [0, 1, 2])
+    with pytest.raises(InvalidParameter, match=r"got .*Take how=\"top\" for the best of a search"):
+        nw.Ensemble(found, 2).fit(X, y)
+
+
+@pytest.mark.parametrize("options", [{}, {"calibrated": 0.2}, {"bootstrap": True}, {"how": "average"}])
+def test_weights_are_as_many_as_rows(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"sample_weight.shape == \(149,\), expected \(150,\)"):
+        nw.Ensemble(CLF, 2, **options).fit(X, y, np.ones(149))
+    with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[150, 149\]"):
+        nw.Ensemble(CLF, 2, **options).fit(X, y[:-1])
+
+
+def test_members_that_take_no_weights() -> None:
+    sequences = nw.sequence.SequenceClassifier(epochs=1)
+    with pytest.raises(InvalidParameter, match=r"\(sample_weight\): expected None for members whose fit takes no weig"):
+        nw.Ensemble(sequences, 2).fit([[[1.0]], [[2.0], [3.0]]], [0, 1], np.ones(2))
+    pipe = make_pipeline(StandardScaler(), LogisticRegression())
+    assert nw.Ensemble(pipe, 1, random_state=0).fit(X, y, np.ones(150)).score(X, y) > 0.9
+
+
+@pytest.mark.parametrize("options", [{}, {"bootstrap": True}, {"calibrated": 0.2}, {"how": "snapshots"}])
+def test_rows_of_a_stream(options: dict[str, Any], tmp_path: Any) -> None:
+    np.save(tmp_path / "rows.npy", X)
+    rows = nw.data.stream(tmp_path / "rows.npy", y)
+    given: dict[str, Any] = {"n_estimators": 2, "random_state": 0, **options}
+    ensemble = nw.Ensemble(clone(CLF).set_params(epochs=20), **given).fit(rows)
+    assert ensemble.score(rows) > 0.85
+    assert not ensemble.vectorised_
+    np.testing.assert_allclose(ensemble.predict_proba(rows), ensemble.predict_proba(X), rtol=1e-6)
+    one = nw.distill(ensemble, clone(CLF).set_params(epochs=1), rows)
+    assert one.predict(rows).shape == (150,)
+
+
+def test_a_search_of_a_stream_and_streams_that_cannot_be() -> None:
+    rows = nw.data.stream(X, y)
+    space = {"optimizer__lr": nw.log_uniform(1e-2, 1e-1)}
+    found = nw.search(clone(CLF).set_params(epochs=2), space, rows, trials=2, stages="one", random_state=0)
+    assert found.predict(rows).shape == (150,)
+    with pytest.raises(InvalidParameter, match=r"\(vectorised\).*True: a stream is read while one run goes"):
+        nw.Ensemble(CLF, 2, vectorised=True).fit(rows)
+    with pytest.raises(InvalidParameter, match=r"adversarial: expected rows in memory, all of one shape, got a stream"):
+        nw.Ensemble(CLF, 2, adversarial=0.01).fit(rows)

@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import netwright as nw
+from netwright.core.errors import InvalidParameter
 from netwright.core.seeds import derive
 from netwright.layers import BatchNorm, Linear, ReLU, Softmax, Tanh
 from netwright.optim import SGD, Adam, Clip, cyclic_cosine, hold
@@ -131,3 +132,63 @@ def test_adversarial_snapshots() -> None:
     plain, hard = (nw.Ensemble(CLF, 2, adversarial=share, **options).fit(X, y) for share in (None, 0.1))
     assert not torch.equal(weights(plain.estimators_[0]), weights(hard.estimators_[0]))
     assert hard.estimators_[0].callbacks is None
+
+
+class Killed(Exception):
+    """Ends a fit from outside."""
+
+
+class Killer:
+    """Ends a fit after an epoch, before it is written down."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def on_epoch_end(self, run: Any) -> None:
+        if run.epoch == self.epoch:
+            raise Killed
+
+
+@pytest.mark.parametrize("how", ["snapshots", "average"])
+@pytest.mark.parametrize("cut", [1, 4, 6, 12])
+def test_a_run_that_was_cut_off_goes_on_to_the_same_ensemble(how: str, cut: int, tmp_path: Any) -> None:
+    network = ReLU(8) >> BatchNorm() >> Softmax(2)
+    estimator = clone(CLF).set_params(network=network, checkpoint=tmp_path / "run")
+    options: dict[str, Any] = {"how": how, "keep": "cycles", "random_state": 3}
+    whole = nw.Ensemble(clone(CLF).set_params(network=network), 3, **options).fit(X, y)
+    with pytest.raises(Killed):
+        nw.Ensemble(clone(estimator).set_params(callbacks=[Killer(cut)]), 3, **options).fit(X, y)
+    for _ in range(2):  # what is left, and nothing
+        again = nw.Ensemble(estimator, 3, **options).fit(X, y)
+        assert [member.n_iter_ for member in again.estimators_] == [member.n_iter_ for member in whole.estimators_]
+        np.testing.assert_array_equal(again.predict_proba(X), whole.predict_proba(X))
+    begun = nw.Ensemble(clone(estimator).set_params(resume=False), 3, **options).fit(X, y)
+    np.testing.assert_array_equal(begun.predict_proba(X), whole.predict_proba(X))
+
+
+def test_a_checkpoint_of_another_ensemble_is_refused(tmp_path: Any) -> None:
+    estimator = clone(CLF).set_params(checkpoint=tmp_path)
+    options: dict[str, Any] = {"keep": "epochs", "random_state": 3}
+    nw.Ensemble(estimator, 2, how="average", **options).fit(X, y)
+    for count, told in ((3, "a run that did not keep them"), (1, r"those of one that keeps \[11, 12\]")):
+        with pytest.raises(InvalidParameter, match=rf"the weights after epoch 1.*{told}\. Give this run a folder"):
+            nw.Ensemble(estimator, count, how="average", **options).fit(X, y)
+
+
+def test_snapshots_of_texts() -> None:
+    texts = ["a fine film", "a dull film", "fine acting", "so dull"] * 8
+    labels = [1, 0, 1, 0] * 8
+    clf = nw.sequence.TextClassifier("bag", width=4, optimizer=Adam(0.05), epochs=6)
+    ensemble = nw.Ensemble(clf, 3, how="snapshots", random_state=3).fit(texts, labels)
+    inner = [member.classifier_ for member in ensemble.estimators_]
+    assert [each.n_iter_ for each in inner] == [len(each.history_) for each in inner] == [2, 4, 6]
+    last = clone(clf).set_params(optimizer=Adam(cyclic_cosine(0.05, 3)), random_state=SEED).fit(texts, labels)
+    assert torch.equal(weights(inner[-1]), weights(last.classifier_))
+    assert not torch.equal(weights(inner[1]), weights(inner[0]))
+    assert ensemble.score(texts, labels) > 0.9
+
+
+@pytest.mark.parametrize("options", [{"how": "snapshots"}, {"how": "average"}, {"adversarial": 0.01}])
+def test_what_follows_a_run_is_in_its_own_process(options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidParameter, match=r"members of one process each, devices=\"auto\", got devices=2"):
+        nw.Ensemble(clone(CLF).set_params(devices=2), 2, **options).fit(X, y)

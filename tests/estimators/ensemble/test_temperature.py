@@ -10,10 +10,13 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score
 from sklearn.naive_bayes import GaussianNB
+from sklearn.svm import LinearSVC
 
 import netwright as nw
 from netwright.core.errors import InvalidData, InvalidParameter
+from netwright.core.seeds import derive
 from netwright.estimators import Calibrated, calibration_error
 from netwright.estimators.ensemble.calibration_error import reliability
 from netwright.estimators.ensemble.temperature import best_temperature, log_probabilities
@@ -131,6 +134,14 @@ BOTH = np.stack([y[TRAIN] > 4, y[TRAIN] % 2 == 0], 1).astype(int)
         (lambda: calibration_error(y, np.ones((1797, 10))), r"rows >= 0 that sum to 1, got .* in row 0"),
         (lambda: calibration_error([0], [[1.0]]), r"rows \(n, k\) with k >= 2, got shape \(1, 1\)"),
         (lambda: calibration_error([0], [[0.5, 0.5]], bins=0), r"\(bins\): expected an integer >= 1, got 0"),
+        (
+            lambda: Calibrated(GaussianNB(), share=1).fit(X, y),
+            r"Calibrated\(share\): expected a number in \(0, 1\), got 1",
+        ),
+        (
+            lambda: Calibrated(LinearSVC()).fit(X, y),
+            r"Calibrated\(estimator\): .* with predict_proba, got LinearSVC\(\)",
+        ),
         (lambda: Calibrated(FITTED, T=2), r"Calibrated: expected one of its options, got 'T'"),
     ],
 )
@@ -145,3 +156,35 @@ def test_several_labels_have_no_temperature() -> None:
         nw.calibrate(clf.fit(X[TRAIN], BOTH), X[TRAIN], BOTH)
     with pytest.raises(InvalidData, match="a classifier of one question"):
         nw.calibrate(nw.Ensemble(clf, 2, random_state=0).fit(X[TRAIN], BOTH), X[TRAIN], BOTH)
+
+
+def test_a_classifier_that_is_not_fitted_is_trained_on_the_other_rows() -> None:
+    weight = RNG.random(600)
+    found = Calibrated(GaussianNB(), share=0.3, random_state=0).fit(X[TRAIN], y[TRAIN], weight)
+    train, held = nw.data.holdout(600, 0.3, y[TRAIN], seed=derive(0, "calibration"), stratify=True)
+    model = GaussianNB().fit(X[train], y[train], weight[train])
+    np.testing.assert_array_equal(found.estimator_.theta_, model.theta_)
+    assert found.temperature_ == Calibrated(model).fit(X[held], y[held], weight[held]).temperature_
+    assert not hasattr(found.estimator, "theta_")
+    ready = Calibrated(FITTED).fit(X[HELD], y[HELD])
+    assert ready.estimator_ is FITTED
+    scores = cross_val_score(ready, X[:900], y[:900], cv=3, error_score="raise")  # clones are trained
+    np.testing.assert_allclose(scores.mean(), cross_val_score(GaussianNB(), X[:900], y[:900], cv=3).mean(), atol=0.1)
+
+
+def test_the_best_of_a_search_is_taken() -> None:
+    rows, labels = X[TRAIN], y[TRAIN]
+    space = {"var_smoothing": nw.log_uniform(1e-3, 1e-1)}
+    found = nw.search(GaussianNB(), space, rows, labels, trials=2, stages="one", random_state=0)
+    best = nw.calibrate(found.best_estimator_, X[HELD], y[HELD])
+    for given in (nw.calibrate(found, X[HELD], y[HELD]), Calibrated(found).fit(X[HELD], y[HELD])):
+        np.testing.assert_array_equal(given.predict_proba(X[TEST]), best.predict_proba(X[TEST]))
+    clf = nw.Classifier(ReLU(8) >> Softmax(10), epochs=1, random_state=0)
+    one, same = (nw.distill(teacher, clf, rows) for teacher in (found, found.best_estimator_))
+    assert one.loss_curve_ == same.loss_curve_
+    found.best_estimator_ = None
+    for call in (lambda: nw.calibrate(found, X[HELD], y[HELD]), lambda: nw.distill(found, clf, rows)):
+        with pytest.raises(
+            InvalidParameter, match=r"a search with a fitted best_estimator_, got one without\. Search with"
+        ):
+            call()

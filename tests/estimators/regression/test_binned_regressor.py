@@ -52,6 +52,32 @@ def test_it_finds_the_probabilities(fitted: Any) -> None:
     np.testing.assert_allclose(p.sum(1), 1)
 
 
+def test_the_deviation_is_that_of_the_training_targets(fitted: Any, tmp_path: Any) -> None:
+    x, _ = noisy(300, seed=1)
+    answers, deviation = fitted.predict(x, return_std=True)
+    np.testing.assert_array_equal(answers, fitted.predict(x))
+    np.testing.assert_allclose(deviation, 1, atol=0.35)
+    assert deviation.mean() == pytest.approx(1, abs=0.08)
+    targets = noisy()[1]
+    places = np.searchsorted(fitted.edges_[1:-1], targets, side="right")
+    counts = np.bincount(places, minlength=12)
+    for own, found in zip(fitted.predict_bins(x[:5]), deviation, strict=False):
+        drawn = own[places] / counts[places]  # a weighted training set: its deviation by definition
+        mean = np.average(targets, weights=drawn)
+        assert found == pytest.approx(np.average((targets - mean) ** 2, weights=drawn) ** 0.5)
+    fitted.save(tmp_path / "binned.nw")
+    np.testing.assert_array_equal(nw.load(tmp_path / "binned.nw").predict(x, return_std=True)[1], deviation)
+
+
+def test_an_ensemble_tells_the_noise() -> None:
+    x, y = noisy(400)
+    ensemble = nw.Ensemble(made("softmax", bins=8), 2, random_state=0).fit(x, y)
+    each = np.stack([one.predict(x, return_std=True)[1] for one in ensemble.estimators_])
+    np.testing.assert_allclose(ensemble.uncertainty(x).aleatoric, (each**2).mean(0))
+    mean, deviation = ensemble.predict(x, return_std=True)
+    assert 0.6 < ((y - mean) / deviation).std() < 1.5
+
+
 def test_answers_follow_from_the_probabilities(fitted: Any) -> None:
     x, y = noisy(300, seed=1)
     p = fitted.predict_bins(x)

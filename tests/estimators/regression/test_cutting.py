@@ -50,7 +50,12 @@ def test_edges_rise_and_hold_everything(values: list[float], bins: int, how: str
     assert len(edges) - 1 <= bins
     assert edges[0] <= y.min()
     assert edges[-1] >= y.max()
-    sums, centres, low, high = ranges_of(y, None, edges)
+    sums, centres, low, high, deviations = ranges_of(y, None, edges)
+    k = numbers_of(y, edges)
+    for bin_, found in enumerate(deviations):
+        own = (y[k == bin_] - centres[bin_]) / (edges[bin_ + 1] - edges[bin_])
+        expected = np.sqrt((own**2).mean()) if len(own) else 12**-0.5
+        np.testing.assert_allclose(found / (edges[bin_ + 1] - edges[bin_]), expected, rtol=1e-9, atol=1e-12)
     assert sums.sum() == len(y)
     assert (low <= centres).all()
     assert (centres <= high).all()
@@ -66,8 +71,9 @@ def test_edges_rise_and_hold_everything(values: list[float], bins: int, how: str
 def test_few_values_have_a_bin_each() -> None:
     edges = cut(np.array([1.0, 1.0, 4.0, 2.0, 4.0]), None, 20, "quantile")
     np.testing.assert_array_equal(edges, [0.5, 1.5, 3.0, 5.0])
-    sums, centres, low, high = ranges_of(np.array([1.0, 1.0, 4.0, 2.0, 4.0]), None, edges)
+    sums, centres, low, high, deviations = ranges_of(np.array([1.0, 1.0, 4.0, 2.0, 4.0]), None, edges)
     np.testing.assert_array_equal(sums, [2, 1, 2])
+    np.testing.assert_array_equal(deviations, 0)
     for each in (centres, low, high):
         np.testing.assert_array_equal(each, [1, 2, 4])
 
@@ -76,7 +82,7 @@ def test_few_values_have_a_bin_each() -> None:
 def test_a_constant_has_one_bin(constant: float) -> None:
     edges = cut(np.full(5, constant), None, 20, "quantile")
     assert edges[0] < constant < edges[1]
-    np.testing.assert_array_equal(ranges_of(np.full(5, constant), None, edges)[1:, 0], constant)
+    np.testing.assert_array_equal(ranges_of(np.full(5, constant), None, edges)[1:, 0], [constant] * 3 + [0])
 
 
 def test_a_value_that_fills_many_quantiles_has_one_bin() -> None:

@@ -14,7 +14,8 @@ from sklearn.datasets import load_diabetes
 from sklearn.metrics import mean_pinball_loss
 
 import netwright as nw
-from netwright.core.errors import InvalidData
+from netwright.core.errors import InvalidData, InvalidParameter
+from netwright.estimators.regression.levels import deviation_of
 from netwright.layers import Linear, ReLU, Tanh
 
 X, Y = load_diabetes(return_X_y=True)
@@ -50,6 +51,41 @@ def test_new_rows_are_covered_as_the_levels_say(fitted: Any) -> None:
     every, weight = fitted.predict_quantiles(x), np.arange(3000.0)
     np.testing.assert_allclose(fitted.coverage(x, y), (y[:, None] <= every).mean(0))
     np.testing.assert_allclose(fitted.coverage(x, y, weight), np.average(y[:, None] <= every, axis=0, weights=weight))
+
+
+def test_the_deviation_is_that_of_straight_pieces(fitted: Any) -> None:
+    grid = np.linspace(0.1, 0.9, 5)[:, None]
+    answers, deviation = fitted.predict(grid, return_std=True)
+    np.testing.assert_array_equal(answers, fitted.predict(grid))
+    np.testing.assert_allclose(deviation, 0.5 + 1.5 * grid[:, 0], rtol=0.15)
+    u = (np.arange(200_000) + 0.5) / 200_000
+    for own, found in zip(fitted.predict_quantiles(grid), deviation, strict=True):
+        slopes = np.diff(own) / np.diff(LEVELS)
+        ends = [own[0] - slopes[0] * LEVELS[0], *own, own[-1] + slopes[-1] * (1 - LEVELS[-1])]
+        assert found == pytest.approx(np.interp(u, [0, *LEVELS, 1], ends).std(), rel=1e-6)
+    pairs = deviation_of(norm.ppf(np.tile(np.array(LEVELS)[None, :, None], (2, 1, 3))), np.array(LEVELS))
+    np.testing.assert_allclose(pairs, np.full((2, 3), 0.98), atol=0.005)
+    one = nw.QuantileRegressor(ReLU(2), quantiles=(0.5,), epochs=1, random_state=0).fit(grid, grid[:, 0])
+    with pytest.raises(InvalidParameter, match=r"expected False for a single quantile, got True\. Give s"):
+        one.predict(grid, return_std=True)
+
+
+def test_an_ensemble_tells_the_noise_and_the_quantiles() -> None:
+    x, y = widening(400)
+    member = nw.QuantileRegressor(ReLU(8), quantiles=LEVELS, optimizer="Adam(0.02)", epochs=15)
+    ensemble = nw.Ensemble(member, 2, random_state=0).fit(x, y)
+    each = np.stack([one.predict(x, return_std=True) for one in ensemble.estimators_])  # (2, mean and deviation, n)
+    found = ensemble.uncertainty(x)
+    np.testing.assert_allclose(found.aleatoric, (each[:, 1] ** 2).mean(0))
+    np.testing.assert_allclose(found.epistemic, each[:, 0].var(0))
+    mean, deviation = ensemble.predict(x, return_std=True)
+    assert 0.5 < ((y - mean) / deviation).std() < 2
+    quantiles = [one.predict_quantiles(x) for one in ensemble.estimators_]
+    np.testing.assert_allclose(ensemble.predict_quantiles(x), np.mean(quantiles, axis=0))
+    assert not hasattr(nw.Ensemble(nw.Regressor()), "predict_quantiles")
+    ensemble.estimators_[1].quantiles = (0.1, 0.9)
+    with pytest.raises(InvalidParameter, match=r"quantiles of member 1: .*, as of member 0, got \(0\.1, 0\.9\)"):
+        ensemble.predict_quantiles(x)
 
 
 def test_its_loss_is_scikit_learns(fitted: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import multiprocessing
 import os
 import runpy
 import subprocess
@@ -12,7 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from netwright.core.errors import ProcessLost
 from netwright.train import Group
+from netwright.train.processes.launching import UNGUARDED, launch
 
 PROGRAM = Path(__file__).with_name("program.py")
 OWN = runpy.run_path(str(PROGRAM))
@@ -50,3 +53,28 @@ def test_what_cannot_be_done_together_is_named(folder):
         assert "InvalidData: fit: expected the same rows in every process, got other rows in process 1" in said["rows"]
         assert "InvalidParameter: devices: expected the 2 processes that were started" in said["count"]
         assert "a rule that takes gradients" in said["rule"]
+
+
+def test_a_program_that_cannot_be_imported_is_named(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(multiprocessing.current_process(), "_inheriting", True, raising=False)
+        with pytest.raises(SystemExit, match=str(UNGUARDED)):  # in the process that imports it
+            launch(print, 2)
+    main = sys.modules["__main__"]
+    monkeypatch.setattr(main, "__spec__", None, raising=False)
+    monkeypatch.setattr(main, "__file__", "<stdin>", raising=False)
+    with pytest.raises(ProcessLost, match=r"a program in a file.*got one from standard input\. Write it to a file"):
+        launch(print, 2)
+
+
+@pytest.mark.slow
+def test_a_program_without_a_guard_is_told_of_the_guard(tmp_path):
+    program = tmp_path / "plain.py"
+    program.write_text("from netwright.train.processes.launching import launch\nlaunch(print, 2)\n")
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 1
+    assert (
+        "got one that starts processes as it is imported. Put what the program does under `if __name__ =="
+        in done.stderr
+    )
+    assert "bootstrapping" not in done.stderr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,10 @@ class Source(ABC):
     n : number of rows. shape : of one row. dtype : of the numbers.
     edges : where parts begin that are read as one, ascending from 0, and n at the end; None where any row is as near
         as any other.
+    names : of the numbers of a row, where they have names; such a source has `ordered`.
     """
 
+    names: list[str] | None = None
     n: int
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -71,6 +73,16 @@ class Stream:
     def rows(self) -> Numbers:
         """The numbers of its rows in the source."""
         return np.arange(self.source.n) if self.which is None else self.which
+
+    @property
+    def names(self) -> list[str] | None:
+        """Those of its columns, where they have names."""
+        return self.source.names
+
+    def ordered(self, names: list[str]) -> Stream:
+        """The same rows with these columns, in this order; of a source whose columns have names."""
+        source: Any = self.source
+        return self if names == self.names else replace(self, source=source.ordered(names))
 
     def __getitem__(self, rows: Any) -> Stream:
         """Some rows of it, still unread."""

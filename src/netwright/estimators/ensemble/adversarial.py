@@ -25,7 +25,8 @@ import torch
 from torch import Tensor
 
 from netwright.core.errors import InvalidParameter, problem, shown
-from netwright.train import Run
+from netwright.train import Batches, Run
+from netwright.train.streamed import StreamBatches
 
 
 class FastGradientSign:
@@ -47,6 +48,9 @@ class FastGradientSign:
         if run.optimizer.takes != "gradients":
             remedy = "Take one such as Adam()."
             raise InvalidParameter(problem("adversarial", "a rule of gradients", shown(run.optimizer), remedy))
+        if not isinstance(run.batches, Batches):
+            remedy = "It needs the range of each input over all rows. Give them as an array or a table."
+            raise InvalidParameter(problem("adversarial", "rows in memory, all of one shape", _named(run), remedy))
         if not any(x.is_floating_point() for x in run.batches.inputs):
             got = str(run.batches.inputs[0].dtype)
             raise InvalidParameter(problem("adversarial", "inputs that are numbers, not codes", got))
@@ -103,6 +107,10 @@ class _Both:
         moved = self.attack.moved(inputs, self.sizes, gradients)
         harder: Tensor = self.objective(self.run.module(*moved), target, weight)
         return 0.5 * (loss + harder)
+
+
+def _named(run: Run) -> str:
+    return "a stream" if isinstance(run.batches, StreamBatches) else "sequences"
 
 
 def _range(x: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,8 @@ from netwright.core.validation import (
     satisfies,
 )
 from netwright.estimators.ensemble.members import has_run, network_of
+from netwright.train import Group
+from netwright.train.device import devices_of
 
 POSITIVE = number(0, closed="neither")
 CONSTRAINTS: Mapping[str, Constraint] = {
@@ -67,6 +70,15 @@ def check_options(ensemble: Any, kind: str, members: list[Any]) -> None:
         raise InvalidParameter(problem("Ensemble(calibrated)", "None for regressors", shown(ensemble.calibrated)))
     if ensemble.how in ONE_RUN:
         _check_one_run(ensemble, members[0])
+    alone = ensemble.how in ONE_RUN or ensemble.adversarial is not None
+    for each in map(network_of, members) if alone else ():  # processes have copies of what follows a run
+        devices = getattr(each, "devices", "auto")
+        if devices_of(devices).count not in ("auto", 1) or Group.started():
+            name, given = ("how", ensemble.how) if ensemble.how in ONE_RUN else ("adversarial", ensemble.adversarial)
+            expected, got = 'members of one process each, devices="auto"', f"devices={devices!r}"
+            raise InvalidParameter(
+                problem(f"Ensemble({name}={given!r})", expected, "torchrun" if Group.started() else got)
+            )
     if ensemble.adversarial is not None and not all(map(has_run, members)):
         expected = "estimators of netwright, which train by gradients"
         raise InvalidParameter(problem("Ensemble(adversarial)", expected, shown(members[0])))
@@ -88,6 +100,23 @@ def _check_one_run(ensemble: Any, estimator: Any) -> None:
     if ensemble.how == "average" and getattr(network, "average", None) is not None:
         remedy = "One average is enough: give the estimator average=None."
         raise InvalidParameter(problem(where, "an estimator without average", f"average={network.average}", remedy))
+
+
+def require_weights(estimator: Any) -> None:
+    """An estimator whose `fit` takes weights of rows.
+
+    Parameters
+    ----------
+    estimator : or a pipeline that ends in one.
+
+    Raises
+    ------
+    InvalidParameter : another one.
+    """
+    taken = inspect.signature(network_of(estimator).fit).parameters
+    if "sample_weight" not in taken and not any(each.kind is each.VAR_KEYWORD for each in taken.values()):
+        expected = f"None for members whose fit takes no weights, {shown(estimator)}"
+        raise InvalidParameter(problem("Ensemble.fit(sample_weight)", expected, "weights"))
 
 
 def check_values(ensemble: Any) -> None:

@@ -24,6 +24,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from netwright.core.errors import InvalidParameter, problem
+
 
 class Uncertainty(NamedTuple):
     """How unsure an ensemble is of each row, and of what kind that is.
@@ -101,6 +103,24 @@ def mean_and_variance(member: Any, X: Any) -> tuple[np.ndarray, np.ndarray | Non
         mean, deviation = member.predict(X, return_std=True)
         return np.asarray(mean), np.asarray(deviation, dtype=np.float64) ** 2
     return np.asarray(member.predict(X)), None
+
+
+def mean_quantiles(members: list[Any], X: Any) -> np.ndarray:
+    """The members' quantiles averaged level by level (Vincent, 1912), (n, Q) or (n, Q, m).
+
+    Parameters
+    ----------
+    members : fitted, with ``quantiles`` and ``predict_quantiles``. X : rows.
+
+    Raises
+    ------
+    InvalidParameter : members with other levels.
+    """
+    levels = [tuple(np.asarray(member.quantiles).tolist()) for member in members]
+    for place, own in enumerate(levels):
+        if own != levels[0]:
+            raise InvalidParameter(problem(f"quantiles of member {place}", f"{levels[0]}, as of member 0", f"{own}"))
+    return np.asarray(np.mean([member.predict_quantiles(X) for member in members], axis=0))
 
 
 def mean_probabilities(found: list[Any]) -> Any:

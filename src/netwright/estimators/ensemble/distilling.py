@@ -31,7 +31,7 @@ from torch.nn import functional as F
 from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
 from netwright.core.validation import check, check_all, number
 from netwright.estimators.classifier import Classifier
-from netwright.estimators.ensemble.temperature import log_probabilities, require_teacher, tempered
+from netwright.estimators.ensemble.temperature import log_probabilities, require_teacher, tempered, the_best
 from netwright.estimators.preparing import from_dataset, read_target
 from netwright.estimators.regressor import Regressor
 from netwright.train import Batches
@@ -59,7 +59,8 @@ def distill(
 
     Parameters
     ----------
-    teacher : a fitted classifier with ``predict_proba`` (netwright's or any other), or a fitted regressor.
+    teacher : a fitted classifier with ``predict_proba`` (netwright's or any other), or a fitted regressor; of the
+        result of a search, its best one.
     student : an unfitted `Classifier` or `Regressor`; it is not changed. Its own augmentation, validation, patience and
         update rule are used.
     X : rows that both take.
@@ -99,6 +100,7 @@ def distill(
     if getattr(student, "devices", "auto") not in ("auto", 1) and isinstance(student, Classifier):
         raise InvalidParameter(problem("distill(student)", 'a student of one process, devices="auto"', shown(student)))
     X, y = from_dataset(X, y)
+    teacher = the_best(teacher, "distill(teacher)")
     if isinstance(student, Classifier):
         require_teacher(teacher, "distill(teacher)")
         return _Lesson(teacher, student, float(temperature), 0.0 if y is None else float(alpha)).give(

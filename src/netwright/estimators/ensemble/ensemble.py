@@ -12,37 +12,32 @@ from sklearn.metrics import r2_score
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from netwright.core.errors import InvalidParameter, problem, shown
 from netwright.core.seeds import derive, to_seed
 from netwright.core.validation import checks_options
-from netwright.estimators.ensemble import one_run
-from netwright.estimators.ensemble.adversarial import FastGradientSign
 from netwright.estimators.ensemble.calibration_error import codes_of
-from netwright.estimators.ensemble.choices import KEPT, ONE_RUN, check_options, check_values
+from netwright.estimators.ensemble.choices import ONE_RUN, check_options, check_values, require_weights
 from netwright.estimators.ensemble.combining import (
     Uncertainty,
     entropies,
     mean_and_variance,
     mean_probabilities,
+    mean_quantiles,
     mixture,
     votes,
 )
 from netwright.estimators.ensemble.members import (
     best_of,
-    drawn,
-    fit_apart,
-    fitted,
     kept_apart,
     kind_of,
     network_of,
     same_classes,
-    seeded,
 )
 from netwright.estimators.ensemble.saving import save_parts
 from netwright.estimators.ensemble.temperature import best_temperature, log_probabilities, one_question
-from netwright.estimators.ensemble.vectorising import fit_together, prepared
+from netwright.estimators.ensemble.training import trained_apart, trained_once
 from netwright.estimators.preparing import from_dataset, read_target
 
 
@@ -65,6 +60,11 @@ def _has_probabilities(ensemble: Any) -> bool:
     return _classifies(ensemble) and all(hasattr(member, "predict_proba") for member in members)
 
 
+def _has_quantiles(ensemble: Any) -> bool:
+    members = getattr(ensemble, "estimators_", None) or _known(ensemble)
+    return bool(members) and all(hasattr(member, "predict_quantiles") for member in members)
+
+
 class Ensemble(BaseEstimator):
     """Several networks that answer together: averaged probabilities or numbers, and how far the members disagree.
 
@@ -79,7 +79,7 @@ class Ensemble(BaseEstimator):
 
     Parameters
     ----------
-    estimator : a classifier or regressor, mostly of netwright; not changed. Left out for "top".
+    estimator : a classifier or regressor, mostly of netwright; not changed. For "top" what `search` would be, or None.
     n_estimators : members, or weights that are averaged, >= 1.
     how : see above.
     search : of "top": what ``nw.search`` gives (anything with ``top(n)``), or a list of estimators, best first.
@@ -213,6 +213,21 @@ class Ensemble(BaseEstimator):
             return np.exp(self._log_probabilities(X))
         return mean_probabilities([member.predict_proba(X) for member in self.estimators_])
 
+    @available_if(_has_quantiles)  # type: ignore[untyped-decorator]
+    def predict_quantiles(self, X: Any) -> np.ndarray:
+        """The means of the members' quantiles, of each level by itself: (n, Q) or (n, Q, m).
+
+        Parameters
+        ----------
+        X : rows as in `fit`.
+
+        Raises
+        ------
+        InvalidParameter : members with other levels.
+        """
+        check_is_fitted(self, "estimators_")
+        return mean_quantiles(self.estimators_, X)
+
     def uncertainty(self, X: Any) -> Uncertainty:
         """How unsure the ensemble is of each row, as total = aleatoric (noise) + epistemic (disagreement).
 
@@ -281,15 +296,15 @@ class Ensemble(BaseEstimator):
         self._independent = kind == "classifier" and _is_multilabel(y)
         apart = self.calibrated
         if weight is not None:
-            weight = np.asarray(weight)
-            weight = np.broadcast_to(weight, weight.shape or len(read_target(y, "Ensemble")))
+            require_weights(templates[0])
+            weight = _check_sample_weight(weight, np.empty((len(read_target(y, "Ensemble")), 1)), dtype=np.float64)
         if isinstance(apart, float):
             X, y, weight, apart = kept_apart(X, y, weight, apart, derive(self.seed_, "calibration"))
         self.vectorised_ = False
         if self.how in ONE_RUN:
-            self.estimators_ = self._from_one_run(templates[0], X, y, weight)
+            self.estimators_ = trained_once(self, templates[0], X, y, weight)
         else:
-            self.estimators_ = self._trained_apart(templates, X, y, weight, kind == "classifier")
+            self.estimators_, self.vectorised_ = trained_apart(self, templates, X, y, weight, kind == "classifier")
         self._describe(kind)
         if apart is not None:
             logits = self._log_probabilities(apart[0])
@@ -299,45 +314,11 @@ class Ensemble(BaseEstimator):
     def _templates(self) -> list[Any]:
         """What the members are copies of."""
         if self.how == "top":
-            return best_of(self.search, self.n_estimators)
+            if self.estimator is not None and self.search is not None:
+                expected = 'None with how="top", whose members are those of `search`'
+                raise InvalidParameter(problem("Ensemble(estimator)", expected, shown(self.estimator)))
+            return best_of(self.search if self.estimator is None else self.estimator, self.n_estimators)
         return [] if self.estimator is None else [self.estimator]
-
-    def _trained_apart(self, templates: list[Any], X: Any, y: Any, weight: Any, classes: bool) -> list[Any]:
-        """Members that differ by their seeds, by their options, or by their rows."""
-        places = range(self.n_estimators if self.how == "seeds" else len(templates))
-        chosen = templates * self.n_estimators if self.how == "seeds" else templates
-        members = [seeded(chosen[place], self.seed_, place, self.how == "top") for place in places]
-        data = [(X, y, weight)] * len(members)
-        if self.bootstrap:
-            seeds = [derive(self.seed_, "bootstrap", place) for place in places]
-            data = [drawn(X, y, weight, seed, classes) for seed in seeds]
-        rows, targets, weights = map(list, zip(*data, strict=True))
-        if self.vectorised is not False:
-            reason = prepared(members, rows, targets, weights, self.vectorised == "auto")
-            if not reason:
-                fit_together(members, None if self.adversarial is None else FastGradientSign(self.adversarial))
-                self.vectorised_ = True
-                return members
-            if self.vectorised is True:
-                remedy = 'Take vectorised="auto" or False.'
-                expected = "False for these members, which cannot be trained as one network"
-                raise InvalidParameter(problem("Ensemble(vectorised)", expected, f"True: {reason}", remedy))
-            members = [clone(member) for member in members]
-        return fit_apart(members, rows, targets, weights, self.n_jobs, self.adversarial)
-
-    def _from_one_run(self, template: Any, X: Any, y: Any, weight: Any) -> list[Any]:
-        """Members, or one averaged network, from a single run."""
-        member = seeded(template, self.seed_, 0)
-        network, keep = network_of(member), self.keep or KEPT[self.how]
-        epochs = one_run.epochs_of(keep, self.n_estimators, network.epochs)
-        callback = one_run.Snapshots(network, epochs, mean=self.how == "average")
-        rule = one_run.scheduled(network, self.how, keep, self.n_estimators, self.rate)
-        attack = None if self.adversarial is None else FastGradientSign(self.adversarial)
-        with one_run.also_told(network, attack):
-            fitted(member, X, y, weight, callback, rule)
-        if self.how == "average" or not callback.kept:
-            return [member]
-        return one_run.members_of(member, network, network_of, callback.kept)
 
     def _describe(self, kind: str) -> None:
         if kind == "classifier":
@@ -384,8 +365,8 @@ class Ensemble(BaseEstimator):
     def __sklearn_clone__(self) -> Self:
         """A search is a finding and no estimator: the copy has the same."""
         params = self.get_params(deep=False)
-        own = {name: clone(item, safe=False) for name, item in params.items() if name != "search"}
-        made = type(self)(**own, search=self.search)
+        found = {name: item for name, item in params.items() if name == "search" or hasattr(item, "top")}
+        made = type(self)(**found, **{name: clone(params[name], safe=False) for name in params if name not in found})
         if hasattr(self, "_metadata_request"):
             made._metadata_request = copy.deepcopy(self._metadata_request)
         return made

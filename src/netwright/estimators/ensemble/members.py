@@ -16,10 +16,11 @@ from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_consistent_length
 
 from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
 from netwright.core.seeds import derive
-from netwright.data import holdout
+from netwright.data import Stream, holdout
 from netwright.estimators.ensemble.adversarial import FastGradientSign
 from netwright.estimators.ensemble.one_run import changed
 from netwright.estimators.preparing import read_target
@@ -44,6 +45,8 @@ def kind_of(estimator: Any) -> str:
         if is_regressor(estimator):
             return "regressor"
     remedy = "Give an estimator such as nw.Classifier(network)."
+    if hasattr(estimator, "top"):
+        remedy = 'Take how="top" for the best of a search.'
     raise InvalidParameter(problem("Ensemble(estimator)", "a classifier or a regressor", shown(estimator), remedy))
 
 
@@ -131,7 +134,7 @@ def drawn(X: Any, y: Any, weight: Any, seed: int, classes: bool) -> tuple[Any, A
     ----------
     X, y : all rows. weight : an array, or None. seed : of the draw. classes : whether y has labels.
     """
-    generator, labels = np.random.default_rng(seed), np.asarray(y)
+    generator, labels = np.random.default_rng(seed), target_of(X, y)
     if classes and labels.ndim == 1:
         parts = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     else:
@@ -148,14 +151,31 @@ def kept_apart(X: Any, y: Any, weight: Any, share: float, seed: int) -> tuple[An
     ----------
     X, y : all rows. weight : an array, or None. share : of the rows that are kept apart. seed : of the draw.
     """
-    labels = np.asarray(read_target(y, "Ensemble"))
+    labels = target_of(X, y)
     train, held = holdout(len(labels), share, labels, seed=seed, stratify=True)
     own = None if weight is None else weight[train]
     return rows_of(X, train), rows_of(y, train), own, (rows_of(X, held), rows_of(y, held))
 
 
+def target_of(X: Any, y: Any) -> np.ndarray:
+    """The targets as an array, one a row of X.
+
+    Parameters
+    ----------
+    X, y : all rows.
+
+    Raises
+    ------
+    ValueError : scikit-learn's message for another number of them.
+    """
+    labels = np.asarray(read_target(y, "Ensemble"))
+    first = next(iter(X.values())) if isinstance(X, dict) else X[0] if isinstance(X, tuple) else X
+    check_consistent_length(first, labels)
+    return labels
+
+
 def rows_of(X: Any, which: np.ndarray) -> Any:
-    """Some rows of an array, a frame, a list, a dict of columns, or of each of a tuple.
+    """Some rows of an array, a frame, a list, a stream, a dict of columns, or of each of a tuple.
 
     Parameters
     ----------
@@ -167,6 +187,9 @@ def rows_of(X: Any, which: np.ndarray) -> Any:
         return tuple(rows_of(part, which) for part in X)
     if isinstance(X, torch.Tensor):
         return X[torch.from_numpy(which)]
+    if isinstance(X, Stream):
+        return X[which]
+    X = X if hasattr(X, "__getitem__") else np.asarray(X)
     return _safe_indexing(X, which)
 
 

@@ -24,10 +24,11 @@ import torch
 
 from netwright.core.errors import InvalidParameter, problem, shown
 from netwright.core.schedules import Schedule, cycle_ends, cyclic_cosine, hold
+from netwright.estimators.ensemble import kept_files
 from netwright.estimators.parameters import value_of
 from netwright.optim import Adam
 from netwright.train import History, Run
-from netwright.train.averaging import Averaging
+from netwright.train.averaging import kept_weights
 
 
 @dataclass
@@ -36,42 +37,74 @@ class Kept:
 
     Parameters
     ----------
-    epoch : from 1. state : of the module, by name.
+    epoch : from 1. weights : as one vector. buffers : by name.
     """
 
     epoch: int
-    state: dict[str, torch.Tensor]
+    weights: torch.Tensor
+    buffers: dict[str, torch.Tensor]
+
+    def put_back(self, run: Run) -> None:
+        """Write them into the run's module, and so into its estimator."""
+        run.flat.theta.data.copy_(self.weights)
+        for name, buffer in run.module.named_buffers():
+            buffer.copy_(self.buffers[name])
 
 
 class Snapshots:
     """A callback that keeps the weights after some epochs; with `mean` it leaves their average in the network.
 
+    Of a run with checkpoints they are written down too, and are there again when the run goes on.
+
     Parameters
     ----------
-    network : the estimator that is trained.
     epochs : after which to keep them, from 1.
     mean : whether the network is to have their average in the end.
+
+    Attributes
+    ----------
+    run : that it was told of. kept : in order; of averages, `sum` and how many were `taken` instead.
     """
 
-    def __init__(self, network: Any, epochs: set[int], mean: bool = False) -> None:
-        self.network = network
+    run: Run
+
+    def __init__(self, epochs: set[int], mean: bool = False) -> None:
         self.epochs, self.mean = epochs, mean
         self.kept: list[Kept] = []
         self.sum: torch.Tensor | None = None
         self.taken = 0
 
+    def on_fit_start(self, run: Run) -> None:
+        """Of a run that goes on, take up what was kept before."""
+        self.run = run
+        if run.checkpoint is None:
+            return
+        if run.epoch == 0:
+            kept_files.clear(run.checkpoint)
+        for epoch in sorted(epoch for epoch in self.epochs if epoch <= run.epoch):
+            tensors = kept_files.read(run.checkpoint, epoch, sorted(self.epochs))
+            weights = tensors.pop("weights").to(run.flat.theta.device)
+            self._take(Kept(epoch, weights, {name.partition(".")[2]: item for name, item in tensors.items()}))
+
     def on_epoch_end(self, run: Run) -> None:
         """Keep the weights, or add them up."""
         if run.epoch not in self.epochs:
             return
-        self.taken += 1
-        if self.mean:
-            theta = run.flat.theta.detach().to(torch.float64, copy=True)
-            self.sum = theta if self.sum is None else self.sum + theta
+        weights = run.flat.theta if self.mean else kept_weights(run)
+        buffers = {name: buffer.detach().clone() for name, buffer in run.module.named_buffers()}
+        kept = Kept(run.epoch, weights.detach().clone(), buffers)
+        if run.checkpoint is not None:
+            tensors = {"weights": kept.weights, **{f"buffers.{name}": item for name, item in buffers.items()}}
+            kept_files.write(run.checkpoint, run.epoch, sorted(self.epochs), tensors)
+        self._take(kept)
+
+    def _take(self, kept: Kept) -> None:
+        if not self.mean:
+            self.kept.append(kept)
             return
-        with Averaging(run).swapped_in():
-            state = {name: item.detach().clone() for name, item in self.network.module_.state_dict().items()}
-        self.kept.append(Kept(run.epoch, state))
+        theta = kept.weights.to(torch.float64, copy=True)
+        self.sum = theta if self.sum is None else self.sum + theta
+        self.taken += 1
 
     def on_fit_end(self, run: Run) -> None:
         """Leave the average in the network."""
@@ -193,21 +226,23 @@ def epochs_of(keep: str, count: int, total: int) -> set[int]:
     return {int(end) for end in cycle_ends(total, count)}
 
 
-def members_of(fitted: Any, network: Any, find: Callable[[Any], Any], kept: list[Kept]) -> list[Any]:
+def members_of(fitted: Any, find: Callable[[Any], Any], snapshots: Snapshots) -> list[Any]:
     """One estimator a snapshot, each a copy of the fitted one with other weights.
 
     Parameters
     ----------
-    fitted : the estimator that was trained. network : what has the run in it, itself or the last step of a pipeline.
-    find : ``estimator -> network``. kept : in order.
+    fitted : the estimator that was trained; it is left with the last of the snapshots.
+    find : ``estimator -> network``, what has the run in it: itself or the last step of a pipeline.
+    snapshots : which followed the fit.
     """
     members = []
-    for snapshot in kept:
+    for kept in snapshots.kept:
+        kept.put_back(snapshots.run)
         member = copy.deepcopy(fitted)
         inside = find(member)
-        inside.module_.load_state_dict(snapshot.state)
+        inside = getattr(inside, "classifier_", inside)  # of texts another one does the work
         inside.__dict__.pop("_resume", None)  # of the end of the run
-        inside.history_ = History(network.history_.records[: snapshot.epoch])
-        inside.n_iter_, inside.loss_curve_ = snapshot.epoch, inside.history_["train_loss"]
+        inside.history_ = History(inside.history_.records[: kept.epoch])
+        inside.n_iter_, inside.loss_curve_ = kept.epoch, inside.history_["train_loss"]
         members.append(member)
     return members

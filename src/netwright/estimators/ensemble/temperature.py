@@ -19,16 +19,19 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
-from netwright.core.validation import checks_options
+from netwright.core.seeds import RANDOM_STATE, derive, to_seed
+from netwright.core.validation import check, checks_options, number
+from netwright.data import holdout
 from netwright.estimators.classes import Classes
 from netwright.estimators.classifier import Classifier
 from netwright.estimators.ensemble.calibration_error import codes_of
+from netwright.estimators.ensemble.members import fitted, rows_of, target_of
 from netwright.estimators.ensemble.saving import save_parts
 
 LOW, HIGH = 1e-2, 1e2  # temperatures between which the best is sought
@@ -36,17 +39,21 @@ STEPS = 200
 
 
 class Calibrated(ClassifierMixin, BaseEstimator):
-    """A fitted classifier whose probabilities are scaled by a temperature, p_j ~ exp(log p_j / T).
+    """A classifier whose probabilities are scaled by a temperature, p_j ~ exp(log p_j / T).
 
-    ``fit`` learns the temperature alone, from rows that the classifier has not seen; `calibrate` makes and fits one.
+    Of a fitted classifier ``fit`` learns the temperature alone, from rows that it has not seen; `calibrate` makes and
+    fits one. A classifier that is not fitted (as in each fold of ``cross_val_score``, which clones it) is trained on a
+    part of the rows, and the temperature is learned from the others.
 
     Parameters
     ----------
-    estimator : a fitted classifier of one question, with ``predict_proba``.
+    estimator : a classifier of one question, with ``predict_proba``; it is not changed.
+    share : of the rows in (0, 1) that are kept apart for the temperature where the classifier is trained too.
+    random_state : of the draw of these rows; None for that of the classifier.
 
     Attributes
     ----------
-    temperature_ : T in [0.01, 100]. classes_ : of the classifier.
+    estimator_ : the fitted classifier. temperature_ : T in [0.01, 100]. classes_ : of the classifier.
 
     Examples
     --------
@@ -64,37 +71,59 @@ class Calibrated(ClassifierMixin, BaseEstimator):
     Guo, Pleiss, Sun, Weinberger: On calibration of modern neural networks, 2017.
     """
 
+    estimator_: Any
     temperature_: float
     classes_: np.ndarray
 
     @checks_options
-    def __init__(self, estimator: Any) -> None:
-        self.estimator = estimator
+    def __init__(self, estimator: Any, share: float = 0.2, random_state: Any = None) -> None:
+        self.estimator, self.share, self.random_state = estimator, share, random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Learn the temperature.
+        """Learn the temperature; a classifier that is not fitted is trained before.
 
         Parameters
         ----------
-        X : rows that the classifier was not trained on.
+        X : rows that a fitted classifier was not trained on.
         y : their labels.
         sample_weight : (n,) numbers >= 0, or None.
 
         Raises
         ------
-        InvalidParameter : no classifier with probabilities, or one that is not fitted.
+        InvalidParameter : no classifier with probabilities.
         InvalidData : labels that it does not know, or a target of several questions.
         """
-        require_teacher(self.estimator, "calibrate(estimator)")
-        logits = log_probabilities(self.estimator, X)
-        classes = one_question(self.estimator)
+        check("Calibrated(share)", self.share, number(0, 1, closed="neither"))
+        check("Calibrated(random_state)", self.random_state, RANDOM_STATE)
+        estimator = the_best(self.estimator, "Calibrated(estimator)")
+        require_probabilities(estimator, "Calibrated(estimator)")
+        if not is_fitted(estimator):
+            estimator, X, y, sample_weight = self._trained(estimator, X, y, sample_weight)
+        logits = log_probabilities(estimator, X)
+        classes = one_question(estimator)
         codes = codes_of(np.asarray(y).reshape(-1), classes, logits.shape[1], len(logits))
-        temperature = best_temperature(logits, codes, sample_weight)
-        self.temperature_, self.classes_ = temperature, classes
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.estimator, name):
-                setattr(self, name, getattr(self.estimator, name))
+        self.temperature_ = best_temperature(logits, codes, sample_weight)
+        self._take(estimator)
         return self
+
+    def _trained(self, estimator: Any, X: Any, y: Any, weight: Any) -> tuple[Any, Any, Any, Any]:
+        """The classifier trained on a part of the rows, and the others with their weights."""
+        labels = target_of(X, y)
+        given = getattr(estimator, "random_state", None) if self.random_state is None else self.random_state
+        seed = derive(to_seed(given), "calibration")
+        parts = holdout(len(labels), self.share, labels, seed=seed, stratify=True)
+        if weight is not None:
+            weight = _check_sample_weight(weight, np.empty((len(labels), 1)), dtype=np.float64)
+        train, held = (
+            (rows_of(X, which), rows_of(y, which), None if weight is None else weight[which]) for which in parts
+        )
+        return fitted(clone(estimator), *train), *held
+
+    def _take(self, estimator: Any) -> None:
+        self.estimator_, self.classes_ = estimator, one_question(estimator)
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(estimator, name):
+                setattr(self, name, getattr(estimator, name))
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities of the classes, (n, k).
@@ -104,7 +133,7 @@ class Calibrated(ClassifierMixin, BaseEstimator):
         X : rows as the classifier takes them.
         """
         check_is_fitted(self, "temperature_")
-        return tempered(log_probabilities(self.estimator, X), self.temperature_)
+        return tempered(log_probabilities(self.estimator_, X), self.temperature_)
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable labels, those of the classifier.
@@ -114,7 +143,7 @@ class Calibrated(ClassifierMixin, BaseEstimator):
         X : rows as the classifier takes them.
         """
         check_is_fitted(self, "temperature_")
-        return self.classes_[log_probabilities(self.estimator, X).argmax(1)]
+        return self.classes_[log_probabilities(self.estimator_, X).argmax(1)]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write classifier and temperature to one file, never pickle; `netwright.load` reads it.
@@ -124,21 +153,20 @@ class Calibrated(ClassifierMixin, BaseEstimator):
         path : of the file; an existing one is replaced only when the new one is complete.
         """
         check_is_fitted(self, "temperature_")
-        save_parts(path, "Calibrated", {"temperature": self.temperature_}, [self.estimator])
+        save_parts(path, "Calibrated", {"temperature": self.temperature_}, [self.estimator_])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self.estimator).input_tags
+        if hasattr(self.estimator, "__sklearn_tags__"):
+            tags.input_tags = get_tags(self.estimator).input_tags
         return tags
 
 
 def from_parts(kind: str, own: dict[str, Any], parts: list[Any]) -> Calibrated:
     """The calibrated classifier that a model file holds."""
     made = Calibrated(parts[0])
-    made.temperature_, made.classes_ = float(own["temperature"]), one_question(parts[0])
-    for name in ("n_features_in_", "feature_names_in_"):
-        if hasattr(parts[0], name):
-            setattr(made, name, getattr(parts[0], name))
+    made.temperature_ = float(own["temperature"])
+    made._take(parts[0])
     return made
 
 
@@ -150,7 +178,8 @@ def calibrate(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> Cali
 
     Parameters
     ----------
-    estimator : a fitted classifier with ``predict_proba``: of netwright, of scikit-learn, an `Ensemble`.
+    estimator : a fitted classifier with ``predict_proba``: of netwright, of scikit-learn, an `Ensemble`; of the result
+        of a search, its best one.
     X : rows that it was not trained on; some hundred are enough.
     y : their labels.
     sample_weight : (n,) numbers >= 0, or None.
@@ -179,7 +208,56 @@ def calibrate(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> Cali
     ----------
     Guo, Pleiss, Sun, Weinberger: On calibration of modern neural networks, 2017.
     """
+    estimator = the_best(estimator, "calibrate(estimator)")
+    require_teacher(estimator, "calibrate(estimator)")
     return Calibrated(estimator).fit(X, y, sample_weight)
+
+
+def the_best(estimator: Any, where: str) -> Any:
+    """Of the result of a search its best estimator; everything else as it is.
+
+    Parameters
+    ----------
+    estimator : what was given. where : for the message.
+
+    Raises
+    ------
+    InvalidParameter : a search that was not refitted.
+    """
+    if hasattr(estimator, "fit") or not hasattr(estimator, "best_estimator_"):
+        return estimator
+    if estimator.best_estimator_ is None:
+        remedy = "Search with refit=True, or call its refit(X, y)."
+        raise InvalidParameter(problem(where, "a search with a fitted best_estimator_", "one without", remedy))
+    return estimator.best_estimator_
+
+
+def is_fitted(estimator: Any) -> bool:
+    """Whether an estimator has been fitted, as scikit-learn tells it; what has no `fit` is."""
+    if not hasattr(estimator, "fit"):
+        return True
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        return False
+    return True
+
+
+def require_probabilities(estimator: Any, where: str) -> None:
+    """A classifier that gives probabilities.
+
+    Parameters
+    ----------
+    estimator : what was given. where : for the message.
+
+    Raises
+    ------
+    InvalidParameter : something else.
+    """
+    if isinstance(estimator, type) or not hasattr(estimator, "predict_proba"):
+        remedy = "A network that ends in Softmax, trained with cross-entropy, gives probabilities."
+        expected = "a fitted classifier with predict_proba"
+        raise InvalidParameter(problem(where, expected, shown(estimator), remedy))
 
 
 def require_teacher(estimator: Any, where: str) -> None:
@@ -193,15 +271,10 @@ def require_teacher(estimator: Any, where: str) -> None:
     ------
     InvalidParameter : something else.
     """
-    expected = "a fitted classifier with predict_proba"
-    if isinstance(estimator, type) or not hasattr(estimator, "predict_proba"):
-        remedy = "A network that ends in Softmax, trained with cross-entropy, gives probabilities."
-        raise InvalidParameter(problem(where, expected, shown(estimator), remedy))
-    try:
-        check_is_fitted(estimator)
-    except NotFittedError as error:
+    require_probabilities(estimator, where)
+    if not is_fitted(estimator):
         got = f"one that is not fitted: {shown(estimator)}"
-        raise InvalidParameter(problem(where, expected, got, "Fit it first.")) from error
+        raise InvalidParameter(problem(where, "a fitted classifier with predict_proba", got, "Fit it first."))
 
 
 def one_question(estimator: Any) -> np.ndarray:

@@ -9,6 +9,7 @@ import torch
 
 from netwright.core.schedules import Schedule, hold, on_plateau, warmup
 from netwright.core.validation import check_all
+from netwright.data import Stream
 from netwright.estimators.base import NetworkEstimator
 from netwright.estimators.ensemble.scoring import each
 from netwright.estimators.ensemble.stacking import Stack, batched, is_dense
@@ -34,7 +35,8 @@ def prepared(members: list[Any], X: list[Any], y: list[Any], weight: list[Any], 
     members : unfitted estimators. X, y, weight : what each is fitted on.
     only_if_faster : not where `worthwhile` is False.
     """
-    reason = next((found for member in members if (found := unsuited(member))), "")
+    reason = "a stream is read while one run goes" if any(isinstance(rows, Stream) for rows in X) else ""
+    reason = next((found for member in members if (found := unsuited(member))), reason)
     if reason:
         return reason
     first: Any = None

@@ -164,16 +164,19 @@ class BinnedRegressor(RegressorMixin, NetworkEstimator):
         centres: np.ndarray = self._target.centres
         return centres
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Any, return_std: bool = False) -> Any:
         """The answer for each row, (n,): mean, median, mode or quantile, as `answer` says.
 
         Parameters
         ----------
         X : rows as in `fit`.
+        return_std : whether to give a pair (answers, standard deviations round the mean), of which the variance is
+            ``sum_k p_k (s_k^2 + (c_k - mean)^2)`` with means c_k and deviations s_k of the training targets in a bin.
         """
         check(f"{type(self).__name__}(answer)", self.answer, _answer)
         p = self.predict_bins(X)
-        return self._shaped(self._target.answer(p, self.answer))
+        answers = self._shaped(self._target.answer(p, self.answer))
+        return (answers, self._shaped(self._target.deviation(p))) if return_std else answers
 
     def predict_bins(self, X: Any) -> np.ndarray:
         """The probabilities of the bins, (n, B), in the order of ``edges_``.

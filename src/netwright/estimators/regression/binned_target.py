@@ -1,8 +1,10 @@
 """Targets that are cut into bins: the probabilities of the bins, and the answers that follow from them.
 
-For probabilities p_k of bins whose training targets have the mean c_k, the least l_k and the largest h_k::
+For probabilities p_k of bins whose training targets have the mean c_k, the deviation s_k, the least l_k and the
+largest h_k::
 
-    mean       sum_k p_k c_k
+    mean       m = sum_k p_k c_k
+    variance   sum_k p_k (s_k^2 + (c_k - m)^2)         within the bins, and between them
     quantile   l_k + (h_k - l_k) (q - P_k-1) / p_k     in the bin k where P_k = p_1 + ... + p_k reaches q
     mode       c_k of the bin with the largest density, p_k / its width; with one value a bin, with the largest p_k
 """
@@ -19,7 +21,7 @@ from netwright.estimators.regression.described import Described
 from netwright.losses import Bins
 
 RARE = 0.01  # of the share of all bins alike, the least that a bin begins with: none is impossible
-ARRAYS = ("edges", "centres", "low", "high")
+ARRAYS = ("edges", "centres", "low", "high", "deviations")
 
 
 @final
@@ -29,7 +31,7 @@ class Binned(Described):
     Attributes
     ----------
     how : "quantile", "uniform", or the edges themselves. judge : the answer that R^2 judges, as in `answer`.
-    edges : (B + 1,) on the scale of y. centres, low, high : (B,) of the training targets in each bin.
+    edges : (B + 1,) on the scale of y. centres, low, high, deviations : (B,) of the training targets in each bin.
     single : whether each bin has a single value.
     """
 
@@ -39,6 +41,7 @@ class Binned(Described):
     centres: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    deviations: np.ndarray
     single: bool = False
 
     def _learned(self, y: np.ndarray, z: np.ndarray, weight: np.ndarray | None) -> Any:
@@ -47,7 +50,7 @@ class Binned(Described):
             self.edges = cutting.cut(y, weight, asked, self.how)
         else:
             self.edges = cutting.covering(np.asarray(self.how, dtype=np.float64), y)
-        sums, self.centres, self.low, self.high = cutting.ranges_of(y, weight, self.edges)
+        sums, self.centres, self.low, self.high, self.deviations = cutting.ranges_of(y, weight, self.edges)
         self.single = bool((self.low == self.high).all())
         bins, distinct = len(sums), len(np.unique(y))
         if bins < asked and isinstance(self.how, str):
@@ -87,6 +90,13 @@ class Binned(Described):
         if how == "mode":
             return self.centres[(p if self.single else p / np.diff(self.edges)).argmax(1)]
         return self.quantile(p, 0.5 if how == "median" else float(how))
+
+    def deviation(self, p: np.ndarray) -> np.ndarray:
+        """The standard deviation of each row of probabilities, (n,)."""
+        unit = self.edges[-1] - self.edges[0]  # squares of targets may be too large for a number
+        apart = (self.centres - (p @ self.centres)[:, None]) / unit  # (n, B)
+        spread: np.ndarray = unit * np.sqrt((p * ((self.deviations / unit) ** 2 + apart**2)).sum(1))
+        return spread
 
     def quantile(self, p: np.ndarray, level: float) -> np.ndarray:
         """The quantile of a level of each row of probabilities, (n,)."""

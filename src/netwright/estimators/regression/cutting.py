@@ -94,17 +94,18 @@ def numbers_of(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
 
 
 def ranges_of(values: np.ndarray, weight: np.ndarray | None, edges: np.ndarray) -> np.ndarray:
-    """Of each bin the weights of its values, their mean, the least and the largest, (4, B).
+    """Of each bin the weights of its values, their mean, the least and the largest, and their deviation, (5, B).
 
-    A bin without values has its middle and its edges.
+    A bin without values has its middle, its edges, and the deviation of values spread evenly between them.
 
     Examples
     --------
-    >>> ranges_of(np.array([0.0, 1.0, 3.0]), None, np.array([0.0, 2.0, 4.0, 6.0]))
-    array([[2. , 1. , 0. ],
-           [0.5, 3. , 5. ],
-           [0. , 3. , 4. ],
-           [1. , 3. , 6. ]])
+    >>> ranges_of(np.array([0.0, 1.0, 3.0]), None, np.array([0.0, 2.0, 4.0, 6.0])).round(2)
+    array([[2.  , 1.  , 0.  ],
+           [0.5 , 3.  , 5.  ],
+           [0.  , 3.  , 4.  ],
+           [1.  , 3.  , 6.  ],
+           [0.5 , 0.  , 0.58]])
     """
     k, bins = numbers_of(values, edges), len(edges) - 1
     weight = np.ones(len(values)) if weight is None else weight
@@ -116,4 +117,7 @@ def ranges_of(values: np.ndarray, weight: np.ndarray | None, edges: np.ndarray) 
     low, high = np.where(empty, edges[:-1], low), np.where(empty, edges[1:], high)
     middle = edges[:-1] + np.diff(edges) / 2
     inside = np.bincount(k, weight * (values - middle[k]), bins) / np.where(empty, 1.0, sums)
-    return np.stack([sums, np.clip(middle + inside, low, high), low, high])
+    means = np.clip(middle + inside, low, high)
+    width = np.diff(edges)
+    squares = np.bincount(k, weight * ((values - means[k]) / width[k]) ** 2, bins) / np.where(empty, 1.0, sums)
+    return np.stack([sums, means, low, high, width * np.sqrt(np.where(empty, 1 / 12, squares))])

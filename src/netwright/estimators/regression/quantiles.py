@@ -24,7 +24,7 @@ from netwright.core.value import from_json
 from netwright.estimators.base import FIXED, NetworkEstimator
 from netwright.estimators.numbers import read_numbers
 from netwright.estimators.preparing import from_dataset
-from netwright.estimators.regression.levels import Levels
+from netwright.estimators.regression.levels import Levels, deviation_of
 from netwright.estimators.regression.reading import SHARED, r2_of, target_of, within
 from netwright.estimators.saving import params_of, restore
 from netwright.losses import Quantiles
@@ -127,15 +127,27 @@ class QuantileRegressor(RegressorMixin, NetworkEstimator):
         self.random_state, self.callbacks = random_state, callbacks
         self.verbose, self.warm_start = verbose, warm_start
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Any, return_std: bool = False) -> Any:
         """The median of each row, or else the quantile of the level nearest to 1/2 (of two the lower); (n,) or (n, m).
 
         Parameters
         ----------
         X : rows as in `fit`.
+        return_std : whether to give a pair (answers, standard deviations), the latter of the distribution whose
+            quantiles go straight from level to level, and on to 0 and 1 as in the first and the last piece.
+
+        Raises
+        ------
+        InvalidParameter : a deviation of a single level.
         """
-        quantiles = self.predict_quantiles(X)
-        return quantiles[:, self._target.loss.middle]
+        quantiles, levels = self.predict_quantiles(X), self._target.loss.levels
+        answers = quantiles[:, self._target.loss.middle]
+        if not return_std:
+            return answers
+        if len(levels) < 2:
+            expected, remedy = "False for a single quantile", "Give several, such as quantiles=(0.05, 0.5, 0.95)."
+            raise InvalidParameter(problem("predict(return_std)", expected, "True", remedy))
+        return answers, deviation_of(quantiles, np.array(levels))
 
     def predict_quantiles(self, X: Any) -> np.ndarray:
         """The quantiles of each row in the order of their levels, (n, Q) or (n, Q, m).

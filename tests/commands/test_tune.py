@@ -127,6 +127,13 @@ def test_spaces_that_cannot_be(houses: Path, fails: Callable[..., str], entry: s
     assert not Path("runs").exists() or not list(Path("runs").iterdir())
 
 
+def test_names_are_looked_at_before_the_data(fails: Callable[..., str]) -> None:
+    error = fails("tune", "nothing.csv", "--space", "optimzer__lr=log_uniform(1e-3, 1)")
+    assert "--space optimzer__lr: expected a parameter" in error
+    assert "Did you mean 'optimizer'?" in error
+    assert "nothing.csv" in fails("tune", "nothing.csv", "--space", "optimizer__lr=log_uniform(1e-3, 1)")
+
+
 def test_what_cannot_be_tuned(houses: Path, fails: Callable[..., str]) -> None:
     assert "each name once, got 'a' twice" in fails("tune", "houses.csv", "--space", "a=[1]", "a=[2]")
     Path("x.conllu").write_text("1\tA\ta\tDET\n\n", encoding="utf-8")

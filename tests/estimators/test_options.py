@@ -54,7 +54,8 @@ def test_other_options_of_texts_and_defaults():
         (None, "optimizer__momentun", "an option of Adam"),
         ("LevenbergMarquardt()", "optimizer__lr", "a rule with a learning rate"),
         (None, "loss__delta", "a value with options, got None"),
-        (None, "no_such__lr", "a value with options, got None"),
+        (None, "no_such__lr", "options of one of its parameters, got 'no_such'. Choose one of: augment"),
+        (None, "optimizr__lr", "got 'optimizr'. Did you mean 'optimizer'"),
     ],
 )
 def test_options_that_there_are_not(rule, name, told):

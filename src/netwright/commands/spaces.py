@@ -13,11 +13,12 @@ images       and a network of 1 or 2 blocks of convolutions of 8 to 32 filters, 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from netwright.core.errors import InvalidParameter, did_you_mean, problem, shown
-from netwright.estimators import integers, log_uniform, uniform, varied
+from netwright.estimators import Classifier, Regressor, integers, log_uniform, uniform, varied
+from netwright.estimators.tuning.space import Space
 from netwright.graph import parse_value
 
 Maker = Callable[..., Any]
@@ -81,6 +82,27 @@ def read_space(entries: Sequence[str]) -> dict[str, Any]:
             raise _wrong(name, text) from error
         space[name] = _read(node, name, text)
     return space
+
+
+def require_names(space: Mapping[str, Any]) -> None:
+    """Refuse a space that no estimator of the command can have, before any data are read.
+
+    Parameters
+    ----------
+    space : as `read_space` gives it.
+
+    Raises
+    ------
+    InvalidParameter : an empty list of choices, or a name that is no parameter of a classifier or regressor.
+    """
+    if not space:
+        return
+    known = sorted({**Classifier().get_params(deep=False), **Regressor().get_params(deep=False)})
+    for name in Space.read(space).names:
+        outer = name.partition("__")[0]
+        if outer not in known:
+            expected = "a parameter of the classifier or regressor"
+            raise InvalidParameter(problem(f"--space {name}", expected, repr(outer), did_you_mean(outer, known)))
 
 
 def _read(node: ast.expr, name: str, text: str) -> Any:

@@ -18,7 +18,7 @@ from netwright.commands import run_folder, sequences
 from netwright.commands.printing import say
 from netwright.commands.program import Part, estimator_for, prepare, wanted_values
 from netwright.commands.reading import read
-from netwright.commands.spaces import default_space, read_space
+from netwright.commands.spaces import default_space, read_space, require_names
 from netwright.commands.train import tell_end, write_run
 from netwright.core.errors import InvalidData, problem
 from netwright.estimators import Search, search
@@ -35,6 +35,7 @@ def run(options: Namespace) -> int:
         raise InvalidData(problem("tune", "a table or images", f"the sentences of {options.data!r}", remedy))
     wanted = wanted_values(options)
     given = read_space(options.space)
+    require_names(given)
     begin = time.perf_counter()
     data = read(options.data, options.image_size)
     parts, target, task = prepare(data, options, None if options.quiet else say)

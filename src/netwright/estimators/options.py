@@ -16,11 +16,19 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, Self
 
-from netwright.core.errors import InvalidParameter, did_you_mean, problem
+from netwright.core.errors import InvalidParameter, did_you_mean, problem, shown
 from netwright.core.value import is_value
 from netwright.graph import parse_value
 
 RATE = "lr"
+EXAMPLES = {  # of values with options, by the parameter that takes them
+    "optimizer": "nw.optim.Adam()",
+    "regularizer": "nw.l2(1e-4)",
+    "loss": "nw.losses.CrossEntropy()",
+    "augment": "nw.data.augment.Rotate(10)",
+    "devices": "nw.train.Devices(2)",
+    "learning_rate": "nw.optim.cosine(0.01)",
+}
 
 
 class NestedOptions:
@@ -99,10 +107,14 @@ def replaced(params: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
         field, deeper, _ = field.partition("__")
         if not mark:
             continue
-        target: Any = flat.get(outer, params.get(outer))
+        if outer not in params:
+            expected = "options of one of its parameters"
+            raise InvalidParameter(problem(name, expected, repr(outer), did_you_mean(outer, list(params))))
+        target: Any = flat.get(outer, params[outer])
         if not is_value(target):
-            remedy = f"Give the estimator a value first, such as {outer}=nw.optim.Adam()."
-            raise InvalidParameter(problem(name, f"{outer} to be a value with options", repr(target), remedy))
+            example = EXAMPLES.get(outer)
+            remedy = f"Give it a value first, such as {outer}={example}." if example else ""
+            raise InvalidParameter(problem(name, f"{outer} to be a value with options", shown(target), remedy))
         fields = {entry.name: getattr(target, entry.name) for entry in dataclasses.fields(target)}
         if field == RATE and RATE not in fields:
             flat[outer] = _with_rate(target, item, name)

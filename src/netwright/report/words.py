@@ -11,11 +11,12 @@ def figures(number: float, digits: int = 4) -> str:
 
     Examples
     --------
-    >>> figures(0.0123456), figures(48123.456), figures(2.0), figures(float("nan")), figures(1e-9)
-    ('0.01235', '48,123', '2.000', '-', '1.000e-09')
+    >>> figures(0.0123456), figures(48123.456), figures(-0.0), figures(float("nan")), figures(1e-9)
+    ('0.01235', '48,123', '0.000', '-', '1.000e-09')
     """
     if not math.isfinite(number):
         return "-" if number != number else str(number)
+    number += 0.0  # -0.0 is 0.0
     size = math.floor(math.log10(abs(number))) if number else 0
     if not -5 <= size < 12:
         return f"{number:.{digits - 1}e}"

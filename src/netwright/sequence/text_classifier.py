@@ -147,10 +147,21 @@ class TextClassifier(ClassifierMixin, NestedOptions, BaseEstimator):
         InvalidData : what is no text, with its index; targets that cannot be.
         InvalidParameter : an option that cannot be.
         """
-        inner = self._inner()
-        self.classifier_ = inner.fit(self._tokens(X, "TextClassifier.fit(X)"), y)
-        self.classes_ = inner.classes_
+        inner, tokens = self._inner(), self._tokens(X, "TextClassifier.fit(X)")
+        before = dict(vars(self))
+        self.classifier_ = inner  # before it is fitted: callbacks may ask for predictions on the way
+        try:
+            inner.fit(tokens, y)
+        except Exception:  # what was fitted before stays fitted
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
         return self
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """Labels, sorted, (k,)."""
+        return self._fitted().classes_
 
     def check(self, X: Any, y: Any, *, imbalanced: bool = False, ignore: Iterable[str] = ()) -> Diagnosis:
         """What the checks find in the training that `fit` would make of X and y; nothing is fitted.
@@ -270,5 +281,4 @@ def from_content(kind: str, content: dict[str, Any], tensors: dict[str, Any]) ->
     own = saving.params_of({"params": content["own"], "seed": content["seed"]})
     made = TextClassifier(**own)
     made.classifier_ = classifier_from(kind, content, tensors)
-    made.classes_ = made.classifier_.classes_
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent import futures
 from concurrent.futures import Future
 from typing import Any
 
@@ -14,6 +15,7 @@ from netwright.estimators.tuning import fingerprint
 from netwright.estimators.tuning.conductor import Conductor, Way
 from netwright.estimators.tuning.ledger import Ledger
 from netwright.estimators.tuning.records import Outcome, Slots
+from netwright.estimators.tuning.search import _require_some
 from netwright.estimators.tuning.space import Space
 from netwright.estimators.tuning.stages import Stage
 from netwright.estimators.tuning.trial import Job
@@ -87,39 +89,57 @@ def test_a_trial_that_kills_its_worker_is_given_up_and_takes_no_other_along(ledg
     assert crew.renewed == 3 * len(deadly)
 
 
-def test_a_suspect_runs_alone(ledger: Ledger) -> None:
-    crew = Crew(lambda job: job.params["x"] == 9 and len(crew.waiting) > 1, together=1)
-    crew.together = 2
+class Together(Crew):
+    """All that is under way ends when the conductor waits for it."""
 
-    def submit(job: Job) -> Future[Outcome]:
+    def __init__(self, deadly: Callable[[Job], bool], monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(deadly, together=0)
+
+        def wait(*arguments: Any) -> Any:
+            self._end()
+            return futures.wait(*arguments)
+
+        monkeypatch.setattr("netwright.estimators.tuning.conductor.wait", wait)
+
+    def submit(self, job: Job) -> Future[Outcome]:
         future: Future[Outcome] = Future()
-        crew.waiting.append((job, future))
-        alone.append((job.params["x"], len(crew.waiting)))
-        if len(crew.waiting) == 2 or alone_now():
-            crew._end()
+        self.waiting.append((job, future))
+        self.batches.append([each.params["x"] for each, _ in self.waiting])
         return future
 
-    alone: list[tuple[int, int]] = []
 
-    def alone_now() -> bool:
-        return bool(ledger.slots("one", 4).is_suspect(0)) or len(ledger.slots("one", 4).finished()) == 3
+def test_killers_are_given_up_and_their_neighbours_are_completed(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crew = Together(lambda job: job.params["x"] >= 3, monkeypatch)
+    slots = conducted(ledger, crew, 12, workers=3)
+    assert max(map(len, crew.batches)) > 1
+    finished = slots.finished()
+    assert sum(record.drawn["x"] >= 3 for record in finished.values()) >= 6
+    for slot, record in finished.items():
+        assert record.outcome is not None
+        assert record.outcome.state == ("killed" if record.drawn["x"] >= 3 else "complete")
+        assert len(slots.attempts[slot]) <= (3 if record.drawn["x"] >= 3 else 2)
 
-    crew.submit = submit  # type: ignore[method-assign]
-    first = SPACE.axes["x"]
-    assert first is not None
+
+def test_a_trial_whose_worker_died_runs_alone(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    crew = Together(lambda job: job.params["x"] == 9 and len(crew.waiting) > 1, monkeypatch)
     slots = Conductor(ledger, crew, Way("random", 1, workers=2), lambda *all_of_it: None).run(  # type: ignore[arg-type]
         Stage("one", 4), SPACE, first={"x": 9}
     )
     states = [record.outcome.state for record in slots.finished().values() if record.outcome is not None]
     assert states == ["complete"] * 4
-    assert len(slots.attempts[0]) == 3
+    assert [len(slots.attempts[slot]) for slot in range(4)] == [2, 2, 1, 1]
+    assert [9] in crew.batches
 
 
-def test_workers_that_die_without_end_end_the_search(ledger: Ledger) -> None:
-    with pytest.raises(InvalidData, match=r"workers that live until their trial ends, got .* Look at the memory"):
-        conducted(ledger, Crew(lambda job: True, together=1), 20, workers=1)
-    running = [record for record in ledger.records("one") if record.outcome is None]
-    assert not running
+def test_where_every_trial_kills_each_is_accounted_for(ledger: Ledger) -> None:
+    slots = conducted(ledger, Crew(lambda job: True, together=1), 20, workers=1)
+    assert [record.outcome.state for record in slots.finished().values() if record.outcome] == ["killed"] * 20
+    with pytest.raises(
+        InvalidData, match=r"got 20 trials without any. The first: the worker .* killed. Look at the mem"
+    ):
+        _require_some(Stage("one", 20), [record for _, record in sorted(slots.finished().items())], known=False)
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from netwright.core.errors import InvalidData
 from netwright.estimators.tuning.journal_lock import BLOCK, HAS_LOCKS, SUFFIX, JournalLock, mend
 
 pytestmark = pytest.mark.skipif(not HAS_LOCKS, reason="needs flock")
@@ -63,7 +64,7 @@ def test_one_at_a_time(tmp_path: Path) -> None:
 def test_who_waits_too_long_is_told(tmp_path: Path) -> None:
     first, second = (JournalLock(str(tmp_path / "j"), patience) for patience in (1.0, 0.02))
     first.acquire()
-    with pytest.raises(TimeoutError, match=rf"j{SUFFIX}: expected a lock that is free, got held by another program"):
+    with pytest.raises(InvalidData, match=rf"j{SUFFIX}: expected a lock that is free, got held by another program"):
         second.acquire()
     first.release()
     assert second.acquire()
@@ -81,7 +82,7 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
         os._exit(1)
     assert os.read(read, 4) == b"held"
     waiting = JournalLock(str(tmp_path / "j"), 0.02)
-    with pytest.raises(TimeoutError):
+    with pytest.raises(InvalidData):
         waiting.acquire()
     os.kill(child, 9)
     os.waitpid(child, 0)

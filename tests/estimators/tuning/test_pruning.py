@@ -10,6 +10,7 @@ from sklearn.datasets import load_iris
 from sklearn.svm import SVC
 
 import netwright as nw
+from netwright.core.errors import InvalidParameter
 from netwright.estimators.tuning.pruning import Judge
 from netwright.estimators.tuning.records import Outcome
 
@@ -89,6 +90,26 @@ def test_following_changes_no_run() -> None:
     followed = nw.search(clf, {"batch_size": [16, 32]}, X, Y, pruning="median", **options)
     assert [row["score"] for row in plain.rows_] == [row["score"] for row in followed.rows_]
     assert all(r.outcome.reports for r in followed.stages[0].records if r.outcome)
+
+
+def test_texts_are_followed_too() -> None:
+    texts, labels = ["a fine film", "a dull film", "fine acting", "dull acting"] * 6, np.array([1, 0, 1, 0] * 6)
+    clf = nw.sequence.TextClassifier("bag", width=4, epochs=3)
+    options = {"trials": 3, "stages": "one", "random_state": 0, "scoring": "neg_log_loss"}
+    plain = nw.search(clf, {"optimizer__lr": [0.01, 0.1]}, texts, labels, **options)
+    followed = nw.search(clf, {"optimizer__lr": [0.01, 0.1]}, texts, labels, pruning="median", **options)
+    assert [row["score"] for row in plain.rows_] == [row["score"] for row in followed.rows_]
+    assert [len(r.outcome.reports) for r in followed.stages[0].records if r.outcome] == [3, 3, 3]
+    before = followed.best_estimator_.predict_proba(texts)
+    with pytest.raises(ValueError, match="y"):
+        followed.best_estimator_.fit(texts, labels[:3])
+    np.testing.assert_array_equal(followed.best_estimator_.predict_proba(texts), before)
+
+
+def test_a_run_that_cannot_be_followed_is_refused() -> None:
+    ensemble = nw.Ensemble(nw.Classifier(epochs=2), 2)
+    with pytest.raises(InvalidParameter, match=r"search\(pruning\): .*, got Ensemble, which has its networks inside"):
+        nw.search(ensemble, {"estimator__optimizer__lr": [0.1, 0.2]}, X, Y, pruning="median")
 
 
 def test_estimators_without_epochs_are_trained_to_their_end() -> None:

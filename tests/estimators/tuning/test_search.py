@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import balanced_accuracy_score, make_scorer
@@ -22,6 +24,7 @@ import netwright as nw
 from netwright.core.errors import DivergenceWarning, InvalidData, InvalidParameter
 from netwright.core.seeds import derive
 from netwright.data import holdout
+from netwright.estimators.tuning.subject import unfitted
 
 X, Y = load_iris(return_X_y=True)
 BOWL = {"rate": nw.log_uniform(1e-6, 1), "width": [2, 4, 8, 16]}
@@ -139,13 +142,14 @@ def test_a_pipeline_is_searched() -> None:
     assert made.score(X, Y) > 0
 
 
-@pytest.mark.parametrize("kind", ["frame", "tensor", "list", "dataset", "tuple", "dict"])
+@pytest.mark.parametrize("kind", ["frame", "tensor", "list", "dataset", "stream", "tuple", "dict"])
 def test_data_of_every_kind(kind: str) -> None:
     data: dict[str, tuple[Any, Any]] = {
         "frame": (pd.DataFrame(X, columns=list("abcd")), pd.Series(Y)),
         "tensor": (torch.tensor(X), torch.tensor(Y)),
         "list": (X.tolist(), Y.tolist()),
         "dataset": (torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(Y)), None),
+        "stream": (nw.data.stream(X, Y), None),
         "tuple": ((X[:, :2], X[:, 2:]), Y),
         "dict": ({"a": X[:, 0], "b": X[:, 1]}, Y),
     }
@@ -154,8 +158,39 @@ def test_data_of_every_kind(kind: str) -> None:
     made = nw.search(clf, {"batch_size": [50, 100]}, *data[kind], trials=2, stages="one", random_state=0)
     assert math.isfinite(made.best_score_)
     expected = nw.search(network(epochs=1), {"batch_size": [50, 100]}, X, Y, trials=2, stages="one", random_state=0)
-    if kind in ("list", "dataset"):
+    if kind in ("list", "dataset", "stream"):
         assert made.best_score_ == expected.best_score_
+
+
+@pytest.mark.parametrize("how", ["snapshots", "average"])
+def test_a_coarse_run_has_epochs_for_all_that_an_ensemble_keeps(how: str) -> None:
+    ensemble = nw.Ensemble(network(epochs=9), 4, how=how)
+    for searched, name in ((ensemble, "estimator"), (make_pipeline(ensemble), "ensemble__estimator")):
+        space = {f"{name}__optimizer__lr": [0.01, 0.1]}
+        made = nw.search(searched, space, X, Y, trials=3, coarse_epochs=2, random_state=0, refit=False)
+        assert {row["state"] for row in made.rows_} == {"complete"}
+    assert unfitted(ensemble, {}, 0, epochs=2).estimator.epochs == 4
+    assert unfitted(ensemble, {"how": "seeds"}, 0, epochs=2).estimator.epochs == 2
+
+
+@pytest.mark.parametrize("inside", ["", "classifier__"])
+@pytest.mark.parametrize("options", [{"validation": 2}, {"pruning": "median"}])
+def test_each_fit_has_a_folder_of_checkpoints(tmp_path: Path, inside: str, options: dict[str, Any]) -> None:
+    clf = network(epochs=3, checkpoint=str(tmp_path / "runs"))
+    space, call = {f"{inside}optimizer__lr": nw.log_uniform(1e-3, 1)}, {"trials": 3, "coarse_epochs": 1, **options}
+    searched = make_pipeline(StandardScaler(), clf) if inside else clf
+    made = nw.search(searched, space, X, Y, random_state=0, **call)
+    plain = nw.search(clone(searched).set_params(**{f"{inside}checkpoint": None}), space, X, Y, random_state=0, **call)
+    assert [(row["state"], row["score"]) for row in made.rows_] == [("complete", row["score"]) for row in plain.rows_]
+    folders = sorted((folder.name.partition("-")[0], folder) for folder in (tmp_path / "runs").iterdir())
+    assert [name for name, _ in folders] == ["trial0", "trial1", "trial2"]
+    folds = {f"fold{number}" for number in range(options.get("validation", 1))}
+    for number, (_, folder) in enumerate(folders):
+        assert {each.name for each in folder.iterdir()} == folds | ({"all"} if number == made.best_number_ else set())
+    again = nw.search(searched, space, X, Y, random_state=0, **call)
+    assert [row["score"] for row in again.rows_] == [row["score"] for row in made.rows_]
+    other = nw.search(searched, {f"{inside}optimizer__lr": [0.01, 0.1]}, X, Y, random_state=0, **call)
+    assert {row["state"] for row in other.rows_} == {"complete"}
 
 
 def test_regression_is_scored_by_r2() -> None:

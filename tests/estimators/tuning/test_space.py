@@ -14,6 +14,8 @@ from sklearn.svm import SVC
 
 import netwright as nw
 from netwright.core.errors import InvalidParameter
+from netwright.core.value import is_value
+from netwright.estimators.options import EXAMPLES
 from netwright.estimators.tuning.engine import draw, optuna
 from netwright.estimators.tuning.space import Space
 from netwright.layers import ReLU, Softmax
@@ -108,6 +110,14 @@ def test_names_of_values_inside(estimator: Any) -> None:
         (nw.Classifier(), {"batchsize": [1]}, r"batchsize"),
         (nw.Classifier(), {"optimizer__lrr": [1.0]}, "lrr"),
         (nw.Classifier(), {"optimizer": [nw.optim.SGD(), nw.optim.Adam()], "optimizer__momentum": [0.9]}, "momentum"),
+        (nw.Classifier(), {"optimzer__lr": [1.0]}, r"got 'optimzer'. Did you mean 'optimizer'\?"),
+        (nw.Classifier(), {"regularizer__strength": [1.0]}, r"got None. Give it a value first, .* regularizer=nw.l2"),
+        (nw.Classifier(), {"epochs__lr": [1.0]}, r"expected epochs to be a value with options, got 100.$"),
+        (nw.Classifier(), {"batch_size": [-3, 32]}, r"space\['batch_size'\]: .*\(batch_size\): .* >= 1, got -3"),
+        (nw.Classifier(), {"batch_size": nw.integers(-3, 32)}, r"Classifier\(batch_size\): .*, got -3"),
+        (nw.Classifier(), {"average": nw.uniform(-0.5, 0.9)}, r"Classifier\(average\): .*, got -0.4999"),
+        (nw.Ensemble(nw.Classifier()), {"n_estimators": [0, 2]}, r"Ensemble\(n_estimators\): .*, got 0"),
+        (make_pipeline(nw.Classifier()), {"classifier__epochs": [0]}, r"Classifier\(epochs\): .*, got 0"),
         (make_pipeline(StandardScaler(), SVC()), {"svc__c": [1.0]}, "expected a parameter of Pipeline, got 'svc__c'"),
         (make_pipeline(StandardScaler(), SVC()), {"svm__C": [1.0]}, "expected a parameter of Pipeline, got 'svm__C'"),
     ],
@@ -115,6 +125,15 @@ def test_names_of_values_inside(estimator: Any) -> None:
 def test_unknown_names_are_refused_before_any_trial(estimator: Any, space: dict[str, Any], text: str) -> None:
     with pytest.raises(InvalidParameter, match=text):
         nw.search(estimator, space, np.zeros((10, 2)), np.arange(10) % 2)
+
+
+def test_ends_of_a_range_that_are_never_drawn_may_be_out_of_bounds() -> None:
+    Space.read({"average": nw.uniform(0, 1)}).check_against(nw.Classifier())
+
+
+def test_examples_of_values_are_values() -> None:
+    for name, text in EXAMPLES.items():
+        assert is_value(eval(text, {"nw": nw})), name
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,9 @@
 The loop is the same for one worker, many, and several processes on one storage: settle what dead processes left, fill
 free workers, wait, write. In the synchronous mode k trials are drawn together, run by however many workers there are,
 and written in their order; so what is drawn does not depend on who was faster.
+
+Where a worker dies, nobody knows which of the trials under way killed it. Each of them is made again alone: harmless
+ones are completed, and what kills is given up and counts as failed. The search goes on with the others.
 """
 
 from __future__ import annotations
@@ -13,19 +16,18 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from typing import Any
 
-from netwright.core.errors import InvalidData, problem
 from netwright.core.seeds import derive
 from netwright.estimators.tuning.engine import draw
 from netwright.estimators.tuning.ledger import Ledger
 from netwright.estimators.tuning.records import KILLED, Outcome, Record, Slots
 from netwright.estimators.tuning.space import Space
 from netwright.estimators.tuning.stages import Stage
+from netwright.estimators.tuning.subject import place_of
 from netwright.estimators.tuning.trial import Job
 from netwright.estimators.tuning.workers import Inline, Pool, outcome_of
 
 PAUSE = 0.25  # seconds between two looks at the trials of other processes
 LOOK = 10.0  # seconds after which a wait for workers is broken to look after dead processes
-BREAKS = 2  # rounds, and as many for each worker, in which nothing but deaths is seen, and the search ends
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,6 @@ class Conductor:
         self.crew = crew
         self.way = way
         self.told = told
-        self._breaks = 0
 
     def run(self, stage: Stage, space: Space, first: Mapping[str, Any] | None = None) -> Slots:
         """Fill all slots of a stage.
@@ -80,7 +81,7 @@ class Conductor:
 
         Raises
         ------
-        InvalidData : a storage that fails, or workers that die one after the other.
+        InvalidData : a storage that fails.
         """
         pending: dict[Future[Outcome], Record] = {}
         while True:
@@ -141,7 +142,8 @@ class Conductor:
             end = record.slot // width * width if self.way.synchronous else stage.count
             finished = sorted(slots.finished().items())
             earlier = tuple(known.outcome for slot, known in finished if slot < end and known.outcome is not None)
-        return Job(space.params(record.drawn), seed, stage.epochs, earlier, self.way.threads)
+        place = place_of(stage.offset + record.slot, seed, record.drawn)
+        return Job(space.params(record.drawn), seed, stage.epochs, earlier, self.way.threads, place)
 
     def _write(self, stage: Stage, over: set[Future[Outcome]], pending: dict[Future[Outcome], Record]) -> None:
         """Write down outcomes in the order of their slots; those that a dead worker took along are run again."""
@@ -152,12 +154,6 @@ class Conductor:
         for record, outcome in ended:
             self.ledger.tell(record, outcome)
             self.told(stage, record, outcome)
-        alive = [outcome for _, outcome in ended if outcome.state != KILLED]
-        self._breaks = 0 if alive else self._breaks + 1
-        if self._breaks >= BREAKS * (1 + self.way.workers):
-            expected, got = "workers that live until their trial ends", f"{self._breaks} times that one died"
-            remedy = f"The last: {ended[-1][1].reason}. Look at the memory that a trial takes, or use workers=1."
-            raise InvalidData(problem("search(workers)", expected, got, remedy))
 
 
 def trial_seed(seed: int, stage: Stage, slot: int) -> int:

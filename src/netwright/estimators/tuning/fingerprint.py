@@ -7,16 +7,18 @@ a search is compared with what the first one wrote.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import torch
 
 from netwright.core.errors import InvalidData, problem, shown
+from netwright.data.streams.source import Stream
+from netwright.estimators.tuning.marks import ADDRESS, LENGTH, is_array, mark
 
 TEXT = 160  # characters of an option that are kept to be shown
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+ROWS = 64  # of a dataset that is not in memory, first and last and evenly between, that stand for all
 _SILENT = {"verbose", "n_jobs", "callbacks", "device"}  # options that change no score
 
 
@@ -45,7 +47,7 @@ def _bytes(thing: Any) -> Iterable[bytes]:
             yield f"column {name!r}".encode()
             yield from _bytes(column)
         return
-    if isinstance(thing, (tuple, list)) and any(np.ndim(part) for part in thing):
+    if isinstance(thing, (tuple, list)) and any(map(_is_data, thing)):
         yield f"{len(thing)} parts".encode()
         for part in thing:
             yield from _bytes(part)
@@ -68,21 +70,57 @@ def options_of(estimator: Any) -> dict[str, str]:
     texts = {"": type(estimator).__qualname__}
     for name, item in sorted(estimator.get_params(deep=True).items()):
         if name.rpartition("__")[2] not in _SILENT and not hasattr(item, "get_params"):
-            texts[name] = _text(item)
+            texts[name] = text_of(item)
     return texts
 
 
-def _text(item: Any) -> str:
-    """An option in at most TEXT characters and a digest of the rest."""
-    if callable(item) and hasattr(item, "__qualname__"):
-        return str(item.__qualname__)
-    if isinstance(item, (tuple, list)) and any(np.ndim(part) for part in item):
-        return f"data {digest(item)[:16]}"
-    if isinstance(item, np.ndarray):
-        return f"array {digest(item)[:16]}"
-    whole = _ADDRESS.sub("", repr(item))
-    short = shown(whole, TEXT) if len(whole) > TEXT else whole
-    return whole if len(whole) <= TEXT else f"{short} {hashlib.sha256(whole.encode()).hexdigest()[:16]}"
+def text_of(item: Any, marked: bool = False) -> str:
+    """An option in at most TEXT characters, and a digest of what they do not say.
+
+    Parameters
+    ----------
+    item : of an estimator, a space or a search.
+    marked : whether its mark is added in any case, and not only where its repr is an address, as of functions.
+
+    Examples
+    --------
+    >>> text_of(0.5), text_of(lambda x: x).startswith("<function <lambda>> ")
+    ('0.5', True)
+    """
+    if is_array(item) or hasattr(item, "tocsr"):
+        return f"array {digest(item)[:LENGTH]}"
+    if isinstance(item, (tuple, list)) and any(map(_is_data, item)):
+        return f"data {digest(item)[:LENGTH]}"
+    whole = repr(item)
+    text = ADDRESS.sub("", whole)
+    short = text if len(text) <= TEXT else shown(text, TEXT)
+    if marked or text != whole:
+        return f"{short} {mark(item)}"
+    return short if short == text else f"{short} {hashlib.sha256(text.encode()).hexdigest()[:LENGTH]}"
+
+
+def _is_data(part: Any) -> bool:
+    return is_array(part) or isinstance(part, (list, tuple))
+
+
+def texts_of_data(X: Any, y: Any) -> dict[str, str]:
+    """Samples and targets as texts; of a torch Dataset and of a stream some rows stand for all.
+
+    Parameters
+    ----------
+    X, y : as an estimator's `fit` takes them.
+    """
+    if not isinstance(X, (torch.utils.data.Dataset, Stream)):
+        return {"X": digest(X)[:LENGTH], "y": digest(y)[:LENGTH]}
+    count = len(X)  # type: ignore[arg-type]
+    some = np.unique(np.linspace(0, max(count - 1, 0), min(ROWS, count)).round().astype(np.int64))
+    if isinstance(X, Stream):
+        marks, y = [mark(X[some].read())], X.target if y is None else y
+    else:
+        twice = [[mark(X[row]) for row in some.tolist()] for _ in range(2)]
+        marks = [one for one, again in zip(*twice, strict=True) if one == again]  # not what is drawn at each reading
+    own = "its own" if y is None else digest(y)[:LENGTH]
+    return {"X": f"{type(X).__name__} of {count} {mark(marks)}", "y": own}
 
 
 def compare(where: str, stored: Mapping[str, Any], mine: Mapping[str, Any]) -> None:

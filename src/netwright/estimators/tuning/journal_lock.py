@@ -11,7 +11,7 @@ import os
 import time
 from typing import Any
 
-from netwright.core.errors import problem
+from netwright.core.errors import InvalidData, problem
 
 try:
     import fcntl
@@ -43,7 +43,7 @@ class JournalLock:
 
         Raises
         ------
-        TimeoutError : another process holds it all the time.
+        InvalidData : another process holds it all the time.
         """
         file = os.open(self.path + SUFFIX, os.O_RDWR | os.O_CREAT, 0o666)
         try:
@@ -70,7 +70,7 @@ class JournalLock:
                 if time.monotonic() - begin > self.patience:
                     got = f"held by another program for {self.patience:g} s"
                     remedy = "End that program and search again; what is in the journal is kept."
-                    raise TimeoutError(problem(self.path + SUFFIX, "a lock that is free", got, remedy)) from error
+                    raise InvalidData(problem(self.path + SUFFIX, "a lock that is free", got, remedy)) from error
             time.sleep(pause)
             pause = min(2 * pause, 0.05)
 

@@ -24,7 +24,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
+from netwright.core.errors import InvalidData, InvalidParameter, did_you_mean, problem, shown
 from netwright.estimators.tuning import owner as owners
 from netwright.estimators.tuning.engine import optuna, quiet, template
 from netwright.estimators.tuning.fingerprint import compare
@@ -34,6 +34,12 @@ from netwright.estimators.tuning.space import Space
 
 SURPLUS = "surplus"  # the outcome of an attempt at a slot that another process has just taken
 SEARCH = "netwright"  # names of studies and attributes begin so
+DATABASES = ("sqlite", "postgresql", "mysql", "mariadb", "oracle", "mssql")
+DRIVERS = {
+    "psycopg": "'psycopg[binary]'",
+    "psycopg2": "psycopg2-binary",
+    "MySQLdb": "mysqlclient",
+}  # where names differ
 _PASSWORD = re.compile(r"(://[^:/@]*):[^@/]*@")
 _KEPT = "What was written to it is kept: the same call goes on from there."
 
@@ -187,7 +193,7 @@ class Ledger:
         except (InvalidData, InvalidParameter):
             raise
         except Exception as error:
-            reason = " ".join(_hidden(str(error) or type(error).__name__).split())
+            reason = " ".join(_hidden(str(error) or type(error).__name__).split()).rstrip(".")
             text = problem(self.name, "a storage that can be read and written", reason, _KEPT if self.lasting else "")
             raise InvalidData(text) from error
 
@@ -224,8 +230,7 @@ def _opened(storage: Any) -> Any:
     if storage is None:
         return storages.InMemoryStorage()
     if isinstance(storage, str) and "://" in storage:
-        options = {"connect_args": {"timeout": 60}} if storage.startswith("sqlite") else {"pool_pre_ping": True}
-        return storages.RDBStorage(storage, engine_kwargs=options)
+        return _database(storage)
     if not isinstance(storage, (str, os.PathLike)) or not os.fspath(storage):
         expected = "None, the path of a journal file, or the URL of a database"
         raise InvalidParameter(problem("storage", expected, shown(storage), "Such as 'search.journal'."))
@@ -234,6 +239,29 @@ def _opened(storage: Any) -> Any:
     journal = storages.journal
     lock = JournalLock(path) if HAS_LOCKS else journal.JournalFileOpenLock(path)
     return storages.JournalStorage(journal.JournalFileBackend(path, lock_obj=lock))
+
+
+def _database(url: str) -> Any:
+    """The storage in a database.
+
+    Raises
+    ------
+    InvalidParameter : a kind of database that is not known, or whose driver is not installed.
+    """
+    options = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
+    where, scheme = _named(url), url.partition("://")[0]
+    try:
+        return optuna().storages.RDBStorage(url, engine_kwargs=options)
+    except ImportError as error:
+        module = getattr(error.__cause__ or error.__context__, "name", None) or "one"
+        remedy = f"Install it: pip install {DRIVERS.get(module, module)}." if module != "one" else ""
+        expected = f"an installed driver for {scheme.partition('+')[0]}"
+        raise InvalidParameter(problem(where, expected, f"no package {module!r}", remedy)) from error
+    except Exception as error:
+        if type(error).__name__ != "NoSuchModuleError":  # SQLAlchemy's, which is not loaded before
+            raise
+        expected = "the URL of a known kind of database"
+        raise InvalidParameter(problem(where, expected, repr(scheme), did_you_mean(scheme, DATABASES))) from error
 
 
 def _require_journal(path: str, name: str) -> None:

@@ -98,8 +98,8 @@ class Slots:
         return self.attempts[slot][-1] if self.is_given_up(slot) else None
 
     def is_suspect(self, slot: int) -> bool:
-        """Whether one more killed worker is the last; such a trial runs alone, so that it takes no others along."""
-        return self._count(slot, KILLED) == LIMITS[KILLED] - 1
+        """Whether a worker died while it ran; it runs alone from then on, to see whether it was this trial."""
+        return self._count(slot, KILLED) > 0
 
     def is_given_up(self, slot: int) -> bool:
         """Whether all attempts that there may be were made."""

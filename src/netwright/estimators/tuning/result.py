@@ -17,7 +17,7 @@ from netwright.estimators.tuning.conductor import trial_seed
 from netwright.estimators.tuning.records import Record, Slots, best_of
 from netwright.estimators.tuning.space import Space
 from netwright.estimators.tuning.stages import Stage, at_edges
-from netwright.estimators.tuning.subject import unfitted
+from netwright.estimators.tuning.subject import place_of, unfitted
 
 SHOWN = 5  # trials that the repr lists
 
@@ -200,7 +200,8 @@ class Search:
 
     def _made(self, done: Done, record: Record) -> Any:
         seed = trial_seed(self.seed, done.stage, record.slot)
-        return unfitted(self.estimator, done.space.params(record.drawn), seed)
+        place = f"{place_of(done.stage.offset + record.slot, seed, record.drawn)}/all"
+        return unfitted(self.estimator, done.space.params(record.drawn), seed, place=place)
 
     def __repr__(self) -> str:
         rows = self.rows_

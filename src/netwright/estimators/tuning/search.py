@@ -11,21 +11,21 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
-from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
+from netwright.core.errors import InvalidData, InvalidParameter, problem
 from netwright.core.seeds import to_seed
 from netwright.core.validation import boolean, check, integer, nothing, one_of
 from netwright.estimators.tuning.conductor import Conductor, Way
 from netwright.estimators.tuning.engine import METHODS, optuna
-from netwright.estimators.tuning.fingerprint import digest, options_of
+from netwright.estimators.tuning.fingerprint import options_of, text_of, texts_of_data
 from netwright.estimators.tuning.ledger import Ledger
 from netwright.estimators.tuning.owner import Heartbeat
 from netwright.estimators.tuning.pruning import check_pruning
-from netwright.estimators.tuning.records import Outcome, Record
+from netwright.estimators.tuning.records import KILLED, Outcome, Record
 from netwright.estimators.tuning.result import Done, Search, short
 from netwright.estimators.tuning.space import Space
 from netwright.estimators.tuning.splits import read_rows, scorer_of
 from netwright.estimators.tuning.stages import Stage, narrowed, plan
-from netwright.estimators.tuning.subject import prunable, require_estimator
+from netwright.estimators.tuning.subject import prunable, require_estimator, require_prunable
 from netwright.estimators.tuning.trial import Task
 from netwright.estimators.tuning.workers import Inline, Pool, processors
 
@@ -88,7 +88,7 @@ def search(
     ------
     InvalidParameter : a name that the estimator does not have, an empty range, options that cannot be, no Optuna.
     InvalidData : data that cannot be split; a storage that cannot be used or has another search; no trial that
-        succeeded; workers that die one after the other.
+        succeeded.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def search(
     optuna()
     space = Space.read(space)
     staged = plan(stages, trials, coarse_epochs)
-    _check_options(method, pruning, workers, synchronous, refit, verbose)
+    _check_options(estimator, method, pruning, (workers, synchronous), refit, verbose)
     space.check_against(estimator)
     score = scorer_of(estimator, scoring)
     size = {"stages": stages, "trials": trials, "coarse_epochs": coarse_epochs}
@@ -154,9 +154,14 @@ def _run(
     return tuple(done)
 
 
-def _check_options(method: Any, pruning: Any, workers: Any, synchronous: Any, refit: Any, verbose: Any) -> None:
+def _check_options(
+    estimator: Any, method: Any, pruning: Any, at_once: tuple[Any, Any], refit: Any, verbose: Any
+) -> None:
+    workers, synchronous = at_once
     check("search(method)", method, one_of(*METHODS))
     check_pruning(pruning)
+    if pruning is not None:
+        require_prunable(estimator)
     if workers != -1 or isinstance(workers, bool):
         check("search(workers)", workers, integer(1), "Or -1 for one each processor.")
     check("search(synchronous)", synchronous, nothing | integer(1))
@@ -194,7 +199,7 @@ def _identity(
         "stages": {"names": size["stages"], "coarse_epochs": "none" if whole else str(size["coarse_epochs"])},
         "method": method,
         "pruning": str(pruning),
-        "scoring": scoring if isinstance(scoring, str) else getattr(scoring, "__qualname__", str(type(scoring))),
+        "scoring": text_of(scoring, marked=True) if callable(scoring) else str(scoring),
         "data": _digests(*data),
         "seed": None if random_state is None else seed,
         "entropy": seed if random_state is None else None,
@@ -211,17 +216,16 @@ def _require_some(stage: Stage, records: list[Record], known: bool) -> None:
         return
     outcome = records[0].outcome
     reason = outcome.reason if outcome is not None else ""
+    if outcome is not None and outcome.state == KILLED:
+        reason += ". Look at the memory that a trial takes"
     got = f"{len(records)} {stage.name if stage.name != 'one' else ''} trials without any".replace("  ", " ")
-    raise InvalidData(problem("search", "a trial that gives a score", got, f"The first: {reason}"))
+    raise InvalidData(problem("search", "a trial that gives a score", got, f"The first: {reason.rstrip('.')}."))
 
 
 def _digests(X: Any, y: Any, validation: Any) -> dict[str, str]:
-    own = isinstance(validation, tuple)
-    if hasattr(X, "__getitem__") and hasattr(X, "__len__") and not hasattr(X, "shape") and y is None:
-        found = {"X": f"{type(X).__name__} of {len(X)}", "y": "its own"}  # a torch Dataset
-    else:
-        found = {"X": digest(X)[:16], "y": digest(y)[:16]}
-    return {**found, "validation": digest(*validation)[:16] if own else shown(validation)}
+    own = isinstance(validation, tuple) and len(validation) == 2
+    held = " ".join(texts_of_data(*validation).values()) if own else text_of(validation)
+    return {**texts_of_data(X, y), "validation": held}
 
 
 def _teller(staged: tuple[Stage, ...], space: Space, verbose: int) -> Callable[[Stage, Record, Outcome], None]:

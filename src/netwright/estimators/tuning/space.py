@@ -7,6 +7,7 @@ is told from what the estimator is *given* (`Space.params`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,11 @@ import numpy as np
 from sklearn.base import clone
 
 from netwright.core.errors import InvalidParameter, did_you_mean, problem, shown
+from netwright.core.validation import check
+from netwright.estimators.ensemble.choices import CONSTRAINTS as OF_ENSEMBLES
+from netwright.estimators.ensemble.ensemble import Ensemble
 from netwright.estimators.tuning.choices import Choices, Varied, axis_of
+from netwright.estimators.tuning.fingerprint import text_of
 from netwright.estimators.tuning.ranges import Range
 
 Axis = Range | Choices
@@ -96,7 +101,9 @@ class Space:
         return Space(axes, self.made)
 
     def check_against(self, estimator: Any) -> None:
-        """Set drawn values on copies of the estimator, every choice of every list at least once; nothing is fitted.
+        """Set drawn values on copies of the estimator: every choice of every list, and the ends of every range.
+
+        They are compared with the estimators' own tables of what their parameters may be; nothing is fitted.
 
         Raises
         ------
@@ -107,16 +114,14 @@ class Space:
         for name in self.names:
             _try(estimator, {name: self.params(first)[name]}, self, name, known)
         for name, axis in self.axes.items():
-            if isinstance(axis, Choices):
-                for label in axis.labels:
-                    _try(estimator, self.params({**first, name: label}), self, name, known)
+            for drawn in axis.labels if isinstance(axis, Choices) else _ends(axis):
+                _try(estimator, self.params({**first, name: drawn}), self, name, known)
 
     def describe(self) -> dict[str, str]:
         """The axes as texts, which tell one space from another."""
-        texts = {name: repr(axis) for name, axis in self.axes.items()}
+        texts = {name: _described(axis) for name, axis in self.axes.items()}
         for name, varied in self.made.items():
-            made = varied.make
-            texts[name] = made if isinstance(made, str) else getattr(made, "__qualname__", type(made).__name__)
+            texts[name] = varied.make if isinstance(varied.make, str) else text_of(varied.make)
         return texts
 
     def _owner(self, name: str) -> bool:
@@ -124,6 +129,12 @@ class Space:
 
     def __repr__(self) -> str:
         return "{" + ", ".join(f"{name!r}: {axis!r}" for name, axis in self.axes.items()) + "}"
+
+
+def _described(axis: Axis) -> str:
+    if isinstance(axis, Choices):
+        return f"[{', '.join(text_of(option) for option in axis.options)}]"
+    return repr(axis)
 
 
 def _first(axis: Axis) -> Any:
@@ -135,11 +146,18 @@ def _first(axis: Axis) -> Any:
     return float(np.sqrt(axis.low * axis.high)) if axis.log else (axis.low + axis.high) / 2
 
 
+def _ends(axis: Range) -> tuple[float, float]:
+    """The least and the largest number that is drawn; the bounds of a range of real numbers themselves never are."""
+    if axis.whole:
+        return int(axis.low), int(axis.high)
+    return math.nextafter(axis.low, axis.high), math.nextafter(axis.high, axis.low)
+
+
 def _try(estimator: Any, params: dict[str, Any], space: Space, name: str, known: list[str]) -> None:
     """Set parameters on a copy; an error names the entry of the space."""
     owner = name.partition(".")[0] if name.partition(".")[0] in space.made else name
     try:
-        clone(estimator).set_params(**params)
+        _check_values(clone(estimator).set_params(**params), params)
     except (ValueError, TypeError, AttributeError) as error:
         if isinstance(error, InvalidParameter):
             raise InvalidParameter(f"space[{name!r}]: {error}") from error
@@ -150,3 +168,15 @@ def _try(estimator: Any, params: dict[str, Any], space: Space, name: str, known:
         got = shown(params.get(owner, params))
         reason = " ".join(str(error).split())
         raise InvalidParameter(problem(f"space[{name!r}]", f"values that {expected} takes", got, reason)) from error
+
+
+def _check_values(made: Any, params: dict[str, Any]) -> None:
+    """Compare parameters with the tables of the estimators that have them, at any depth."""
+    parts = {"": made, **made.get_params(deep=True)}
+    for name, item in params.items():
+        outer, _, own = name.rpartition("__")
+        owner = parts.get(outer)
+        table = OF_ENSEMBLES if isinstance(owner, Ensemble) else getattr(owner, "_constraints", {})
+        constraint = table.get(own)
+        if constraint is not None:
+            check(f"{type(owner).__name__}({own})", item, constraint)

@@ -50,6 +50,7 @@ class Job:
     epochs : at most so many, None for the estimator's own number.
     earlier : outcomes that pruning compares it with.
     threads : of the processor, None for as many as the process has.
+    place : of its checkpoints, in the folder of the estimator's.
     """
 
     params: Mapping[str, Any]
@@ -57,6 +58,7 @@ class Job:
     epochs: int | None = None
     earlier: tuple[Outcome, ...] = ()
     threads: int | None = None
+    place: str = ""
 
 
 def run_trial(task: Task, job: Job) -> Outcome:
@@ -95,7 +97,8 @@ def _run(task: Task, job: Job) -> Outcome:
     scores, epochs = [], None
     for number in range(task.rows.count):
         learn, judge = task.rows.fold(number)
-        model = unfitted(task.estimator, job.params, job.seed, job.epochs)
+        place = f"{job.place}/fold{number}" if job.place else ""
+        model = unfitted(task.estimator, job.params, job.seed, job.epochs, place)
         follower = _follow(model, learn, judge, task, job)
         model.fit(*learn)
         if getattr(getattr(last_step(model), "_run", None), "interrupted", False):
@@ -124,6 +127,8 @@ def _follow(model: Any, learn: Pair, judge: Pair, task: Task, job: Job) -> Follo
     network = last_step(model)
     follower = Follower(network, X, y, task.score, Judge(task.pruning, job.earlier))
     network.callbacks = [*(network.callbacks or ()), follower]
+    if hasattr(network, "resume"):
+        network.resume = False  # it is to see every epoch, also those before the worker was killed
     return follower
 
 

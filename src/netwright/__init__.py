@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from netwright import report as report
     from netwright import sequence as sequence
     from netwright import train as train
+    from netwright import vision as vision
     from netwright.checks import check as check
     from netwright.checks import load_faults as load_faults
     from netwright.checks import watch as watch
@@ -72,6 +73,7 @@ _ROOMS = (
     "report",
     "sequence",
     "train",
+    "vision",
 )
 _NAMES = {
     "BinnedRegressor": "netwright.estimators",

@@ -23,6 +23,7 @@ from netwright.data.augment import (
     Shear,
     Shift,
     Warp,
+    Zoom,
 )
 from netwright.graph import parse_value
 
@@ -50,6 +51,8 @@ EXAMPLES: list[Augmentation] = [
     Shear(45, fill="border"),
     Shift(),
     Shift((0, 3), fill="reflection"),
+    Zoom(),
+    Zoom(1.1, 3, aspect=1, fill="border"),
 ]
 every = pytest.mark.parametrize("augmentation", EXAMPLES, ids=repr)
 SHAPES = [(5, 1, 9, 9), (5, 3, 8, 12), (5, 2, 1, 7), (1, 3, 16, 5)]
@@ -68,7 +71,7 @@ def test_every_augmentation_has_an_example() -> None:
     ours = {
         name
         for name in registry.names("augmentation")
-        if registry.look_up("augmentation", name).__module__.startswith("netwright.")
+        if registry.look_up("augmentation", name).__module__.startswith("netwright.data.")
     }
     assert ours == public == {type(example).__name__ for example in EXAMPLES}
 
@@ -166,6 +169,24 @@ def test_the_memory_format_changes_nothing(augmentation: Augmentation) -> None:
 @every
 def test_no_images_give_none(augmentation: Augmentation) -> None:
     assert augmentation(torch.empty(0, 3, 8, 8), seeded()).shape == (0, 3, 8, 8)
+
+
+@every
+def test_points_go_with_the_pictures_of_the_call(augmentation: Augmentation) -> None:
+    x, points = batch(6, 3, 16, 12), 12 * batch(6, 4, 2, dtype=torch.float64)
+    before = points.clone()
+    first, second = seeded(5), seeded(5)
+    images, moved = augmentation.together(x, points, first)
+    assert images.equal(augmentation(x, second))
+    assert first.get_state().equal(second.get_state())
+    assert moved.shape == points.shape
+    assert moved.dtype is points.dtype
+    assert moved.isfinite().all()
+    assert points.equal(before)
+    shorter = augmentation.together(x, points.float(), seeded(5))[1]
+    torch.testing.assert_close(shorter, moved.float(), atol=1e-3, rtol=0)
+    assert augmentation.together(x, points[:, :0], seeded())[1].shape == (6, 0, 2)
+    assert augmentation.together(x[:0], points[:0], seeded())[1].shape == (0, 4, 2)
 
 
 @pytest.mark.parametrize("augmentation", [item for item in EXAMPLES if isinstance(item, Warp)], ids=repr)

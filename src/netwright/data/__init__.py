@@ -27,7 +27,7 @@ from netwright.data.text.vectors import read_vectors
 from netwright.data.text.vocabulary import Vocabulary
 
 # images
-from netwright.data.images import load_image_folder, load_images
+from netwright.data.images import image_size, load_image_folder, load_images, read_image
 
 # rows that stay where they are
 from netwright.data.streams.opening import stream
@@ -57,6 +57,8 @@ __all__ = [
     "load_glyphs",
     "load_image_folder",
     "load_images",
+    "image_size",
+    "read_image",
     "load_mnist",
     "make_digits",
     "make_reber",

@@ -33,8 +33,33 @@ def augmentation_of(item: Any, where: str = "augment") -> Augmentation | None:
     """
     if item is None:
         return None
+    parts = augmentations_of(item, where)
+    wrong = [part for part in parts if not isinstance(part, Augmentation)]
+    if wrong:
+        expected = "augmentations of images alone, such as Rotate(10), Shift(2)"
+        raise InvalidParameter(problem(where, expected, shown(wrong[0]), "It is for detectors: leave it out here."))
+    return Compose(*parts) if len(parts) > 1 else parts[0]
+
+
+def augmentations_of(item: Any, where: str = "augment") -> tuple[Any, ...]:
+    """Values of the family of augmentations, from one, a tuple of them, or a text.
+
+    Parameters
+    ----------
+    item : what the user gave.
+    where : the name of the option, for the message.
+
+    Raises
+    ------
+    InvalidParameter : something else, with the nearest name.
+
+    Examples
+    --------
+    >>> augmentations_of("Rotate(10), Shift(2)")
+    (Rotate(10), Shift(2))
+    """
     made = parse_value(item) if isinstance(item, str) else item
-    parts = made if isinstance(made, (tuple, list)) else (made,)
+    parts = tuple(made) if isinstance(made, (tuple, list)) else (made,)
     wrong = [part for part in parts if getattr(part, "family", None) != "augmentation"]
     if wrong or not parts:
         known = registry.names("augmentation")
@@ -42,7 +67,7 @@ def augmentation_of(item: Any, where: str = "augment") -> Augmentation | None:
         expected = "augmentations such as Rotate(10), Shift(2)"
         hint = did_you_mean(type(got).__name__, known, registry.listing("augmentation"))
         raise InvalidParameter(problem(where, expected, shown(got), hint))
-    return Compose(*parts) if len(parts) > 1 else parts[0]
+    return parts
 
 
 def works_on_pixels(augment: Any, rows: Any) -> bool:

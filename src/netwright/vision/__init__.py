@@ -1,4 +1,12 @@
-"""Objects in images: boxes."""
+"""Objects in images: boxes, readers of data sets, pictures, and how right detectors are."""
+
+# detectors
+from netwright.vision.yolo.estimator import YOLO
+from netwright.vision.rcnn.faster import FasterRCNN
+
+# augmentation of images with their boxes
+from netwright.vision.moving.boxes import move_boxes
+from netwright.vision.moving.mosaic import Mosaic
 
 # overlap of boxes, and losses
 from netwright.vision.boxes.overlap import box_iou, complete_box_iou, distance_box_iou, generalized_box_iou
@@ -35,10 +43,34 @@ from netwright.vision.boxes.anchors import AnchorClusters, anchor_grid, cluster_
 # regions
 from netwright.vision.boxes.pooling import roi_align, roi_pool
 
+# images with true boxes
+from netwright.vision.readers.coco import read_coco
+from netwright.vision.readers.folder import read_detection_folder
+from netwright.vision.readers.image_list import read_image_list
+from netwright.vision.readers.voc import read_voc
+from netwright.vision.readers.yolo import read_yolo
+
+# pictures
+from netwright.vision.drawing.colours import class_colors
+from netwright.vision.drawing.draw import draw_boxes
+
+# metrics
+from netwright.vision.metrics.account import detection_account
+from netwright.vision.metrics.average_precision import mean_average_precision
+from netwright.vision.metrics.scores import DetectionScores
+from netwright.vision.metrics.verdicts import DetectionAccount, PredictionVerdict, TargetVerdict
+
 __all__ = [
     "AnchorClusters",
+    "DetectionAccount",
+    "DetectionScores",
+    "FasterRCNN",
     "GridBoxes",
     "GridTargets",
+    "Mosaic",
+    "PredictionVerdict",
+    "TargetVerdict",
+    "YOLO",
     "anchor_grid",
     "batched_nms",
     "box_area",
@@ -46,21 +78,31 @@ __all__ = [
     "box_iou",
     "box_iou_loss",
     "boxes_to_grid",
+    "class_colors",
     "clip_boxes_to_image",
     "cluster_anchors",
     "complete_box_iou",
     "complete_box_iou_loss",
     "decode_boxes",
     "decode_yolo",
+    "detection_account",
     "distance_box_iou",
     "distance_box_iou_loss",
+    "draw_boxes",
     "encode_boxes",
     "encode_yolo",
     "generalized_box_iou",
     "generalized_box_iou_loss",
     "grid_to_boxes",
     "masks_to_boxes",
+    "mean_average_precision",
+    "move_boxes",
     "nms",
+    "read_coco",
+    "read_detection_folder",
+    "read_image_list",
+    "read_voc",
+    "read_yolo",
     "remove_small_boxes",
     "roi_align",
     "roi_pool",

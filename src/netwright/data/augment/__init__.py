@@ -8,6 +8,7 @@ This room imports torch, unlike the rest of `netwright.data`, and is therefore l
 
 # geometry
 from netwright.data.augment.affine import Rotate, Scale, Shear, Shift
+from netwright.data.augment.zoom import Zoom
 from netwright.data.augment.elastic import Elastic
 
 # without resampling
@@ -19,7 +20,7 @@ from netwright.data.augment.erase import Erase
 from netwright.data.augment.color import Color
 
 # what they are made of
-from netwright.data.augment.base import Augmentation
+from netwright.data.augment.base import Augmentation, still
 from netwright.data.augment.compose import Compose
 from netwright.data.augment.warp import Warp
 
@@ -45,6 +46,7 @@ __all__ = [
     "Shear",
     "Shift",
     "Warp",
+    "Zoom",
     "brightened",
     "contrasted",
     "cropped",
@@ -56,5 +58,6 @@ __all__ = [
     "sheared",
     "shifted",
     "smoothed",
+    "still",
     "warped",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import groupby
 from typing import ClassVar, final
 
@@ -10,8 +11,8 @@ import torch
 
 from netwright.core.validation import Constraint, instance, tuple_of
 from netwright.core.value import value
-from netwright.data.augment.base import Augmentation
-from netwright.data.augment.warp import Warp, warped
+from netwright.data.augment.base import Augmentation, Move, parted
+from netwright.data.augment.warp import Warp, carried, warped
 
 
 @final
@@ -68,12 +69,51 @@ class Compose(Augmentation):
     def __repr__(self) -> str:
         return f"Compose({', '.join(map(repr, self.parts))})"
 
-    def apply(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        for fill, group in groupby(self.parts, key=lambda part: part.fill if isinstance(part, Warp) else None):
+    def apply(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor | tuple[torch.Tensor, Move]:
+        moves: list[Move | None] = []
+        for fill, group in groupby(self.parts, key=_fill):
             if fill is None:
                 for part in group:
-                    x = part.apply(x, generator)
+                    x, move = parted(part.apply(x, generator))
+                    moves.append(move)
             else:
                 maps = [part.draw(x, generator) for part in group if isinstance(part, Warp)]
                 x = warped(x, maps, fill)
-        return x
+                moves.append(partial(carried, maps=maps, size=x.shape[2:]))
+        known = [move for move in moves if move is not None]
+        return (x, partial(_in_turn, moves=known)) if len(known) == len(moves) else x
+
+
+def stages(augmentation: Augmentation) -> tuple[Augmentation, ...]:
+    """The augmentations of which each makes images of images; warps that are one resampling are one of them.
+
+    What leaves the image in one of these stages is lost to the next.
+
+    Parameters
+    ----------
+    augmentation : any.
+
+    Examples
+    --------
+    >>> from netwright.data.augment import Compose, Flip, Rotate, Shift
+    >>> stages(Compose(Flip(), Rotate(10), Shift(2)))
+    (Flip(), Compose(Rotate(10), Shift(2)))
+    """
+    if not isinstance(augmentation, Compose):
+        return (augmentation,)
+    found: list[Augmentation] = []
+    for fill, group in groupby(augmentation.parts, key=_fill):
+        parts = tuple(group)
+        found += parts if fill is None else (Compose(*parts),)
+    return tuple(found)
+
+
+def _fill(part: Augmentation) -> str | None:
+    """What warps are fused by."""
+    return part.fill if isinstance(part, Warp) else None
+
+
+def _in_turn(points: torch.Tensor, moves: list[Move]) -> torch.Tensor:
+    for move in moves:
+        points = move(points)
+    return points

@@ -10,7 +10,7 @@ import torch
 
 from netwright.core.validation import Constraint, check, integer
 from netwright.core.value import value
-from netwright.data.augment.base import Augmentation, uniform
+from netwright.data.augment.base import Augmentation, Move, uniform
 from netwright.data.augment.warp import FILL
 
 
@@ -49,10 +49,10 @@ class Crop(Augmentation):
 
     constraints: ClassVar[Mapping[str, Constraint]] = {"padding": integer(0), "fill": FILL}
 
-    def apply(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def apply(self, x: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, Move]:
         places = 2 * self.padding + 1
         drawn = uniform(x, generator, 2, low=0.0, high=places).floor().clamp_max(places - 1).long() - self.padding
-        return cropped(x, drawn[:, 0], drawn[:, 1], self.fill)
+        return cropped(x, drawn[:, 0], drawn[:, 1], self.fill), lambda points: points - drawn[:, None].flip(2)
 
 
 def cropped(x: torch.Tensor, top: torch.Tensor, left: torch.Tensor, fill: str = "zeros") -> torch.Tensor:

@@ -10,7 +10,7 @@ import torch
 
 from netwright.core.validation import Constraint, integer, number
 from netwright.core.value import value
-from netwright.data.augment.base import Augmentation, uniform
+from netwright.data.augment.base import Augmentation, Move, still, uniform
 
 
 @final
@@ -56,11 +56,11 @@ class Erase(Augmentation):
         "probability": number(0, 1),
     }
 
-    def apply(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def apply(self, x: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, Move]:
         u = uniform(x, generator, 3, low=0.0)
         places = ((u[:, axis] * x.shape[axis + 2]).long().clamp_max(x.shape[axis + 2] - 1) for axis in (0, 1))
         top, left = (place - self.size // 2 for place in places)
-        return erased(x, top, left, torch.where(u[:, 2] < self.probability, self.size, 0), self.level)
+        return erased(x, top, left, torch.where(u[:, 2] < self.probability, self.size, 0), self.level), still
 
 
 def erased(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import ClassVar, final
 
 import torch
 
 from netwright.core.validation import Constraint, number
 from netwright.core.value import value
-from netwright.data.augment.base import Augmentation, uniform
+from netwright.data.augment.base import Augmentation, Move, pieces, uniform
 
 
 @final
@@ -45,9 +46,10 @@ class Flip(Augmentation):
 
     constraints: ClassVar[Mapping[str, Constraint]] = {"horizontal": number(0, 1), "vertical": number(0, 1)}
 
-    def apply(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def apply(self, x: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, Move]:
         u = uniform(x, generator, 2, low=0.0)
-        return flipped(x, u[:, 0] < self.horizontal, u[:, 1] < self.vertical)
+        chosen = torch.stack([u[:, 0] < self.horizontal, u[:, 1] < self.vertical], 1)
+        return flipped(x, chosen[:, 0], chosen[:, 1]), partial(mirrored, chosen=chosen, size=x.shape[2:])
 
 
 def flipped(x: torch.Tensor, horizontal: torch.Tensor, vertical: torch.Tensor) -> torch.Tensor:
@@ -68,5 +70,20 @@ def flipped(x: torch.Tensor, horizontal: torch.Tensor, vertical: torch.Tensor) -
     >>> flipped(x, torch.tensor([True, False]), torch.tensor([False, False]))[:, 0, 0].tolist()
     [[2.0, 1.0], [3.0, 4.0]]
     """
-    x = torch.where(horizontal[:, None, None, None], x.flip(3), x)
-    return torch.where(vertical[:, None, None, None], x.flip(2), x)
+    if x.device.type != "cpu":
+        x = torch.where(horizontal[:, None, None, None], x.flip(3), x)
+        return torch.where(vertical[:, None, None, None], x.flip(2), x)
+    made = torch.empty_like(x)
+    for some in pieces(x):
+        y = made[some].copy_(x[some])
+        for axis, chosen in ((3, horizontal), (2, vertical)):
+            rows = chosen[some].nonzero().flatten()
+            if len(rows):
+                y[rows] = y[rows].flip(axis)
+    return made
+
+
+def mirrored(points: torch.Tensor, chosen: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+    """Points (n, k, 2) of images of a size (height, width), x -> width - x where chosen[:, 0], y -> height - y."""
+    far = torch.tensor([size[1], size[0]], dtype=points.dtype, device=points.device)
+    return torch.where(chosen[:, None], far - points, points)

@@ -8,33 +8,31 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
+from netwright.core.errors import InvalidData, problem, shown
 from netwright.core.seeds import derive
 from netwright.core.validation import Constraint, instance, integer, nothing, number, one_of, satisfies
-from netwright.estimators.parameters import CONSTRAINTS, parts_of, value_of
-from netwright.estimators.together import devices_for, seed_of
+from netwright.estimators.parameters import CONSTRAINTS
+from netwright.estimators.together import seed_of
 from netwright.estimators.trained import RunEstimator
-from netwright.graph import Expression, parse
-from netwright.models import darknet
-from netwright.train import Batches, Precision, Run, choose_device
+from netwright.graph import Expression
+from netwright.train import Batches, Run
 from netwright.vision.detection import saving
 from netwright.vision.detection.batches import DetectionBatches, tables
 from netwright.vision.detection.found import Found, Limits
 from netwright.vision.detection.pictures import Canvases, Frame, Pictures, canvas_for, frame_of
+from netwright.vision.detection.running import Part, alike, backbone_of, looked_at, parted, run_of
 from netwright.vision.detection.scoring import PieceScore
 from netwright.vision.detection.targets import Objects, classes_of, read_targets
 from netwright.vision.metrics.average_precision import mean_average_precision
+from netwright.vision.moving.changing import change_for
 
-LOOKED_AT = 2**18  # pixels of the images that `check` looks at
-TOGETHER = 16  # images of one shape that are answered together
 _TRAINED = ("optimizer", "regularizer", "augment", "epochs", "batch_size", "patience", "average")
 _SHARED = (*_TRAINED, "device", "devices", "checkpoint", "resume", "callbacks", "verbose")
 SHARED: Mapping[str, Constraint] = {
@@ -74,6 +72,7 @@ class Detector(RunEstimator):
     backbone_: Expression
     classes_: Any
     _stride: int  # of which the sides of a canvas are multiples
+    _most: ClassVar[int | None] = None  # objects that an image may have
 
     @abstractmethod
     def _plan(self, objects: Sequence[Objects], frames: Sequence[Frame]) -> None:
@@ -126,7 +125,7 @@ class Detector(RunEstimator):
         found: list[Any] = [None] * len(frames)
         self.module_.eval()
         with torch.inference_mode():
-            for rows, canvas in self._alike(frames):
+            for rows, canvas in alike(frames, self._stride):
                 shown_ = Canvases(Part(pictures, rows), [frames[row] for row in rows], canvas)
                 rows_ = DetectionBatches(shown_, *_nothing(len(rows)), device=self._precision.device)
                 (inputs, _, _) = rows_.batch(torch.arange(len(rows)))
@@ -160,62 +159,25 @@ class Detector(RunEstimator):
         name = self._name
         self.seed_ = self._group.same(seed_of(self))
         pictures = Pictures(X, f"{name}.fit(images)")
-        objects, dropped = read_targets(y, pictures.sizes, f"{name}.fit(targets)", self.bad_boxes)
+        objects, dropped = read_targets(y, pictures.sizes, f"{name}.fit(targets)", self.bad_boxes, self._most)
         dropped.warn(f"{name}.fit(targets)")
         self.dropped_ = dict(dropped.counts)
         labels = classes_of(objects, f"{name}.fit(targets)")
-        own, held = self._split(pictures, objects)
+        own, held = parted(self, pictures, objects, self._read)
         self.classes_ = saving.labels_array(labels)
         frames = [frame_of(size, self.size) for size in own[0].sizes]
-        self.backbone_ = self._given_backbone()
+        self.backbone_ = backbone_of(self.backbone)
         self._plan(own[1], frames)
         self.module_ = self._network(derive(self.seed_, "network"))
-        device = self._group.place(choose_device(str(self.device)))
-        self._precision = Precision(
-            device=device, channels_last=True, group=self._group, compile=devices_for(self).compile
-        )
-        self._precision.place(self.module_)
-        rule = value_of(self.optimizer, "optimizer") or self._rule()
-        if rule.full_batch:
-            expected = "a rule that updates batch by batch"
-            raise InvalidParameter(problem(f"{name}(optimizer)", expected, shown(self.optimizer)))
-        score: Any = PieceScore(self)
-        run = Run(
-            self.module_,
-            self._objective(),
-            rule,
-            self._precision,
-            score,
-            parts_of(value_of(self.regularizer, "regularizer")),
-            self.average,
-            derive(self.seed_, "training"),
-            macs=self.size**2 * 1000,
-        )
-        batches: Any = self._batches(*own, self._change())
+        run = run_of(self, PieceScore(self))
+        batches: Any = self._batches(*own, change_for(self.augment))
         others: Any = None if held is None else self._batches(*held, None)
         run.load(batches, others)
         return run
 
-    def _split(
-        self, pictures: Pictures, objects: list[Objects]
-    ) -> tuple[tuple[Any, list[Objects]], tuple[Any, list[Objects]] | None]:
-        """Images with their objects to train on, and those held out."""
-        where = f"{self._name}(validation)"
-        given = self.validation
-        if given is None:
-            return (pictures, objects), None
-        if isinstance(given, (tuple, list)):
-            others = Pictures(given[0], f"{where}, images")
-            held, _ = read_targets(given[1], others.sizes, f"{where}, targets", self.bad_boxes)
-            return (pictures, objects), (others, held)
-        count = max(1, round(len(objects) * float(given)))
-        if count >= len(objects):
-            expected = "at least one image to train on and one to hold out"
-            raise InvalidData(problem(where, expected, f"{len(objects)} in all"))
-        drawn = np.random.default_rng(derive(self.seed_, "validation")).permutation(len(objects))
-        rows = sorted(drawn[count:].tolist()), sorted(drawn[:count].tolist())
-        own, held_ = ((Part(pictures, some), [objects[row] for row in some]) for some in rows)
-        return own, held_
+    def _read(self, targets: Any, sizes: Sequence[tuple[int, int]], where: str) -> list[Objects]:
+        """The objects of held-out images."""
+        return read_targets(targets, sizes, where, self.bad_boxes, self._most)[0]
 
     def _batches(self, pictures: Any, objects: list[Objects], change: Any) -> DetectionBatches:
         frames = [frame_of(size, self.size) for size in pictures.sizes]
@@ -229,22 +191,8 @@ class Detector(RunEstimator):
         seed = derive(self.seed_, "training")
         return DetectionBatches(canvases, boxes, classes, self.batch_size, seed, self._precision.device, change)
 
-    def _change(self) -> Any:
-        """What augments images and boxes."""
-        return None
-
     def _looked_at(self, parts: list[Any]) -> list[Batches]:
-        height, width = parts[0].canvas
-        return [part.some(min(max(4, LOOKED_AT // (height * width)), part.n)) for part in parts]
-
-    def _alike(self, frames: list[Frame]) -> Iterator[tuple[list[int], tuple[int, int]]]:
-        """The numbers of images with canvases of one shape, some at a time, and the shape."""
-        shapes: dict[tuple[int, int], list[int]] = {}
-        for row, frame in enumerate(frames):
-            shapes.setdefault(canvas_for([frame], self._stride), []).append(row)
-        for canvas, rows in shapes.items():
-            for start in range(0, len(rows), TOGETHER):
-                yield rows[start : start + TOGETHER], canvas
+        return looked_at(parts)
 
     def _told(self, found: Found, frame: Frame) -> dict[str, Any]:
         """What was found in one image, in its own pixels and labels."""
@@ -252,35 +200,6 @@ class Detector(RunEstimator):
         boxes = torch.minimum((found.boxes.float().cpu() / frame.scale).clamp_min_(0), edges)
         labels = self.classes_[found.classes.cpu().numpy()]
         return {"boxes": boxes.numpy(), "labels": labels, "scores": found.scores.float().cpu().numpy()}
-
-    def _default_backbone(self) -> Expression:
-        """The layers of a detector whose user names none: a small network that trains on a CPU."""
-        return darknet(16, (1, 2, 2), stride=2, headless=True)
-
-    def _given_backbone(self) -> Expression:
-        """The layers that the user gave, or those chosen for the task."""
-        given = self.backbone
-        if given is None:
-            return self._default_backbone()
-        return parse(given) if isinstance(given, str) else given
-
-
-class Part:
-    """Some of the images.
-
-    Parameters
-    ----------
-    pictures : all. rows : the numbers of these.
-    """
-
-    def __init__(self, pictures: Any, rows: Sequence[int]) -> None:
-        self._pictures, self._rows = pictures, list(rows)
-        self.sizes = [pictures.sizes[row] for row in self._rows]
-
-    def scaled(self, number: int, frame: Frame) -> Tensor:
-        """One image at the scale of its frame."""
-        image: Tensor = self._pictures.scaled(self._rows[number], frame)
-        return image
 
 
 def _nothing(n: int) -> tuple[Tensor, Tensor]:

@@ -29,7 +29,7 @@ def save(detector: Any, path: str | os.PathLike[str]) -> None:
     content = {
         "params": {name: plain_param(name, item) for name, item in detector.get_params(deep=False).items()},
         "backbone": to_json(detector.backbone_),
-        "classes": [_plain(label) for label in detector.classes_.tolist()],
+        "classes": [_plain(label) for label in detector.classes_.tolist()] if hasattr(detector, "classes_") else None,
         "found": detector._to_state(),
         "history": [in_order(record) for record in detector.history_.records],
         "seed": detector.seed_,
@@ -56,7 +56,8 @@ def restore(kind: type[Any], content: dict[str, Any], tensors: dict[str, np.ndar
     params = {name: restored_param(item) for name, item in content["params"].items()}
     detector = kind(**{**params, "random_state": content["seed"]})
     detector.backbone_ = from_json(content["backbone"])
-    detector.classes_ = labels_array([_label(item) for item in content["classes"]])
+    if content["classes"] is not None:
+        detector.classes_ = labels_array([_label(item) for item in content["classes"]])
     detector._from_state(content["found"])
     detector.seed_, detector.best_epoch_, detector.dropped_ = content["seed"], content["best_epoch"], content["dropped"]
     detector.module_ = detector._network(0)

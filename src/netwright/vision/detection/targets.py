@@ -71,7 +71,7 @@ class Dropped:
 
 
 def read_targets(
-    targets: Any, sizes: Sequence[tuple[int, int]], where: str, bad: str = "drop"
+    targets: Any, sizes: Sequence[tuple[int, int]], where: str, bad: str = "drop", most: int | None = None
 ) -> tuple[list[Objects], Dropped]:
     """The objects of all images.
 
@@ -79,11 +79,12 @@ def read_targets(
     ----------
     targets : a mapping an image. sizes : (height, width) of each image. where : how an error names the targets.
     bad : "drop" leaves boxes out that have no area or lie outside of their image, "error" refuses them.
+    most : objects that an image may have, those that are not asked for left aside; None for any number.
 
     Raises
     ------
     InvalidData : another number of targets than images, columns that lack or do not match, numbers that are not
-        finite, labels that do not hash; with "error" a bad box; with image and row.
+        finite, labels that do not hash, too many objects; with "error" a bad box; with image and row.
 
     Examples
     --------
@@ -98,9 +99,15 @@ def read_targets(
         remedy = "Give an image without objects empty lists."
         raise InvalidData(problem(where, f"{len(sizes)}, one an image", str(len(targets)), remedy))
     dropped = Dropped()
-    return [
+    found = [
         _read_one(each, i, size, where, bad, dropped) for i, (each, size) in enumerate(zip(targets, sizes, strict=True))
-    ], dropped
+    ]
+    for i, each in enumerate(found):
+        count = int((~each.ignored).sum())
+        if most is not None and count > most:
+            remedy = "Mark others as difficult, or take a detector that finds several."
+            raise InvalidData(problem(f"{where}, image {i}", f"at most {most} objects", str(count), remedy))
+    return found, dropped
 
 
 def _read_one(target: Any, image: int, size: tuple[int, int], where: str, bad: str, dropped: Dropped) -> Objects:

@@ -1,0 +1,1 @@
+"""Drawing: boxes on images, with labels that can be read, as pixels or as SVG."""

@@ -1,0 +1,1 @@
+"""Readers: true boxes from the files of Pascal VOC, COCO and YOLO, and from tables."""

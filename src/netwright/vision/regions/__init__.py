@@ -1,0 +1,1 @@
+"""Regions of images that may hold objects, found without learning."""

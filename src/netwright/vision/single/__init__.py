@@ -1,0 +1,1 @@
+"""One answer an image: its class, its one object, or its points."""

@@ -61,7 +61,7 @@ def main() -> None:
     weights = sum(p.numel() for p in detector.module_.parameters())
     print(f"test mAP@0.5 {told.map:.4f}, {minutes:.1f} minutes, {weights} weights")
     print(told)
-    print(vision.detection_account(detector.predict(files), targets))
+    print(vision.detection_account(detector.predict(files, score_threshold=0.3), targets))
     if asked.save:
         detector.save(asked.save)
     speed(detector, files)

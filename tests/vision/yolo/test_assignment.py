@@ -21,20 +21,20 @@ def by_hand(boxes: Any, how: str) -> set[tuple[int, int, int, int, int]]:
     found = set()
     for item, (x1, y1, x2, y2) in enumerate(boxes):
         w, h, cx, cy = x2 - x1, y2 - y1, (x1 + x2) / 2, (y1 + y2) / 2
-        chosen = []
-        if how == "best":
-            overlaps = [
-                (min(w, aw) * min(h, ah) / (w * h + aw * ah - min(w, aw) * min(h, ah)), scale, a)
-                for scale, anchors in enumerate(ANCHORS)
-                for a, (aw, ah) in enumerate(anchors)
-            ]
-            top = max(overlap for overlap, _, _ in overlaps)
-            chosen = [next((scale, a) for overlap, scale, a in overlaps if overlap == top)]
-        else:
-            for scale, anchors in enumerate(ANCHORS):
-                for a, (aw, ah) in enumerate(anchors):
-                    if max(w / aw, aw / w, h / ah, ah / h) < RATIO:
-                        chosen.append((scale, a))
+        overlaps = [
+            (min(w, aw) * min(h, ah) / (w * h + aw * ah - min(w, aw) * min(h, ah)), scale, a)
+            for scale, anchors in enumerate(ANCHORS)
+            for a, (aw, ah) in enumerate(anchors)
+        ]
+        top = max(overlap for overlap, _, _ in overlaps)
+        best = [next((scale, a) for overlap, scale, a in overlaps if overlap == top)]
+        near = [
+            (scale, a)
+            for scale, anchors in enumerate(ANCHORS)
+            for a, (aw, ah) in enumerate(anchors)
+            if max(w / aw, aw / w, h / ah, ah / h) < RATIO
+        ]
+        chosen = best if how == "best" else near or best
         for scale, a in chosen:
             stride, (rows, columns) = STRIDES[scale], GRIDS[scale]
             x, y = cx / stride, cy / stride
@@ -49,7 +49,7 @@ def by_hand(boxes: Any, how: str) -> set[tuple[int, int, int, int, int]]:
     return found
 
 
-side = st.integers(2, 50)
+side = st.integers(1, 90)
 box = st.tuples(st.integers(0, 80), st.integers(0, 50), side, side).map(
     lambda b: (b[0], b[1], min(b[0] + b[2], 96), min(b[1] + b[3], 64))
 )

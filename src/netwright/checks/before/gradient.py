@@ -79,6 +79,8 @@ class Difference:
 
 def gradients_agree(context: Context) -> Iterable[Finding]:
     """Gradients that are not the slope of the loss, above all where a backward was written by hand."""
+    if "wrong-gradient" in context.intent.ignore:  # it is meant, and this takes longer than all else
+        return
     smooth = [each_one for each_one in differences(context) if not each_one.kink]
     if not smooth:
         return

@@ -17,6 +17,8 @@ from netwright.estimators.augmenting import augmentations_of
 from netwright.vision.moving.boxes import OUTLINE, SHARE, move_boxes
 from netwright.vision.moving.mosaic import Mosaic
 
+USUAL = "Mosaic(0.3), Flip(0.5), Scale(1.25), Color()"  # of detectors, where the user says nothing
+
 # images (n, 3, h, w), boxes (n, m, 4), classes (n, m), generator -> the same, changed
 Change = Callable[[Tensor, Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor, Tensor]]
 

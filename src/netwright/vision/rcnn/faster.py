@@ -20,6 +20,7 @@ from netwright.vision.detection.found import Found, Limits
 from netwright.vision.detection.pictures import Frame
 from netwright.vision.detection.shapes import SHAPES, anchor_shapes
 from netwright.vision.detection.targets import Objects
+from netwright.vision.moving.changing import USUAL
 from netwright.vision.rcnn.head import RegionHead, region_detections, region_loss
 from netwright.vision.rcnn.proposals import Counts, ProposalNetwork, anchors_of, proposal_loss, proposals
 
@@ -82,12 +83,13 @@ class FasterRCNN(Detector):
     optimizer : an update rule of `nw.optim`, or its text; None for AdamW with a warm-up and cosine decay.
     regularizer : a penalty of `nw.losses`, or its text.
     augment : what changes images and boxes at random while training: an augmentation of `nw.data.augment`, several, or
-        their text.
+        their text; None for nothing. Leave ``Flip`` out where left and right make a class.
     epochs, batch_size : integers >= 1.
     validation : a share of the images in (0, 1), or a pair (images, targets), that is held out; None for none.
     patience : epochs without a better loss of the held-out images after which the fit ends; None: never.
     average : decay of a running average of the weights, in (0, 1), that is used and kept; None for none.
-    score_threshold : the least score of a detection, in [0, 1].
+    score_threshold : the least score of a detection, in [0, 1]; 0.05 keeps what average precision looks at, pictures
+        want about 0.3.
     iou_threshold : overlap above which the worse of two detections of a class goes, in [0, 1].
     max_detections : the most in an image.
     bad_boxes : "drop" leaves true boxes out that have no area or lie outside of their image, and says how many; "error"
@@ -137,13 +139,13 @@ class FasterRCNN(Detector):
         anchors: Any = 6,
         optimizer: Any = None,
         regularizer: Any = None,
-        augment: Any = None,
+        augment: Any = USUAL,
         epochs: int = 100,
         batch_size: int = 8,
         validation: Any = None,
         patience: int | None = None,
         average: float | None = None,
-        score_threshold: float = 0.25,
+        score_threshold: float = 0.05,
         iou_threshold: float = 0.5,
         max_detections: int = 100,
         bad_boxes: str = "drop",

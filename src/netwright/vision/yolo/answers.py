@@ -41,7 +41,7 @@ def boxes_of(answers: Tensor, scale: Scale, form: str) -> Tensor:
 
 
 def detections(outputs: tuple[Tensor, ...], scales: list[Scale], form: str, limits: Limits) -> list[Found]:
-    """What is found in each image.
+    """What is found in each image, within its canvas.
 
     Parameters
     ----------
@@ -52,7 +52,8 @@ def detections(outputs: tuple[Tensor, ...], scales: list[Scale], form: str, limi
     for output, scale in zip(outputs, scales, strict=True):
         best, which = output[..., 5:].sigmoid().max(-1)
         score = output[..., 4].sigmoid() * best
-        boxes = boxes_of(output[..., :4], scale, form)
+        edges = output.new_tensor([output.shape[3], output.shape[2]] * 2) * scale.stride
+        boxes = torch.minimum(boxes_of(output[..., :4], scale, form).clamp_min(0), edges)
         columns.append((boxes.flatten(1, 3), score.flatten(1), which.flatten(1)))
     boxes, scores, classes = (torch.cat(parts, 1) for parts in zip(*columns, strict=True))
     return [chosen(*image, limits) for image in zip(boxes, scores, classes, strict=True)]

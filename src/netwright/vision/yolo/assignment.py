@@ -9,7 +9,8 @@ assignment    an anchor (p_w, p_h) answers for an object (w, h) if              
 ============= ================================================================= ===============================
 
 "best" is that of YOLO version 3, with boxes in its form; "neighbours" that of version 5, whose form reaches half a cell
-beyond the cell: about nine times as many cells learn from each object, which trains faster.
+beyond the cell: about nine times as many cells learn from each object, which trains faster. Where no anchor is near
+enough to an object, the best one answers, so that none is left out.
 """
 
 from __future__ import annotations
@@ -88,6 +89,8 @@ def assign(
     else:
         ratios = [sides[:, None] / each for each in anchors]
         chosen = [torch.maximum(ratio, 1 / ratio).amax(-1) < RATIO for ratio in ratios]
+        without = ~torch.cat(chosen, 1).any(1, keepdim=True)
+        chosen = [near | (without & best) for near, best in zip(chosen, _best(sides, anchors), strict=True)]
     found = []
     for asked, stride, grid in zip(chosen, strides, grids, strict=True):
         item, anchor = torch.nonzero(asked, as_tuple=True)

@@ -48,7 +48,7 @@ def main() -> None:
         validation=parts["val"],
         random_state=asked.seed,
     )
-    print(f"{detector!r}\n{asked.threads} threads, torch {torch.__version__}")
+    print(f"{asked}\ntorch {torch.__version__}", flush=True)
     begin = time.perf_counter()
     detector.fit(*parts["train"])
     minutes = (time.perf_counter() - begin) / 60

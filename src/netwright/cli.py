@@ -49,7 +49,7 @@ WRONG, INTERRUPTED = 2, 130
 _NETWORK = "such as 'ReLU(64) >> Softmax(3)', or a pattern, 'INPUT -> CONV -> RELU -> FC' (default: chosen by data)"
 _DATA = (
     "digits, mnist, a table (.csv .tsv .parquet .txt), a folder of images with one sub-folder a class, "
-    "or sentences to tag (.conllu .conll, also .gz)"
+    "sentences to tag (.conllu .conll, also .gz), or for --task detect a folder of images with boxes"
 )
 
 
@@ -215,10 +215,10 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     )
     data.add_argument(
         "--task",
-        choices=("auto", "classify", "regress", "tag"),
+        choices=("auto", "classify", "regress", "tag", "detect"),
         default="auto",
-        help="auto classifies text, booleans and few integer values, and regresses other numbers; it tags sentences "
-        "(default: auto)",
+        help="auto classifies text, booleans and few integer values, and regresses other numbers; it tags sentences; "
+        "detect finds objects in images (default: auto)",
     )
     data.add_argument("--text", metavar="COL", help="column of a table that holds texts, to classify them by it alone")
     data.add_argument(
@@ -244,6 +244,8 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--augment", metavar="EXPR", help="of training images, such as 'Rotate(10), Shift(2)' (default: none)"
     )
+    model.add_argument("--detector", choices=("yolo", "faster-rcnn"), help="for --task detect (default: yolo)")
+    model.add_argument("--options", metavar="OPTIONS", help="of the detector, such as 'size=256, scales=2'")
 
 
 def _add_loop(parser: argparse.ArgumentParser) -> None:
@@ -281,9 +283,13 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 def _predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a model file, or the folder of a run")
     parser.add_argument(
-        "data", metavar="DATA", help="digits, mnist, a table, an image, a folder of images, or sentences"
+        "data", metavar="DATA", nargs="+", help="digits, mnist, a table, images, a folder of images, or sentences"
     )
-    parser.add_argument("--out", metavar="FILE", help="file to write (default: standard output)")
+    parser.add_argument(
+        "--out", metavar="FILE", help="file to write (default: standard output); of a detector a folder, with pictures"
+    )
+    parser.add_argument("--pictures", choices=("png", "svg"), help="of a detector, what is drawn (default: png)")
+    parser.add_argument("--score", metavar="S", type=share, help="of a detector, the least score (default: 0.25)")
     parser.add_argument("--proba", action="store_true", help="add a column of probabilities for each class")
 
 
@@ -327,6 +333,7 @@ COMMANDS: dict[str, tuple[str, str, Fill, tuple[str, ...]]] = {
             "train houses.csv --target price --network 'ReLU(64) >> Dropout(0.2) >> Linear(1)' --loss 'Huber()'",
             "train corpus.conllu --task tag --target upos",
             "train reviews.csv --text review --target stars",
+            "train cells/ --task detect --options 'size=320' --augment 'Flip(), Color()' --epochs 100",
             "train photos/ --image-size 64 --optimizer 'AdamW(cosine(0.002))' --regularizer 'l2(1e-4)'",
         ),
     ),
@@ -343,12 +350,13 @@ COMMANDS: dict[str, tuple[str, str, Fill, tuple[str, ...]]] = {
     ),
     "predict": (
         "netwright.commands.predict",
-        "predict with a trained model, as CSV; a tagger writes its sentences back",
+        "predict with a trained model, as CSV; a tagger writes its sentences back, a detector draws its boxes",
         _predict,
         (
             "predict runs/corpus-1 new.conllu --out tagged.conllu",
             "predict runs/titanic-1 passengers.csv --proba",
             "predict model.nw photos/ --out predictions.csv",
+            "predict runs/cells-1 one.jpg two.jpg --out found",
         ),
     ),
     "summary": (

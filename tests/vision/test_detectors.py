@@ -52,8 +52,14 @@ OPTIONS: dict[Any, dict[str, Any]] = {
     FasterRCNN: {"optimizer": "AdamW(0.004)", "epochs": 10, "scales": 1, "anchors": 1},
     FastRCNN: {"optimizer": "AdamW(0.004)", "epochs": 4, "scales": 1, "max_proposals": 60, "augment": None},
     RCNN: {
-        **{"optimizer": "AdamW(0.004)", "epochs": 3, "max_proposals": 60, "augment": None, "crop": 16, "context": 1},
-        **{"classifier": "softmax", "ridge": None},  # what is told after an epoch; machines have tests of their own
+        "optimizer": "AdamW(0.004)",
+        "epochs": 3,
+        "max_proposals": 60,
+        "augment": None,
+        "crop": 16,
+        "context": 1,
+        "classifier": "softmax",  # what is told after an epoch; machines have tests of their own
+        "ridge": None,
     },
 }
 each = pytest.mark.parametrize("kind", list(OPTIONS))
@@ -234,3 +240,20 @@ def test_a_fit_that_fails_leaves_what_was_fitted(kind: Any, fitted: Any) -> None
     with pytest.raises(InvalidData), warnings.catch_warnings():
         fitted[kind].fit(IMAGES[:2], TARGETS[:1])
     assert same(fitted[kind].predict(IMAGES[:2]), wanted)
+
+
+@each
+def test_a_fit_that_is_cut_goes_on_to_the_same_detector(kind: Any, tmp_path: Path) -> None:
+    whole = made(kind, epochs=3).fit(IMAGES[:16], TARGETS[:16])
+
+    def cut(run: Any) -> None:
+        if run.epoch == 2:
+            raise RuntimeError("cut")
+
+    options = {"epochs": 3, "checkpoint": tmp_path / "run"}
+    with pytest.raises(RuntimeError, match="cut"):
+        made(kind, **options, callbacks=[cut]).fit(IMAGES[:16], TARGETS[:16])
+    again = made(kind, **options).fit(IMAGES[:16], TARGETS[:16])
+    assert len(again.history_) == 3
+    for a, b in zip(whole.module_.parameters(), again.module_.parameters(), strict=True):
+        assert torch.equal(a, b)

@@ -16,6 +16,7 @@ from netwright.checks.forms.sarif import sarif
 from netwright.checks.forms.text import text
 from netwright.checks.forms.wording import counts
 from netwright.commands import sequences
+from netwright.commands.detection import training as detection
 from netwright.commands.printing import bold
 from netwright.commands.program import estimator_for, prepare, wanted_values
 from netwright.commands.reading import read
@@ -30,6 +31,8 @@ WIDEST = 100  # characters of a line
 def run(options: Namespace) -> int:
     """Run the command; 1 where there is a fault."""
     _require_codes(options.ignore)
+    if detection.meant(options):
+        return _told(*detection.examined(options), options)
     if sequences.meant(options):
         return _told(*sequences.examined(options), options)
     wanted = wanted_values(options)  # before the data, which may take a while to read

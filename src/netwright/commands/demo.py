@@ -15,7 +15,7 @@ EPOCHS = 20
 
 def run(options: Namespace) -> int:
     """Run the command: `train` with the settings above."""
-    data = ("target", "test", "validation", "image_size", "text")
+    data = ("target", "test", "validation", "image_size", "text", "detector", "options")
     unset = dict.fromkeys((*data, "loss", "optimizer", "regularizer", "augment", "batch_size", "patience"))
     settings = {
         **unset,

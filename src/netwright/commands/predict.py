@@ -1,4 +1,4 @@
-"""``netwright predict MODEL DATA``: a CSV table with a row for each sample, or sentences with their tags."""
+"""``netwright predict MODEL DATA``: a CSV table with a row for each sample; sentences with their tags; boxes, drawn."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from netwright.commands import sequences
+from netwright.commands.detection import predicting as detection
 from netwright.commands.reading import Dataset, read_like
 from netwright.commands.run_folder import model_path, to_csv, write_text
 from netwright.core.errors import InvalidData, InvalidParameter, did_you_mean, problem
@@ -17,12 +18,16 @@ from netwright.estimators import Classifier, Regressor
 from netwright.files import load
 from netwright.report.words import counted
 from netwright.sequence import SequenceTagger, TextClassifier
+from netwright.vision.detection.detector import Detector
 
 
 def run(options: Namespace) -> int:
     """Run the command."""
     path = model_path(options.model)
     estimator = load(path)
+    if isinstance(estimator, Detector):
+        return detection.predict(estimator, options)
+    options.data = _only(options)
     if isinstance(estimator, (SequenceTagger, TextClassifier)):
         return sequences.predict(estimator, path, options)
     if not isinstance(estimator, (Classifier, Regressor)):
@@ -40,6 +45,23 @@ def run(options: Namespace) -> int:
         write_text(Path(options.out), text)
         print(f"{options.out}: {counted(data.rows, 'prediction')}", file=sys.stderr)
     return 0
+
+
+def _only(options: Namespace) -> str:
+    """The one DATA of a model that is no detector.
+
+    Raises
+    ------
+    InvalidParameter : several, or an option of detectors.
+    """
+    for name in ("pictures", "score"):
+        if getattr(options, name) is not None:
+            expected = "a model that finds objects in images"
+            raise InvalidParameter(problem(f"--{name}", expected, "another", "Leave it out."))
+    if len(options.data) > 1:
+        remedy = "Give the folder in which they lie."
+        raise InvalidParameter(problem("DATA", "one", f"{len(options.data)}: {', '.join(options.data)}", remedy))
+    return str(options.data[0])
 
 
 def predictions(estimator: Any, data: Dataset, proba: bool) -> tuple[list[str], list[list[Any]]]:

@@ -14,6 +14,7 @@ from typing import Any
 from netwright.checks import Diagnosis
 from netwright.checks.forms.text import headline
 from netwright.commands import run_folder, sequences
+from netwright.commands.detection import training as detection
 from netwright.commands.printing import say, score_table, show
 from netwright.commands.program import Part, estimator_for, prepare, wanted_values
 from netwright.commands.reading import Dataset, read
@@ -53,6 +54,8 @@ class Watch:
 def run(options: Namespace) -> int:
     """Run the command; 130 where Ctrl-C ended the training, and the partial model was written."""
     run_folder.require_free(options.out, options.force)
+    if detection.meant(options):
+        return detection.train(options)
     if sequences.meant(options):
         return sequences.train(options)
     wanted = wanted_values(options)  # before the data, which may take a while to read

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from netwright.commands import run_folder, sequences
+from netwright.commands.detection import training as detection
 from netwright.commands.printing import say
 from netwright.commands.program import Part, estimator_for, prepare, wanted_values
 from netwright.commands.reading import read
@@ -30,6 +31,9 @@ TRIALS, SEARCH = "trials.csv", "search.json"
 def run(options: Namespace) -> int:
     """Run the command."""
     run_folder.require_free(options.out, options.force)
+    if detection.meant(options):
+        remedy = "Give a table or images to classify; for detectors use nw.search in Python."
+        raise InvalidData(problem("tune", "a table or images", f"the objects in {options.data!r}", remedy))
     if sequences.meant(options):
         remedy = "Give a table or images; for sequences use nw.search in Python."
         raise InvalidData(problem("tune", "a table or images", f"the sentences of {options.data!r}", remedy))

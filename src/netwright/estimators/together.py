@@ -49,7 +49,8 @@ def checkpoint_of(estimator: Any, run: Run) -> Checkpoint | None:
         return None
     params = estimator.get_params(deep=False)
     settings = {name: repr(item) for name, item in params.items() if name not in _NOT_ITS_OWN}
-    own = {"estimator": type(estimator).__name__, "network": repr(estimator.network_), "seed": str(estimator.seed_)}
+    network = repr(getattr(estimator, "network_", None))  # of others the options say what it is
+    own = {"estimator": type(estimator).__name__, "network": network, "seed": str(estimator.seed_)}
     return Checkpoint(folder, {**own, **settings, "rows": run.digest()}, estimator.resume)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Self
 
 import torch
@@ -38,6 +38,7 @@ class RunEstimator(BaseEstimator):
     _group: Group = Group.alone
     _watching: Watching | None = None
     _diagnosis: Diagnosis | None = None
+    _finish: Callable[[Run], None] | None = None  # fits what stands on the trained network, while its rows are there
     _called: str = ""  # the estimator that the user sees, where this one works for it
 
     @property
@@ -163,6 +164,8 @@ class RunEstimator(BaseEstimator):
         try:
             run.checkpoint = checkpoint_of(self, run)
             train(run, self.epochs, callbacks if run.group.leads else (), self.patience)
+            if self._finish is not None:
+                self._finish(run)
         finally:
             run.forget_rows()
         self.n_iter_, self.best_epoch_ = run.epoch, run.best_epoch

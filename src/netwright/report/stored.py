@@ -13,10 +13,13 @@ from netwright import __version__
 from netwright.core import storage
 from netwright.core.errors import CorruptFile, InvalidData, problem, shown
 from netwright.files import load
+from netwright.report.detection.evaluation import KIND as DETECTION
+from netwright.report.detection.evaluation import DetectionEvaluation
 from netwright.report.evaluation import Evaluation
 from netwright.report.sequences.evaluation import KIND, SequenceEvaluation
 
 MODEL, RUN, EVALUATION, FINDINGS = "model.nw", "run.json", "evaluation.nw", "findings.json"
+KINDS: dict[str, Any] = {KIND: SequenceEvaluation, DETECTION: DetectionEvaluation}
 _TEXTS = ("code", "level", "stage", "title", "message", "seen", "expected", "why", "do", "reference")
 _PACKAGES = ("torch", "numpy", "scikit-learn")
 
@@ -87,7 +90,7 @@ def _is_remedy(item: Any) -> bool:
     return item is None or (isinstance(item, dict) and set(item) >= {"object", "argument", "value"})
 
 
-def open_run(folder: str | os.PathLike[str]) -> tuple[Any, Evaluation | SequenceEvaluation, dict[str, Any]]:
+def open_run(folder: str | os.PathLike[str]) -> tuple[Any, Any, dict[str, Any]]:
     """The fitted estimator, the evaluation and run.json of a folder.
 
     Raises
@@ -100,7 +103,7 @@ def open_run(folder: str | os.PathLike[str]) -> tuple[Any, Evaluation | Sequence
             got = f"a folder without {name}"
             raise InvalidData(problem(f"run {os.fspath(folder)!r}", "a run's whole folder", got, "Train again."))
     path = Path(folder) / EVALUATION
-    evaluation: Any = SequenceEvaluation if storage.read(path).kind == KIND else Evaluation
+    evaluation = KINDS.get(storage.read(path).kind, Evaluation)
     return load(Path(folder) / MODEL), evaluation.load(path), content
 
 

@@ -11,6 +11,8 @@ from netwright.core.atomic import replacing, write_all
 from netwright.core.errors import InvalidParameter, problem
 from netwright.graph import Expression
 from netwright.report import sections
+from netwright.report.detection.evaluation import DetectionEvaluation, evaluate_detections
+from netwright.report.detection.page import render_detection
 from netwright.report.evaluation import Evaluation, evaluate
 from netwright.report.page import document, text
 from netwright.report.sequences.evaluation import SequenceEvaluation, evaluate_sequences
@@ -18,6 +20,7 @@ from netwright.report.sequences.page import render_sequences, trained
 from netwright.report.stored import open_run, read_findings, versions
 from netwright.report.words import plural, table_in
 from netwright.sequence import SequenceClassifier, SequenceTagger, TextClassifier
+from netwright.vision.detection.detector import Detector
 
 Path_ = str | os.PathLike[str]
 SEQUENCES = (SequenceTagger, SequenceClassifier, TextClassifier)
@@ -27,7 +30,7 @@ def write_report(
     source: Any,
     path: Path_,
     *,
-    test: Evaluation | SequenceEvaluation | tuple[Any, Any] | None = None,
+    test: Evaluation | SequenceEvaluation | DetectionEvaluation | tuple[Any, Any] | None = None,
     title: str | None = None,
     run: dict[str, Any] | None = None,
 ) -> None:
@@ -36,10 +39,10 @@ def write_report(
     Parameters
     ----------
     source : the folder that ``netwright train`` wrote, or a fitted `Classifier` or `Regressor`; or a fitted
-        `SequenceTagger`, `SequenceClassifier` or `TextClassifier`.
+        `SequenceTagger`, `SequenceClassifier` or `TextClassifier`; or a fitted detector, `YOLO` or `FasterRCNN`.
     path : the HTML file; an existing one is replaced.
-    test : rows or sequences that were not trained on, as (X, y) or as an `Evaluation` or `SequenceEvaluation`; by
-        default what the folder has.
+    test : rows, sequences or images that were not trained on, as (X, y), or as an `Evaluation`, `SequenceEvaluation` or
+        `DetectionEvaluation`; by default what the folder has.
     title : of the page; by default it says what was learned from what.
     run : what run.json holds (command, data, scores), where there is no folder.
 
@@ -70,8 +73,12 @@ def write_report(
         findings = _findings_of(estimator)
     _require(trained(estimator))
     run = run or {}
-    if isinstance(estimator, SEQUENCES):
-        said: Any = evaluate_sequences(estimator, *test) if isinstance(test, tuple) else test
+    said: Any
+    if isinstance(estimator, Detector):
+        said = evaluate_detections(estimator, *test) if isinstance(test, tuple) else test
+        page = render_detection(estimator, said, run, title, findings, _footer(run))
+    elif isinstance(estimator, SEQUENCES):
+        said = evaluate_sequences(estimator, *test) if isinstance(test, tuple) else test
         page = render_sequences(estimator, said, run, title, findings, _footer(run))
     else:
         evaluation: Any = evaluate(estimator, *test) if isinstance(test, tuple) else test
@@ -117,7 +124,7 @@ def _require(estimator: Any) -> None:
     if not hasattr(estimator, "module_"):
         got = f"{type(estimator).__name__}"
         raise InvalidParameter(problem("write_report(source)", "a run's folder or a fitted estimator", got))
-    if not isinstance(estimator.network_, Expression):
+    if not isinstance(estimator, Detector) and not isinstance(estimator.network_, Expression):
         got = f"a {type(estimator.network_).__name__} module"
         remedy = "Give the module as Module(factory)."
         raise InvalidParameter(problem("write_report(source)", "a network made of layers", got, remedy))

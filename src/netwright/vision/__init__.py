@@ -2,6 +2,8 @@
 
 # detectors
 from netwright.vision.yolo.estimator import YOLO
+from netwright.vision.rcnn.rcnn import RCNN
+from netwright.vision.rcnn.fast import FastRCNN
 from netwright.vision.rcnn.faster import FasterRCNN
 
 # augmentation of images with their boxes
@@ -42,6 +44,13 @@ from netwright.vision.boxes.anchors import AnchorClusters, anchor_grid, cluster_
 
 # regions
 from netwright.vision.boxes.pooling import roi_align, roi_pool
+from netwright.vision.regions.graph import segment_graph
+from netwright.vision.regions.selective import selective_search
+
+# one answer an image
+from netwright.vision.single.image_classifier import ImageClassifier
+from netwright.vision.single.landmarks import LandmarkDetector
+from netwright.vision.single.localizer import Localizer
 
 # images with true boxes
 from netwright.vision.readers.coco import read_coco
@@ -64,11 +73,16 @@ __all__ = [
     "AnchorClusters",
     "DetectionAccount",
     "DetectionScores",
+    "FastRCNN",
     "FasterRCNN",
     "GridBoxes",
     "GridTargets",
+    "ImageClassifier",
+    "LandmarkDetector",
+    "Localizer",
     "Mosaic",
     "PredictionVerdict",
+    "RCNN",
     "TargetVerdict",
     "YOLO",
     "anchor_grid",
@@ -106,6 +120,8 @@ __all__ = [
     "remove_small_boxes",
     "roi_align",
     "roi_pool",
+    "segment_graph",
+    "selective_search",
     "sigmoid_focal_loss",
     "soft_nms",
     "weighted_boxes_fusion",

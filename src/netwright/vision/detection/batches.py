@@ -9,6 +9,8 @@ class     meaning
 -1        no object: the tables of a batch have equal lengths
 -2, -3... an object of class 0, 1... that is not asked for
 ========= ===================================================
+
+Where regions are proposed from outside of the network, they are its second input (`netwright.vision.detection.given`).
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from torch import Tensor
 
 from netwright.core.seeds import derive
 from netwright.train.batches import Batch, Batches, bounds, order
+from netwright.vision.detection.given import apart, beside
 from netwright.vision.detection.pictures import Canvases, Frame
 from netwright.vision.detection.targets import Objects
 
@@ -39,6 +42,7 @@ class DetectionBatches:
     canvases : the images. boxes : (n, m, 4) in pixels of the canvas. classes : (n, m), see this module.
     size : images in a batch. seed : of the order and of what is drawn.
     device : where batches are. change : what augments images and boxes; None for none.
+    regions : what proposes regions of the images; None for none.
 
     Attributes
     ----------
@@ -57,7 +61,9 @@ class DetectionBatches:
         seed: int = 0,
         device: torch.device | None = None,
         change: Change | None = None,
+        regions: Any = None,
     ) -> None:
+        self.regions = regions
         self.canvases, self.boxes, self.classes = canvases, boxes, classes
         self.size, self.seed, self.device, self.change = size, seed, device or torch.device("cpu"), change
         self.n, self.bounds = canvases.n, bounds(canvases.n, size)
@@ -70,16 +76,15 @@ class DetectionBatches:
         drawn = order(self.seed, epoch, self.n)
         generator = torch.Generator(self.device)
         for number, rows in enumerate(drawn.split([stop - start for start, stop in self.bounds])):
-            (images,), (boxes, classes), _ = self.batch(rows)
+            batch = self.batch(rows)
             if self.change is not None:
                 generator.manual_seed(derive(self.seed, "augment", epoch, number))
-                images, boxes, classes = self.change(images, boxes, classes, generator)
-                images = images.contiguous(memory_format=torch.channels_last)
-            yield (images,), (boxes, classes), None
+                batch = _changed(batch, self.change, generator)
+            yield batch
 
     def batch(self, rows: Tensor) -> Batch:
         """Some images, in [0, 1], with their objects."""
-        return (self._shown(rows),), (self.boxes[rows].to(self.device), self.classes[rows].to(self.device)), None
+        return self._inputs(rows), (self.boxes[rows].to(self.device), self.classes[rows].to(self.device)), None
 
     def pieces(self) -> Iterator[Tensor]:
         """The numbers of all images, some at a time; for evaluation."""
@@ -88,7 +93,7 @@ class DetectionBatches:
     def in_order(self, rows: int) -> Iterator[tuple[Tensor, ...]]:
         """The images in their own order, at most `rows` at a time."""
         for some in torch.arange(self.n).split(min(rows, PIECE)):
-            yield (self._shown(some),)
+            yield self._inputs(some)
 
     @property
     def canvas(self) -> tuple[int, int]:
@@ -107,7 +112,7 @@ class DetectionBatches:
 
     def head(self, rows: int) -> tuple[Tensor, ...]:
         """The first images."""
-        return (self._shown(torch.arange(min(rows, self.n))),)
+        return self._inputs(torch.arange(min(rows, self.n)))
 
     def some(self, rows: int) -> Batches:
         """Images spread evenly over all, as batches in memory."""
@@ -126,9 +131,25 @@ class DetectionBatches:
         """How many images there are in a batch."""
         return len(target[0])
 
+    def _inputs(self, rows: Tensor) -> tuple[Tensor, ...]:
+        """Some images, with their regions where there are any."""
+        given = () if self.regions is None else (self.regions.take(rows).to(self.device),)
+        return self._shown(rows), *given
+
     def _shown(self, rows: Tensor) -> Tensor:
         images = self.canvases.take(rows).to(self.device, torch.float32).div_(255)
         return images.contiguous(memory_format=torch.channels_last)
+
+
+def _changed(batch: Batch, change: Change, generator: torch.Generator) -> Batch:
+    """A batch after augmentation: objects, and regions where there are any, go with the images."""
+    (images, *given), (boxes, classes), _ = batch
+    if given:
+        boxes, classes = beside(boxes, classes, *given)
+    images, boxes, classes = change(images, boxes, classes, generator)
+    if given:
+        boxes, classes, *given = apart(boxes, classes)
+    return (images.contiguous(memory_format=torch.channels_last), *given), (boxes, classes), None
 
 
 def tables(objects: Sequence[Objects], frames: Sequence[Frame], places: dict[Any, int]) -> tuple[Tensor, Tensor]:

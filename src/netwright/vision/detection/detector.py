@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -26,6 +26,7 @@ from netwright.train import Batches, Run
 from netwright.vision.detection import saving
 from netwright.vision.detection.batches import DetectionBatches, tables
 from netwright.vision.detection.found import Found, Limits
+from netwright.vision.detection.given import Regions
 from netwright.vision.detection.pictures import Canvases, Frame, Pictures, canvas_for, frame_of
 from netwright.vision.detection.running import Part, alike, backbone_of, looked_at, parted, run_of
 from netwright.vision.detection.scoring import PieceScore
@@ -73,6 +74,7 @@ class Detector(RunEstimator):
     classes_: Any
     _stride: int  # of which the sides of a canvas are multiples
     _most: ClassVar[int | None] = None  # objects that an image may have
+    _regions: Callable[[Any, Sequence[Frame]], Regions] | None = None  # of networks that propose none themselves
 
     @abstractmethod
     def _plan(self, objects: Sequence[Objects], frames: Sequence[Frame]) -> None:
@@ -126,8 +128,10 @@ class Detector(RunEstimator):
         self.module_.eval()
         with torch.inference_mode():
             for rows, canvas in alike(frames, self._stride):
-                shown_ = Canvases(Part(pictures, rows), [frames[row] for row in rows], canvas)
-                rows_ = DetectionBatches(shown_, *_nothing(len(rows)), device=self._precision.device)
+                some, own = Part(pictures, rows), [frames[row] for row in rows]
+                given, device = self._given(some, own), self._precision.device
+                shown_ = Canvases(some, own, canvas)
+                rows_ = DetectionBatches(shown_, *_nothing(len(rows)), device=device, regions=given)
                 (inputs, _, _) = rows_.batch(torch.arange(len(rows)))
                 for row, one in zip(rows, self._found(self.module_(*inputs), limits), strict=True):
                     found[row] = self._told(one, frames[row])
@@ -188,8 +192,12 @@ class Detector(RunEstimator):
             raise InvalidData(problem(where, "labels of the images that are trained on", shown(unknown)))
         canvases = Canvases(pictures, frames, canvas_for(frames, self._stride))
         boxes, classes = tables(objects, frames, places)
-        seed = derive(self.seed_, "training")
-        return DetectionBatches(canvases, boxes, classes, self.batch_size, seed, self._precision.device, change)
+        seed, given = derive(self.seed_, "training"), self._given(pictures, frames)
+        return DetectionBatches(canvases, boxes, classes, self.batch_size, seed, self._precision.device, change, given)
+
+    def _given(self, pictures: Any, frames: Sequence[Frame]) -> Regions | None:
+        """The regions of images that are not the network's own."""
+        return None if self._regions is None else self._regions(pictures, frames)
 
     def _looked_at(self, parts: list[Any]) -> list[Batches]:
         return looked_at(parts)

@@ -106,7 +106,8 @@ def read_targets(
         count = int((~each.ignored).sum())
         if most is not None and count > most:
             remedy = "Mark others as difficult, or take a detector that finds several."
-            raise InvalidData(problem(f"{where}, image {i}", f"at most {most} objects", str(count), remedy))
+            expected = f"at most {most} object{'s' * (most > 1)}"
+            raise InvalidData(problem(f"{where}, image {i}", expected, str(count), remedy))
     return found, dropped
 
 

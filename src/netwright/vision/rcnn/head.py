@@ -1,6 +1,6 @@
 """What a region is and where its object stands: the head of Fast and Faster R-CNN.
 
-    x = RoIAlign(p, region)                     bins x bins values of each channel
+    x = RoIAlign(p, region) or RoIPool          bins x bins values of each channel
     h = relu(W_2 relu(W_1 x))
     s = W_s h                                   logits of the background (0) and the classes (1 ... k)
     d = W_d h                                   corrections of the region for each class, weights (10, 10, 5, 5)
@@ -12,12 +12,14 @@ Girshick, *Fast R-CNN*, 2015; He, Gkioxari, Dollar, Girshick, *Mask R-CNN*, 2017
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, smooth_l1_loss
 
 from netwright.vision.boxes.coding import decode_boxes, encode_boxes
-from netwright.vision.boxes.pooling import roi_align
+from netwright.vision.boxes.pooling import roi_align, roi_pool
 from netwright.vision.detection.found import Found, Limits, chosen
 from netwright.vision.rcnn.proposals import BETA
 from netwright.vision.rcnn.sampling import Rules, draw
@@ -33,12 +35,14 @@ class RegionHead(torch.nn.Module):
     Parameters
     ----------
     width : channels of the map. stride : pixels of one of its cells. classes : how many there are.
-    bins : of a region in each direction. units : of the hidden layers.
+    bins : of a region in each direction. units : of the hidden layers. pooling : "align" or "pool".
     """
 
-    def __init__(self, width: int, stride: int, classes: int, bins: int = 7, units: int = 256) -> None:
+    def __init__(
+        self, width: int, stride: int, classes: int, bins: int = 7, units: int = 256, pooling: str = "align"
+    ) -> None:
         super().__init__()
-        self.stride, self.classes, self.bins = stride, classes, bins
+        self.stride, self.classes, self.bins, self.pooling = stride, classes, bins, pooling
         self.hidden = torch.nn.Sequential(
             torch.nn.Flatten(),
             torch.nn.Linear(width * bins * bins, units),
@@ -54,7 +58,10 @@ class RegionHead(torch.nn.Module):
     def forward(self, maps: Tensor, regions: list[Tensor]) -> tuple[Tensor, Tensor]:
         """(n, width, rows, columns) and the regions of each image -> (r, 1 + k), (r, k, 4), image by image."""
         scale = 1 / self.stride
-        x = roi_align(maps, regions, self.bins, scale, sampling_ratio=SAMPLES, aligned=True)
+        if self.pooling == "pool":
+            x = roi_pool(maps, regions, self.bins, scale)
+        else:
+            x = roi_align(maps, regions, self.bins, scale, sampling_ratio=SAMPLES, aligned=True)
         h = self.hidden(x)
         return self.kinds(h), self.corrections(h).view(-1, self.classes, 4)
 
@@ -66,23 +73,47 @@ def region_loss(head: RegionHead, maps: Tensor, regions: list[Tensor], target: t
     ----------
     head : of the network. maps : of the images. regions : of each image. target : boxes and classes as padded tables.
     """
-    taken, kinds, moves, fronts = [], [], [], []
+    drawn = lesson(regions, target, RULES)
+    logits, corrections = head(maps, drawn.regions)
+    front = drawn.kinds > 0
+    told = corrections[front, drawn.kinds[front] - 1]
+    what = cross_entropy(logits.float(), drawn.kinds, reduction="sum")
+    where = smooth_l1_loss(told.float(), drawn.moves, beta=BETA, reduction="sum")
+    return (what + where) / max(len(drawn.kinds), 1)
+
+
+class Lesson(NamedTuple):
+    """Regions that learn, and what they learn.
+
+    Attributes
+    ----------
+    regions : of each image. kinds : 0 for the background, or 1 + the class, of all of them, image by image.
+    moves : the corrections of those of the foreground, with the weights (10, 10, 5, 5).
+    """
+
+    regions: list[Tensor]
+    kinds: Tensor
+    moves: Tensor
+
+
+def lesson(regions: list[Tensor], target: tuple[Tensor, Tensor], rules: Rules) -> Lesson:
+    """Regions drawn of those given and the true boxes.
+
+    Parameters
+    ----------
+    regions : of each image. target : boxes and classes as padded tables. rules : how they are drawn.
+    """
+    taken, kinds, moves = [], [], []
     for given, boxes, classes in zip(regions, *target, strict=True):
         candidates = torch.cat([given, boxes[classes >= 0]])
-        drawn = draw(candidates, boxes, classes, RULES)
+        drawn = draw(candidates, boxes, classes, rules)
         some = candidates[drawn.rows]
         kind = torch.zeros(len(some), dtype=torch.int64, device=some.device)
         kind[: drawn.positives] = classes[drawn.objects] + 1
         taken.append(some)
         kinds.append(kind)
-        fronts.append(torch.arange(len(some), device=some.device) < drawn.positives)
         moves.append(encode_boxes(boxes[drawn.objects], some[: drawn.positives], WEIGHTS))
-    logits, corrections = head(maps, taken)
-    kind, front = torch.cat(kinds), torch.cat(fronts)
-    told = corrections[front, kind[front] - 1]
-    what = cross_entropy(logits.float(), kind, reduction="sum")
-    where = smooth_l1_loss(told.float(), torch.cat(moves), beta=BETA, reduction="sum")
-    return (what + where) / max(len(kind), 1)
+    return Lesson(taken, torch.cat(kinds), torch.cat(moves))
 
 
 def region_detections(

@@ -53,7 +53,7 @@ def segment_graph(image: Any, scale: float = 100.0, sigma: float = 0.8, min_size
     --------
     >>> image = np.zeros((20, 20, 3), np.uint8)
     >>> image[5:15, 8:18] = 200
-    >>> regions = segment_graph(image)
+    >>> regions = segment_graph(image, sigma=0)
     >>> int(regions.max()), int((regions == 1).sum())
     (1, 100)
 
@@ -125,5 +125,7 @@ def read_pixels(where: str, image: Any) -> NDArray[np.float64]:
     pixels = np.ascontiguousarray(given.reshape(*given.shape[:2], -1), dtype=np.float64)
     wrong = np.argwhere(~np.isfinite(pixels))
     if len(wrong):
-        raise InvalidData(problem(f"{where}, pixel {tuple(wrong[0][:2].tolist())}", "finite numbers", "NaN or infinity"))
+        raise InvalidData(
+            problem(f"{where}, pixel {tuple(wrong[0][:2].tolist())}", "finite numbers", "NaN or infinity")
+        )
     return pixels

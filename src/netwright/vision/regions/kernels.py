@@ -57,7 +57,9 @@ def grow(
     weights : of pairs, rising. one, other : pixels of each pair. n : pixels. scale : k of the threshold.
     least : pixels of a region.
     """
-    parents, sizes, within = np.arange(n).astype(np.int32), np.ones(n, np.int32), np.zeros(n)
+    parents, sizes, within = np.empty(n, np.int32), np.empty(n, np.int32), np.zeros(n)
+    for place in range(n):
+        parents[place], sizes[place] = place, 1
     for pair in range(2 * len(weights)):  # a second time for regions that are too small
         small, edge = pair >= len(weights), pair % len(weights)
         a, b = root_of(parents, one[edge]), root_of(parents, other[edge])
@@ -93,7 +95,8 @@ def boxes_of(labels: NDArray[np.int32], n: int) -> tuple[NDArray[np.int32], NDAr
     """
     height, width = labels.shape
     boxes, sizes = np.zeros((n, 4), np.int32), np.zeros(n, np.int32)
-    boxes[:, 0], boxes[:, 1] = width, height
+    for k in range(n):
+        boxes[k, 0], boxes[k, 1] = width, height
     for y in range(height):
         for x in range(width):
             k = labels[y, x]
@@ -121,13 +124,14 @@ def histograms(bins: NDArray[np.uint8], labels: NDArray[np.int32], n: int, count
             for c in range(channels):
                 found[k, c * count + bins[y, x, c]] += 1
     for k in range(n):
-        found[k] /= totals[k]
+        for i in range(channels * count):
+            found[k, i] /= totals[k]
     return found
 
 
 @numba.njit(cache=True, nogil=True)
 def neighbours(labels: NDArray[np.int32], n: int) -> NDArray[np.int64]:
-    """Pairs of regions that touch at a side or a corner, as first n + second, rising and each once.
+    """Pairs of regions that touch at a side or a corner, as first n + second; a pair may come again.
 
     Parameters
     ----------
@@ -145,7 +149,21 @@ def neighbours(labels: NDArray[np.int32], n: int) -> NDArray[np.int64]:
                     if a != b and pair != last:
                         found[count], last = pair, pair
                         count += 1
-    return np.unique(found[:count])
+    return found[:count]
+
+
+@numba.njit(cache=True, nogil=True)
+def common(tables: NDArray[np.float32], a: int, b: int) -> float:
+    """What two histograms have in common.
+
+    Parameters
+    ----------
+    tables : histograms, (n, bins). a, b : which two.
+    """
+    total = 0.0
+    for i in range(tables.shape[1]):
+        total += min(tables[a, i], tables[b, i])
+    return total
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -161,15 +179,9 @@ def likeness(
     """
     whole, found = sizes[-1], 0.0
     if which & COLOUR:
-        total = np.float32(0)
-        for i in range(hues.shape[1]):
-            total += min(hues[a, i], hues[b, i])
-        found += total
+        found += common(hues, a, b)
     if which & TEXTURE:
-        total = np.float32(0)
-        for i in range(grains.shape[1]):
-            total += min(grains[a, i], grains[b, i])
-        found += total
+        found += common(grains, a, b)
     if which & SIZE:
         found += 1 - (sizes[a] + sizes[b]) / whole
     if which & FILL:
@@ -189,28 +201,37 @@ def unite(
     ----------
     a, b : the regions. new : the row. boxes, sizes, hues, grains : of all regions.
     """
-    boxes[new, :2] = np.minimum(boxes[a, :2], boxes[b, :2])
-    boxes[new, 2:] = np.maximum(boxes[a, 2:], boxes[b, 2:])
+    for i in range(2):
+        boxes[new, i] = min(boxes[a, i], boxes[b, i])
+        boxes[new, 2 + i] = max(boxes[a, 2 + i], boxes[b, 2 + i])
     sizes[new] = sizes[a] + sizes[b]
     share = np.float32(sizes[a] / sizes[new])
-    hues[new] = share * hues[a] + (1 - share) * hues[b]
-    grains[new] = share * grains[a] + (1 - share) * grains[b]
+    rest = np.float32(1) - share
+    for i in range(hues.shape[1]):
+        hues[new, i] = share * hues[a, i] + rest * hues[b, i]
+    for i in range(grains.shape[1]):
+        grains[new, i] = share * grains[a, i] + rest * grains[b, i]
 
 
 @numba.njit(cache=True, nogil=True)
 def group(
-    pairs: NDArray[np.int64], n: int, boxes: NDArray[Any], sizes: NDArray[Any], hues: NDArray[Any], grains: NDArray[Any],
+    pairs: NDArray[np.int64],
+    n: int,
+    boxes: NDArray[Any],
+    sizes: NDArray[Any],
+    hues: NDArray[Any],
+    grains: NDArray[Any],
     which: int,
 ) -> None:
     """Unite the two neighbours that are most alike until one region is left; the tables are filled.
 
     Parameters
     ----------
-    pairs : neighbours among the first regions, (m, 2). n : how many regions there are at first.
+    pairs : neighbours among the first regions, (m, 2); written over. n : how many regions there are at first.
     boxes, sizes, hues, grains : tables of 2 n - 1 rows, the first n of them filled, and the sizes' last.
     which : bits of the measures.
     """
-    live, count = pairs.copy(), len(pairs)
+    live, count = pairs, len(pairs)
     alike, met = np.empty(count), np.zeros(2 * n, np.int64)
     for i in range(count):
         alike[i] = likeness(live[i, 0], live[i, 1], boxes, sizes, hues, grains, which)
@@ -223,9 +244,9 @@ def group(
         unite(a, b, new, boxes, sizes, hues, grains)
         for i in range(count):
             first, second = live[i, 0], live[i, 1]
-            old = first == a or first == b or second == a or second == b
-            far = second if first == a or first == b else first
-            if old and (far == a or far == b or met[far] == new):
+            before, behind = (first == a) | (first == b), (second == a) | (second == b)
+            old, far = before or behind, second if before else first
+            if (before and behind) or (old and met[far] == new):
                 continue
             if old:
                 met[far] = new

@@ -135,10 +135,10 @@ def _trees(
     for scale in scales:
         labels = grown(edges, pixels.shape[:2], scale, round(scale) if least is None else least)
         n = int(labels.max()) + 1
-        pairs = np.stack(np.divmod(kernels().neighbours(labels, n), n), 1)
+        pairs = np.stack(np.divmod(np.unique(kernels().neighbours(labels, n)), n), 1)
         boxes, sizes, *tables = tables_of(labels, n, hues, grains)
         for which in measures:
-            kernels().group(pairs, n, boxes, sizes, *tables, which)
+            kernels().group(pairs.copy(), n, boxes, sizes, *tables, which)
             yield boxes.copy()
 
 

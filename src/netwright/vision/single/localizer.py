@@ -21,7 +21,7 @@ from netwright.vision.single.localizing import LocalizerLoss, located
 from netwright.vision.single.looking import LookingNetwork, canvas_side
 
 RATE, WARM, DECAY = 2e-3, 2, 0.02  # of the rule that is chosen: rate, epochs of its rise, decay of weights
-_OTHER = ("iou_threshold", "max_detections")  # options of detectors that find several
+_SEVERAL = ("iou_threshold", "max_detections")  # options of detectors that find several
 
 
 class LocalizerNetwork(torch.nn.Module):
@@ -37,10 +37,10 @@ class LocalizerNetwork(torch.nn.Module):
         super().__init__()
         self.looking = LookingNetwork(backbone, scales, 1, 5 + classes, seed)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """(n, 3, h, w) in [0, 1] -> (n, 5 + classes): o, z_x, z_y, t_h, t_w, s; see `localizing`."""
-        x, y, *others = self.looking(images)[:, 0].split([1, 1, 1, self.looking.head.what.out_channels - 3], 1)
-        return torch.cat([others[0], x, y, others[1]], 1)
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, 3, h, w) in [0, 1] -> (o, z_x, z_y, t_h, t_w) of each image (n, 5), logits of the classes (n, k)."""
+        seen = self.looking(images)[:, 0]  # z_x, z_y, o, t_h, t_w, s
+        return torch.cat([seen[:, 2:3], seen[:, :2], seen[:, 3:5]], 1), seen[:, 5:]
 
 
 class Localizer(Detector):
@@ -105,7 +105,7 @@ class Localizer(Detector):
     """
 
     _constraints: ClassVar[Mapping[str, Constraint]] = {
-        **{name: constraint for name, constraint in SHARED.items() if name not in _OTHER},
+        **{name: constraint for name, constraint in SHARED.items() if name not in _SEVERAL},
         "scales": integer(1, 3),
     }
     _most: ClassVar[int | None] = 1
@@ -171,7 +171,8 @@ class Localizer(Detector):
         return LocalizerLoss(self._stride)
 
     def _found(self, outputs: Any, limits: Limits) -> list[Found]:
-        return located(outputs, self._stride, limits)
+        answers, logits = outputs
+        return located(answers, logits, self._stride, limits)
 
 
 def from_content(kind: str, content: dict[str, Any], tensors: dict[str, Any]) -> Localizer:

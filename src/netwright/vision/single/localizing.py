@@ -2,7 +2,7 @@
 
 Of each image y = (p, b_x, b_y, b_h, b_w, c_1, ..., c_k) is asked, the form of Stanford's courses with the height before
 the width: p is 1 with an object and 0 without, the middle (b_x, b_y) and the sides (b_h, b_w) of its box are shares of
-the side of the canvas, and c is 1 for its class. The answers are o, z_x, z_y, t_h, t_w, s_1, ..., s_k:
+the side of the canvas, and c is 1 for its class. The network gives (o, z_x, z_y, t_h, t_w) and (s_1, ..., s_k):
 
     told         p = sigmoid(o), (b_x, b_y) = (z_x, z_y), (b_h, b_w) = sigmoid(t_h, t_w), c = softmax(s)
     loss L       1/n sum_i w_i (H(o_i, p_i) + p_i (2 (1 - GIoU(b_i, told b_i)) - log c_i[class]))
@@ -41,20 +41,20 @@ class LocalizerLoss:
     def __init__(self, side: int) -> None:
         self.side = side
 
-    def __call__(self, output: Tensor, target: tuple[Tensor, Tensor], weight: Any = None) -> Tensor:
-        """The loss of answers (n, 5 + k); `target` is (boxes, classes) as padded tables with at most one object."""
+    def __call__(self, output: tuple[Tensor, Tensor], target: tuple[Tensor, Tensor], weight: Any = None) -> Tensor:
+        """The loss of ((n, 5), (n, k)); `target` is (boxes, classes) as padded tables with at most one object."""
         boxes, classes = target
         asked = classes >= 0
         there = asked.any(1)
         counted = there | ~(classes <= IGNORED).any(1)
         true = torch.gather(boxes, 1, asked.int().argmax(1)[:, None, None].expand(-1, 1, 4))[:, 0][there]
         kinds = classes[asked]
-        answers = output.to(torch.promote_types(output.dtype, torch.float32))
+        answers, logits = output
         told = boxes_of(answers[there], self.side)
         objectness = binary_cross_entropy_with_logits(answers[:, 0], there.to(answers), reduction="none")
         place = (1 - generalized_iou_of(told.unbind(1), true.to(told).unbind(1))).sum()
-        what = cross_entropy(answers[there, 5:], kinds, reduction="sum")
-        return ((objectness * counted).sum() + PLACE * place + what) / len(output)
+        what = cross_entropy(logits[there], kinds, reduction="sum")
+        return ((objectness * counted).sum() + PLACE * place + what) / len(answers)
 
 
 def boxes_of(answers: Tensor, side: int) -> Tensor:
@@ -62,20 +62,20 @@ def boxes_of(answers: Tensor, side: int) -> Tensor:
 
     Shapes
     ------
-    (n, 5 + k) -> (n, 4), x1, y1, x2, y2 in pixels of the canvas
+    (n, 5) -> (n, 4), x1, y1, x2, y2 in pixels of the canvas
     """
     middle, half = answers[:, 1:3], answers[:, 3:5].flip(1).sigmoid() / 2  # the height stands before the width
     return torch.cat([middle - half, middle + half], 1) * side
 
 
-def located(answers: Tensor, side: int, limits: Limits) -> list[Found]:
+def located(answers: Tensor, logits: Tensor, side: int, limits: Limits) -> list[Found]:
     """What is found in each image: one box, or none where the score is below the limit.
 
     Parameters
     ----------
-    answers : (n, 5 + k). side : of the canvas in pixels. limits : which are given.
+    answers : (n, 5). logits : (n, k). side : of the canvas in pixels. limits : which are given.
     """
-    best, which = answers[:, 5:].softmax(1).max(1)
+    best, which = logits.softmax(1).max(1)
     scores = answers[:, 0].sigmoid() * best
     boxes = boxes_of(answers, side).clamp(0, side)
     counts = (scores >= limits.score).int() * min(limits.most, 1)

@@ -45,11 +45,11 @@ class LookingHead(torch.nn.Module):
         looks = self.where(x).flatten(2).softmax(-1)  # (n, looks, cells)
         seen = self.what(x).view(n, looks.shape[1], -1, rows * columns)
         gathered = torch.einsum("nkc,nkvc->nkv", looks, seen)
-        places = torch.einsum("nkc,cd->nkd", looks, middles(rows, columns).to(x))
+        places = torch.einsum("nkc,cd->nkd", looks, middles(rows, columns, x.dtype, x.device))
         return torch.cat([places + gathered[..., :2] / places.new_tensor([columns, rows]), gathered[..., 2:]], -1)
 
 
-def middles(rows: int, columns: int) -> Tensor:
+def middles(rows: int, columns: int, dtype: torch.dtype = torch.float32, device: torch.device | None = None) -> Tensor:
     """The middles of cells as shares of width and height, row by row: (rows columns, 2).
 
     Examples
@@ -57,7 +57,8 @@ def middles(rows: int, columns: int) -> Tensor:
     >>> middles(1, 2).tolist()
     [[0.25, 0.5], [0.75, 0.5]]
     """
-    y, x = torch.meshgrid((torch.arange(rows) + 0.5) / rows, (torch.arange(columns) + 0.5) / columns, indexing="ij")
+    down, across = (torch.arange(count, dtype=dtype, device=device) + 0.5 for count in (rows, columns))
+    y, x = torch.meshgrid(down / rows, across / columns, indexing="ij")
     return torch.stack([x, y], -1).flatten(0, 1)
 
 

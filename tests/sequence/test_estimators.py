@@ -301,9 +301,9 @@ def test_scikit_learn_finds_its_way():
     estimator, X, y = CASES["classifier of numbers"]
     scores = cross_val_score(estimator, X, y, cv=3)
     assert scores.shape == (3,)
-    search = GridSearchCV(estimator, {"optimizer__learning_rate": [1e-9, 0.05]}, cv=2)
+    longer = clone(estimator).set_params(optimizer=nw.optim.Adam(0.01), epochs=12)
+    search = GridSearchCV(longer, {"optimizer__learning_rate": [1e-9, 0.05]}, cv=2)
     labels = ["up" if len(x) and x[:, 0].mean() > 0 else "down" for x in X]
-    search.estimator.set_params(optimizer=nw.optim.Adam(0.01), epochs=12)
     assert search.fit(X, labels).best_params_ == {"optimizer__learning_rate": 0.05}
     first = FunctionTransformer(lambda items: [x[:, :1] for x in items])
     pipe = make_pipeline(first, clone(estimator)).fit(X, y)

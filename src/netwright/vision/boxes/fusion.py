@@ -23,8 +23,8 @@ from torch import Tensor
 
 from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
 from netwright.core.validation import boolean, check, number
-from netwright.vision.boxes.compiled import kernels
 from netwright.vision.boxes.reading import on_host, read_integers, read_numbers, require_boxes, require_scores
+from netwright.vision.compiled import kernels
 
 _WEIGHT = number(0, closed="neither")
 
@@ -91,7 +91,9 @@ def weighted_boxes_fusion(
     confidence = (s * share[model])[some]
     order = some[np.argsort(-confidence, kind="stable")]
     columns = np.ascontiguousarray(b[order].T)
-    fused, total, sizes, labels = kernels().fuse(columns, (s * share[model])[order], kinds[order], float(iou_threshold))
+    fused, total, sizes, labels = kernels("boxes").fuse(
+        columns, (s * share[model])[order], kinds[order], float(iou_threshold)
+    )
     counted = sizes if overflow else np.minimum(sizes, len(share))
     found = total / sizes * counted / share.sum()
     falling = np.argsort(-found, kind="stable")

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.core.validation import boolean, check, nothing, number
-from netwright.vision.boxes.compiled import kernels
 from netwright.vision.boxes.reading import on_host, read_integers, read_numbers, require_boxes, require_scores
+from netwright.vision.compiled import kernels
 
 _SHARE = number(0, 1)
 
@@ -134,7 +134,7 @@ def best(
     places[sweep] = np.arange(len(boxes))
     columns = [axis, 1 - axis, axis + 2, 3 - axis]  # IoU is the same when x and y change places
     swept = np.ascontiguousarray(boxes[sweep].T[columns])
-    kept: NDArray[np.int64] = sweep[kernels().suppress(swept, places[ranking], threshold, inclusive)]
+    kept: NDArray[np.int64] = sweep[kernels("boxes").suppress(swept, places[ranking], threshold, inclusive)]
     return kept
 
 

@@ -25,8 +25,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from netwright.vision.boxes.compiled import kernels
 from netwright.vision.boxes.reading import read_numbers, require_boxes
+from netwright.vision.compiled import kernels
 
 BLOCK = 1 << 17  # pairs that are computed together where no gradient is wanted: they stay in the cache
 Corners = tuple[Tensor, ...]  # x1, y1, x2, y2
@@ -226,7 +226,7 @@ def _pairwise(owner: str, measure: Measure, boxes1: Any, boxes2: Any) -> Any:
         (a.shape[1], b.shape[1]), a.numpy().dtype
     )  # NumPy asks for large pages: three times faster to fill
     if measure is iou_of:
-        kernels().pairwise_iou(a.numpy(), b.numpy(), found)
+        kernels("boxes").pairwise_iou(a.numpy(), b.numpy(), found)
         return form.give(torch.from_numpy(found))
     rows = max(1, BLOCK // max(1, b.shape[1]))
     for start in range(0, a.shape[1], rows):

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from netwright.core.validation import check, number, one_of
-from netwright.vision.boxes.compiled import kernels
 from netwright.vision.boxes.reading import on_host, read_numbers, require_boxes, require_scores
+from netwright.vision.compiled import kernels
 
 
 def soft_nms(
@@ -66,5 +66,7 @@ def soft_nms(
     s = on_host(require_scores("soft_nms(scores)", marks, len(b))).copy()
     linear = method == "linear"
     columns = np.array(b.T, order="C")  # a copy: the loop moves boxes
-    kept, values = kernels().soften(columns, s, float(iou_threshold), float(sigma), linear, float(score_threshold))
+    kept, values = kernels("boxes").soften(
+        columns, s, float(iou_threshold), float(sigma), linear, float(score_threshold)
+    )
     return form.give_array(kept), form.give_array(values)

@@ -33,16 +33,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from netwright.core.errors import InvalidParameter, problem
 from netwright.core.validation import check, number
-from netwright.vision.metrics.kernels import IGNORED, RIGHT, Array, overlaps
+from netwright.vision.compiled import kernels
 from netwright.vision.metrics.matching import Matched, matched, taken
-from netwright.vision.metrics.mending import BACKGROUND, BOTH, CLASS, CORRECT, DUPLICATE, LEFT_OUT, LOCALISATION, mended
+from netwright.vision.metrics.mending import mended
 from netwright.vision.metrics.reading import Pairs, Predictions, read
+from netwright.vision.metrics.states import CLASS, CORRECT, LOCALISATION
 from netwright.vision.metrics.verdicts import VERDICTS, DetectionAccount, PredictionVerdict, TargetVerdict
 
 ANY_AREA = np.array([[0.0, math.inf]])
@@ -122,7 +122,7 @@ def _verdicts(pairs: Pairs, made: Matched, t: float, b: float) -> tuple[NDArray,
     images = np.arange(pairs.images + 1)
     first, second = np.lexsort((found.row, found.image)), np.lexsort((there.row, there.image))
     back = np.append(np.argsort(second), -1)
-    verdict, about, iou = explain(
+    verdict, about, iou = kernels("metrics").explain(
         found.boxes[first],
         found.codes[first],
         made.state[0, 0, first],
@@ -174,67 +174,3 @@ def _target_rows(pairs: Pairs, made: Matched, verdict: NDArray, about: NDArray) 
         else:
             rows.append(TargetVerdict(*which, "missed", None, tuple(why.get(place, ()))))
     return tuple(rows)
-
-
-@numba.njit(cache=True, nogil=True)
-def explain(
-    boxes: Array,
-    codes: Array,
-    state: Array,
-    target: Array,
-    bounds: Array,
-    others: Array,
-    kinds: Array,
-    crowd: Array,
-    counts: Array,
-    ends: Array,
-    t: float,
-    b: float,
-) -> Any:
-    """The verdict on each prediction, the true box that it is about, and their IoU; all sorted by image.
-
-    Parameters
-    ----------
-    boxes, codes, state, target : of predictions: corners, classes, and what matching said.
-    bounds : where each image begins and the last ends.
-    others, kinds, crowd, counts : of true boxes: corners, classes, whether they are crowds, whether they count.
-    ends : where each image begins and the last ends.
-    t, b : the two thresholds.
-
-    Shapes
-    ------
-    (d, 4), (d,), (d,), (d,), (images + 1,), (g, 4), (g,), (g,), (g,), (images + 1,) -> 3 x (d,)
-    """
-    verdict, about, iou = np.zeros(len(boxes), np.int64), np.full(len(boxes), -1, np.int64), np.zeros(len(boxes))
-    for image in range(len(bounds) - 1):
-        start, stop, first, last = bounds[image], bounds[image + 1], ends[image], ends[image + 1]
-        shared = overlaps(boxes[start:stop], others[first:last], crowd[first:last])
-        for i in range(start, stop):
-            if state[i] == RIGHT or state[i] == IGNORED:
-                verdict[i], about[i] = CORRECT if state[i] == RIGHT else LEFT_OUT, target[i]
-                iou[i] = shared[i - start, target[i] - first]
-                continue
-            near = shared[i - start]
-            verdict[i], about[i], iou[i] = _fault(near, kinds[first:last] == codes[i], counts[first:last], t, b)
-            about[i] += first if about[i] >= 0 else 0
-    return verdict, about, iou
-
-
-@numba.njit(cache=True, nogil=True)
-def _fault(shared: Array, alike: Array, counts: Array, t: float, b: float) -> Any:
-    """What is wrong with a prediction, the true box of its image that it is about, and their IoU, from all IoU (g,)."""
-    same, other, same_at, other_at = 0.0, 0.0, -1, -1
-    for j in range(len(shared)):
-        if counts[j] and alike[j] and shared[j] > same:
-            same, same_at = shared[j], j
-        if counts[j] and not alike[j] and shared[j] > other:
-            other, other_at = shared[j], j
-    if b <= same < t:
-        return LOCALISATION, same_at, same
-    if other >= t:
-        return CLASS, other_at, other
-    if same >= t:
-        return DUPLICATE, same_at, same
-    if max(same, other) <= b:
-        return BACKGROUND, -1, max(same, other)
-    return BOTH, other_at, other

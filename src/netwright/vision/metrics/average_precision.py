@@ -40,7 +40,7 @@ from numpy.typing import NDArray
 
 from netwright.core.errors import InvalidParameter, problem, shown
 from netwright.core.validation import check, one_of
-from netwright.vision.metrics import kernels
+from netwright.vision.compiled import kernels
 from netwright.vision.metrics.matching import by_score, matched
 from netwright.vision.metrics.reading import Pairs, box_areas, read
 from netwright.vision.metrics.scores import RECALL_POINTS, DetectionScores
@@ -119,7 +119,7 @@ def mean_average_precision(
     made = matched(pairs, thresholds, bounds, int(limits[-1]))
     found, points = made.predictions, RECALL_POINTS[interpolation]
     order, starts = by_score(found.codes, found.scores, len(pairs.classes))
-    precision, at, recall, under = kernels.accumulate(
+    precision, at, recall, under = kernels("metrics").accumulate(
         made.state, order, starts, made.rank, found.scores, made.positives, limits, points
     )
     mean = under if interpolation == "voc2010" else precision.mean(axis=1)

@@ -21,7 +21,19 @@ from typing import Any
 import numba
 import numpy as np
 
-WRONG, RIGHT, IGNORED = 0, 1, 2
+from netwright.vision.metrics.states import (
+    BACKGROUND,
+    BOTH,
+    CLASS,
+    CORRECT,
+    DUPLICATE,
+    IGNORED,
+    LEFT_OUT,
+    LOCALISATION,
+    RIGHT,
+    WRONG,
+)
+
 NEARLY_ONE = 1 - 1e-10  # a threshold of 1 is met by equal boxes, whatever the rounding
 Array = Any  # Numba specialises on the arrays that come
 
@@ -178,3 +190,67 @@ def _curve(state: Array, order: Array, rank: Array, limit: int, n: int, rc: Arra
     for i in range(count - 1, 0, -1):
         pr[i - 1] = max(pr[i - 1], pr[i])
     return count
+
+
+@numba.njit(cache=True, nogil=True)
+def explain(
+    boxes: Array,
+    codes: Array,
+    state: Array,
+    target: Array,
+    bounds: Array,
+    others: Array,
+    kinds: Array,
+    crowd: Array,
+    counts: Array,
+    ends: Array,
+    t: float,
+    b: float,
+) -> Any:
+    """The verdict on each prediction, the true box that it is about, and their IoU; all sorted by image.
+
+    Parameters
+    ----------
+    boxes, codes, state, target : of predictions: corners, classes, and what matching said.
+    bounds : where each image begins and the last ends.
+    others, kinds, crowd, counts : of true boxes: corners, classes, whether they are crowds, whether they count.
+    ends : where each image begins and the last ends.
+    t, b : the two thresholds.
+
+    Shapes
+    ------
+    (d, 4), (d,), (d,), (d,), (images + 1,), (g, 4), (g,), (g,), (g,), (images + 1,) -> 3 x (d,)
+    """
+    verdict, about, iou = np.zeros(len(boxes), np.int64), np.full(len(boxes), -1, np.int64), np.zeros(len(boxes))
+    for image in range(len(bounds) - 1):
+        start, stop, first, last = bounds[image], bounds[image + 1], ends[image], ends[image + 1]
+        shared = overlaps(boxes[start:stop], others[first:last], crowd[first:last])
+        for i in range(start, stop):
+            if state[i] == RIGHT or state[i] == IGNORED:
+                verdict[i], about[i] = CORRECT if state[i] == RIGHT else LEFT_OUT, target[i]
+                iou[i] = shared[i - start, target[i] - first]
+                continue
+            near = shared[i - start]
+            verdict[i], about[i], iou[i] = _fault(near, kinds[first:last] == codes[i], counts[first:last], t, b)
+            about[i] += first if about[i] >= 0 else 0
+    return verdict, about, iou
+
+
+@numba.njit(cache=True, nogil=True)
+def _fault(shared: Array, alike: Array, counts: Array, t: float, b: float) -> Any:
+    """What is wrong with a prediction, the true box of its image that it is about, and their IoU, from all IoU (g,)."""
+    same, other, same_at, other_at = 0.0, 0.0, -1, -1
+    for j in range(len(shared)):
+        if counts[j] and alike[j] and shared[j] > same:
+            same, same_at = shared[j], j
+        if counts[j] and not alike[j] and shared[j] > other:
+            other, other_at = shared[j], j
+    if b <= same < t:
+        return LOCALISATION, same_at, same
+    if other >= t:
+        return CLASS, other_at, other
+    if same >= t:
+        return DUPLICATE, same_at, same
+    if max(same, other) <= b:
+        return BACKGROUND, -1, max(same, other)
+    return BOTH, other_at, other

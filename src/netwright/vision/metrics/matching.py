@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.vision.metrics import kernels
+from netwright.vision.compiled import kernels
 from netwright.vision.metrics.reading import Pairs, Predictions, Targets, box_areas
+from netwright.vision.metrics.states import IGNORED, RIGHT
 
 
 class Matched(NamedTuple):
@@ -20,7 +21,7 @@ class Matched(NamedTuple):
     predictions, targets : sorted by class and image; predictions by falling score then, equal scores as they came.
     rank : the place of each prediction among those of its class in its image, (d,).
     target : the place of its true box, -1 for none, (areas, thresholds, d).
-    state : WRONG, RIGHT or IGNORED of `netwright.vision.metrics.kernels`, (areas, thresholds, d).
+    state : WRONG, RIGHT or IGNORED of `netwright.vision.metrics.states`, (areas, thresholds, d).
     positives : how many true boxes count, (classes, areas).
     """
 
@@ -54,14 +55,14 @@ def matched(pairs: Pairs, thresholds: NDArray[np.float64], ranges: NDArray[np.fl
     names = group[starts]
     spans = np.stack([np.searchsorted(others, names), np.searchsorted(others, names, side="right")], axis=1)
     ignored = there.ignored | ~_inside(there.area, ranges)
-    target = kernels.match(
+    target = kernels("metrics").match(
         found.boxes, np.append(starts, len(group)), there.boxes, spans, there.crowd, ignored, thresholds
     )
     state = np.zeros(target.shape, dtype=np.uint8)
     for area, outside in enumerate(~_inside(box_areas(found.boxes), ranges)):
         here = target[area]
         hidden = np.append(ignored[area], False)[here]
-        state[area] = np.where(here < 0, kernels.IGNORED * outside, np.where(hidden, kernels.IGNORED, kernels.RIGHT))
+        state[area] = np.where(here < 0, IGNORED * outside, np.where(hidden, IGNORED, RIGHT))
     classes = len(pairs.classes)
     positives = [np.bincount(there.codes[~each], minlength=classes) for each in ignored]
     return Matched(found, there, rank, target, state, np.stack(positives, axis=1))

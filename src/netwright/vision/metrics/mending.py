@@ -19,11 +19,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.vision.metrics.kernels import IGNORED, RIGHT, accumulate
+from netwright.vision.compiled import kernels
 from netwright.vision.metrics.matching import Matched, by_score
 from netwright.vision.metrics.scores import RECALL_POINTS
-
-CORRECT, LOCALISATION, CLASS, BOTH, DUPLICATE, BACKGROUND, LEFT_OUT = range(7)
+from netwright.vision.metrics.states import BACKGROUND, BOTH, CLASS, CORRECT, DUPLICATE, IGNORED, LOCALISATION, RIGHT
 
 
 def mended(made: Matched, verdict: NDArray, about: NDArray) -> tuple[float, dict[str, float]]:
@@ -77,7 +76,7 @@ def _mean_ap(codes: NDArray, scores: NDArray, state: NDArray, positives: NDArray
     """Mean over the classes known to have true boxes."""
     order, starts = by_score(codes, scores, len(positives))
     everything, rank = np.ones(1, dtype=np.int64), np.zeros(len(codes), dtype=np.int64)
-    precision = accumulate(
+    precision = kernels("metrics").accumulate(
         state.reshape(1, 1, -1),
         order,
         starts,

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from netwright.core.errors import InvalidData, problem
 from netwright.core.validation import Constraint, check, integer, number
-from netwright.vision.regions.compiled import kernels
+from netwright.vision.compiled import kernels
 
 SCALE: Constraint = number(0, closed="neither")
 SIGMA: Constraint = number(0)
@@ -76,7 +76,7 @@ def edges_of(pixels: NDArray[np.float64], sigma: float) -> Edges:
     pixels : (height, width, channels). sigma : width of the Gaussian.
     """
     smooth = gaussian_filter(pixels, (sigma, sigma, 0)) if sigma else pixels
-    weights, one, other = kernels().differences(smooth)
+    weights, one, other = kernels("regions").differences(smooth)
     order = rising(weights)
     return weights[order], one[order], other[order]
 
@@ -103,7 +103,7 @@ def grown(edges: Edges, shape: tuple[int, ...], scale: float, min_size: int) -> 
     ----------
     edges : as of `edges_of`. shape : (height, width). scale, min_size : as of `segment_graph`.
     """
-    labels: NDArray[np.int32] = kernels().grow(*edges, shape[0] * shape[1], scale, min_size)
+    labels: NDArray[np.int32] = kernels("regions").grow(*edges, shape[0] * shape[1], scale, min_size)
     return labels.reshape(shape)
 
 

@@ -28,8 +28,8 @@ from scipy.ndimage import gaussian_filter1d
 from netwright.core.errors import InvalidData, problem
 from netwright.core.seeds import RANDOM_STATE, derive, to_seed
 from netwright.core.validation import Constraint, check, integer, nothing, number, satisfies
+from netwright.vision.compiled import kernels
 from netwright.vision.regions.colours import SPACES
-from netwright.vision.regions.compiled import kernels
 from netwright.vision.regions.graph import LEAST, SCALE, SIGMA, edges_of, grown, read_pixels
 
 COLOUR_BINS, TEXTURE_BINS, DIRECTIONS = 25, 10, 8
@@ -135,10 +135,10 @@ def _trees(
     for scale in scales:
         labels = grown(edges, pixels.shape[:2], scale, round(scale) if least is None else least)
         n = int(labels.max()) + 1
-        pairs = np.stack(np.divmod(np.unique(kernels().neighbours(labels, n)), n), 1)
+        pairs = np.stack(np.divmod(np.unique(kernels("regions").neighbours(labels, n)), n), 1)
         boxes, sizes, *tables = tables_of(labels, n, hues, grains)
         for which in measures:
-            kernels().group(pairs.copy(), n, boxes, sizes, *tables, which)
+            kernels("regions").group(pairs.copy(), n, boxes, sizes, *tables, which)
             yield boxes.copy()
 
 
@@ -149,9 +149,9 @@ def tables_of(labels: NDArray[np.int32], n: int, hues: NDArray[np.uint8], grains
     ----------
     labels : (height, width). n : how many regions. hues, grains : bins of the pixels.
     """
-    boxes, sizes = kernels().boxes_of(labels, n)
-    colour = kernels().histograms(hues, labels, n, COLOUR_BINS)
-    texture = kernels().histograms(grains, labels, n, TEXTURE_BINS)
+    boxes, sizes = kernels("regions").boxes_of(labels, n)
+    colour = kernels("regions").histograms(hues, labels, n, COLOUR_BINS)
+    texture = kernels("regions").histograms(grains, labels, n, TEXTURE_BINS)
     found = [np.concatenate([part, np.zeros((n - 1, *part.shape[1:]), part.dtype)]) for part in (boxes, sizes)]
     found += [np.concatenate([part, np.zeros_like(part[1:])]) for part in (colour, texture)]
     found[1][-1] = labels.size

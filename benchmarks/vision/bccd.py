@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--augment", default=AUGMENT)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--scales", type=int, help="of the detector, instead of its own number")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--save", help="a file for the trained detector")
     asked = parser.parse_args()
@@ -47,6 +48,7 @@ def main() -> None:
         augment=asked.augment or None,
         validation=parts["val"],
         random_state=asked.seed,
+        **({} if asked.scales is None else {"scales": asked.scales}),
     )
     print(f"{asked}\ntorch {torch.__version__}", flush=True)
     begin = time.perf_counter()

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ast
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -79,15 +80,16 @@ class Public:
     name: str
 
 
+@lru_cache(maxsize=1)  # all tests ask the same ones: their trees take 185 MB and 10 s
 def all_sources() -> list[Source]:
     return [Source(path) for path in sorted(PACKAGE.rglob("*.py"))]
 
 
 def all_rooms() -> list[Room]:
     """Every room that holds at least one module beside its ``__init__``; NO_FRONT apart."""
-    fronts = sorted(PACKAGE.glob("*/__init__.py"))
-    filled = [path for path in fronts if len(list(path.parent.rglob("*.py"))) > 1 and path.parent.name not in NO_FRONT]
-    return [Room(path.parent.name, Source(path)) for path in filled]
+    several = Counter(source.room for source in all_sources())
+    fronts = [source for source in all_sources() if source.path == PACKAGE / source.room / "__init__.py"]
+    return [Room(front.room, front) for front in fronts if several[front.room] > 1 and front.room not in NO_FRONT]
 
 
 def _public_names() -> Iterator[Public]:

@@ -69,6 +69,24 @@ def test_recorded_steps_are_the_steps(weighted: bool, rows: int) -> None:
     assert recorder.replayed == 4 * (3 if rows == 48 else 2 + 1)  # rows 50: 16, 16, 18 -> the last is not replayed
 
 
+def test_what_is_kept_of_a_step_holds_no_graph() -> None:
+    module = (nw.layers.Input(2) >> nw.layers.Linear(1)).build(seed=0)
+    passed = Captured(module, lambda function: (lambda: None, function()))(
+        lambda x, t, w: (module(*x).sum(), module(*x))
+    )
+    loss, output = passed((torch.ones(3, 2),), torch.ones(3), None)
+    assert not loss.requires_grad
+    assert not output.requires_grad
+
+
+def test_a_step_that_cannot_be_recorded() -> None:
+    def refused(function: Callable[[], Any]) -> Recorded:
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    with pytest.raises(InvalidParameter, match=r"compile='graphs'.*values, got operation not permitted.*compile=True"):
+        trained(lambda module: Captured(module, refused))
+
+
 def test_a_recording_is_not_pickled() -> None:
     recorder = Recorder()
     run, recorded = trained(lambda module: Captured(module, recorder))

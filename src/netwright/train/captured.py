@@ -1,9 +1,10 @@
 """Steps without Python: a network compiled by ``torch.compile``, and steps that are recorded once as a CUDA graph.
 
-On a GPU a small network spends its time between the kernels: Python starts each of some sixty, and each start takes
-longer than its work. `Captured` records what stands in the loop between the batch and the update (zeroing, forward,
-loss, backward) at the first batch, and then replays it: one start a step. A graph is bound to its tensors, so each
-batch is copied into those of the recording; one of another size, as the last of an epoch may be, runs as it is written.
+Python starts each of the kernels of a step, and on a GPU the start of one may take longer than the work of a small
+network; what is gained is printed by ``benchmarks/scale/gpu.py``. `Captured` records what stands in the loop between
+the batch and the update (zeroing, forward, loss, backward) at the first batch, and then replays it: one start a step.
+A graph is bound to its tensors, so each batch is copied into those of the recording; one of another size, as the last
+of an epoch may be, runs as it is written.
 """
 
 from __future__ import annotations
@@ -61,8 +62,7 @@ class Captured:
                 place.copy_(tensor)
             again, (loss, output) = self._recorded
             again()
-            kept = tuple(part.clone() for part in output) if isinstance(output, tuple) else output.clone()
-            return loss.clone(), kept
+            return _kept(loss), tuple(map(_kept, output)) if isinstance(output, tuple) else _kept(output)
 
         return replayed
 
@@ -75,7 +75,16 @@ class Captured:
         before = [buffer.clone() for buffer in buffers]
         devices = sorted({p.device.index for p in self._module.parameters() if p.device.type == "cuda"})
         with torch.random.fork_rng(devices=devices):
-            recorded = self._record(lambda: passed(*batch))
+            try:
+                recorded = self._record(lambda: passed(*batch))
+            except torch.OutOfMemoryError:
+                raise
+            except RuntimeError as error:
+                expected = "a step that asks the device for nothing: no shape and no branch that depends on values"
+                remedy = "Use compile=True, or leave compile out."
+                raise InvalidParameter(
+                    problem("Devices(compile='graphs')", expected, str(error).partition("\n")[0], remedy)
+                ) from error
         with torch.no_grad():
             for buffer, old in zip(buffers, before, strict=True):
                 buffer.copy_(old)
@@ -124,6 +133,11 @@ def compiled(module: torch.nn.Module) -> Callable[..., Any]:
         raise InvalidParameter(problem("Devices(compile=True)", "a C++ compiler", "none that is found", remedy))
     made: Any = torch.compile(module)
     return made
+
+
+def _kept(tensor: Tensor) -> Tensor:
+    """A result of its own, without the graph that the recording holds."""
+    return tensor.detach().clone()
 
 
 def _shared(places: list[Tensor], inputs: int, target: Any, weight: Any) -> tuple[tuple[Tensor, ...], Any, Any]:

@@ -63,3 +63,12 @@ def test_all_have_the_same_chance() -> None:
     for _ in range(2000):
         counts[draw(candidates, torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64), rules).rows] += 1
     assert (counts / 2000 - 0.25).abs().max() < 0.05  # five standard errors
+
+
+def test_each_object_has_the_same_chance() -> None:
+    """One object with 90 candidates, one with 10: half of those drawn are of each."""
+    boxes = torch.tensor([[0.0, 0, 100, 100], [200, 0, 210, 10]])
+    candidates = torch.cat([boxes[0].expand(90, 4), boxes[1].expand(10, 4)])
+    rules = Rules(foreground=0.5, background=0.3, drawn=2, share=0.5, best=False)
+    drawn = [int(draw(candidates, boxes, torch.tensor([0, 1]), rules).objects) for _ in range(2000)]
+    assert abs(sum(drawn) / 2000 - 0.5) < 0.056  # five standard errors

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from netwright.core.errors import InvalidData, problem, shown
 from netwright.core.seeds import derive
-from netwright.core.validation import Constraint, instance, integer, nothing, number, one_of, satisfies
+from netwright.core.validation import Constraint, check, instance, integer, nothing, number, one_of, satisfies
 from netwright.estimators.parameters import CONSTRAINTS
 from netwright.estimators.together import seed_of
 from netwright.estimators.trained import RunEstimator
@@ -117,11 +117,10 @@ class Detector(RunEstimator):
         Raises
         ------
         InvalidData : images that cannot be, with the number or the name.
+        InvalidParameter : a threshold or a number out of its range.
         """
         check_is_fitted(self, "module_")
-        score = self.score_threshold if score_threshold is None else score_threshold
-        count = self.max_detections if max_detections is None else max_detections
-        limits = Limits(float(score), float(self.iou_threshold), int(count))
+        limits = self._limits(score_threshold=score_threshold, max_detections=max_detections)
         pictures = Pictures(images, f"{self._name}.predict(images)")
         frames = [frame_of(size, self.size) for size in pictures.sizes]
         found: list[Any] = [None] * len(frames)
@@ -156,6 +155,14 @@ class Detector(RunEstimator):
         """
         check_is_fitted(self, "module_")
         saving.save(self, path)
+
+    def _limits(self, **asked: float | None) -> Limits:
+        """The options of a prediction: those that are asked for, and the estimator's own."""
+        names = ("score_threshold", "iou_threshold", "max_detections")
+        values = {name: getattr(self, name) if asked.get(name) is None else asked[name] for name in names}
+        for name, value in values.items():
+            check(f"{self._name}.predict({name})", value, SHARED[name])
+        return Limits(*map(float, list(values.values())[:2]), int(values["max_detections"]))
 
     # the steps of a fit
 

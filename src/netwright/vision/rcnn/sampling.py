@@ -4,9 +4,11 @@
     background    IoU with every object < b
     left alone    all between, and what overlaps an object that is not asked for by more than 1/2
 
-Of each image `drawn` candidates are drawn at random, at most a share p of them from the foreground.
+Of each image `drawn` candidates are drawn at random, at most a share p of them from the foreground, where each object
+has the same chance, however many candidates it has: a large one has a hundred, a small one two.
 
-Ren, He, Girshick, Sun, *Faster R-CNN*, 2015, sections 3.1.2 and 3.1.3.
+Ren, He, Girshick, Sun, *Faster R-CNN*, 2015, sections 3.1.2 and 3.1.3. Pang, Chen, Shi, Feng, Ouyang, Lin, *Libra
+R-CNN: towards balanced learning for object detection*, 2019, section 3.1 (objects that have the same chance).
 """
 
 from __future__ import annotations
@@ -81,14 +83,16 @@ def draw(candidates: Tensor, boxes: Tensor, classes: Tensor, rules: Rules) -> Dr
     if len(ignored):
         back &= box_iou(candidates, ignored).amax(1) <= OVERLAP
     first, second = torch.nonzero(front)[:, 0], torch.nonzero(back)[:, 0]
-    first = _some(first, int(rules.drawn * rules.share))
-    second = _some(second, rules.drawn - len(first))
+    if which is not None:
+        per_object = torch.bincount(which[first], minlength=len(asked))
+        first = _some(first, int(rules.drawn * rules.share), 1 / per_object[which[first]])
+    second = _some(second, rules.drawn - len(first), torch.ones(len(second), device=second.device))
     objects = asked[which[first]] if which is not None else first
     return Drawn(torch.cat([first, second]), len(first), objects)
 
 
-def _some(rows: Tensor, count: int) -> Tensor:
-    """At most so many of them."""
+def _some(rows: Tensor, count: int, weights: Tensor) -> Tensor:
+    """At most so many of them, drawn by their weights."""
     if len(rows) <= count:
         return rows
-    return rows[torch.randperm(len(rows), device=rows.device)[:count]]
+    return rows[torch.multinomial(weights, count)]

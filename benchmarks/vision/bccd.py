@@ -47,6 +47,7 @@ def main() -> None:
         batch_size=asked.batch_size,
         augment=asked.augment or None,
         validation=parts["val"],
+        verbose=1,
         random_state=asked.seed,
         **({} if asked.scales is None else {"scales": asked.scales}),
     )

@@ -31,10 +31,11 @@ LISTS = sorted(path.stem.removeprefix("torchvision_") for path in KEYS.glob("tor
 SMALL = [name for name in LISTS if name in ("squeezenet1_0", "squeezenet1_1", "resnet18", "googlenet", "inception_v3")]
 AUX = ("googlenet", "inception_v3")
 BIG = [name for name in LISTS if name == "alexnet" or name.startswith("vgg")]  # half a gigabyte of numbers each
+LONG = {*BIG, "resnet101", "resnet152"} - {"vgg16_bn"}  # like others, and longer
 each_list = pytest.mark.parametrize("name", LISTS)
 each_list_with_memory = pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.slow) if name in BIG and name != "vgg16_bn" else name for name in LISTS],
+    [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in LISTS],
 )
 
 State = dict[str, torch.Tensor]

@@ -95,6 +95,7 @@ def test_a_recording_is_not_pickled() -> None:
     assert recorded._recorded is not None
 
 
+@pytest.mark.slow  # the compiler alone takes 20 s
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch.compile's own
 def test_a_compiled_network_learns_the_same() -> None:
     X = np.random.default_rng(0).normal(size=(60, 4))

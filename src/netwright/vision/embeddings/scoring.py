@@ -1,0 +1,44 @@
+"""The scores of held-out samples while a network trains."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from netwright.vision.embeddings.distances import pairwise_distances
+from netwright.vision.embeddings.roc import roc
+
+MOST = 1000  # held-out samples of which all pairs are scored
+
+Piece = tuple[Tensor, Tensor]
+
+
+class PairArea:
+    """The area under the ROC of all pairs of held-out samples, gathered over batches.
+
+    Parameters
+    ----------
+    distance : of embeddings; None where the network gives a score for each pair.
+    """
+
+    def __init__(self, distance: str | None) -> None:
+        self.distance = distance
+
+    def seen(self, output: Any, target: Tensor) -> Piece:
+        """What is kept of a batch."""
+        return output.detach().float().cpu(), target.cpu()
+
+    def over(self, pieces: list[Piece]) -> float:
+        """The area; NaN where there are not both kinds of pairs."""
+        output, target = (torch.cat(column)[:MOST] for column in zip(*pieces, strict=True))
+        if self.distance is None:
+            scores, same = output, target.bool()
+        else:
+            first, second = torch.triu_indices(len(target), len(target), 1)
+            scores = -pairwise_distances(output, output, self.distance)[first, second]
+            same = target[first] == target[second]
+        if bool(same.all()) or not bool(same.any()):
+            return float("nan")
+        return roc(scores.double().numpy(), same.numpy()).auc

@@ -1,0 +1,1 @@
+"""Style transfer: pictures with the content of one image and the style of another."""

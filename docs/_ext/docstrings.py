@@ -1,8 +1,9 @@
 """From the house's form of docstrings to reStructuredText.
 
 The form is numpydoc's with two differences: behind the colon stands what a parameter means, not its type, which is
-taken from the annotation; and there is a section for shapes. Equations stand in plain text, so that asterisks and
-trailing underscores are characters there, but for titles of works, ``*Deep learning*``.
+taken from the annotation; and there is a section for shapes (of estimators it is called Notes: scikit-learn reads their
+docstrings for its pictures, and knows the sections of numpydoc alone). Equations stand in plain text, so that asterisks
+and trailing underscores are characters there, but for titles of works, ``*Deep learning*``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import types
 from typing import Any
 
 HEADED = ("Parameters", "Attributes", "Raises")  # sections whose entries are "name : text"
-TEXTS = ("Returns", "Shapes", "References", "Examples")
+TEXTS = ("Returns", "Shapes", "Notes", "References", "Examples")
 _ENTRY = re.compile(r"^(\*{0,2}[A-Za-z_][\w.]*(?:, \*{0,2}[A-Za-z_]\w*)*) : (.*)$")
 _SECOND = re.compile(r"(?<=[.)]) (?=[A-Za-z_]\w*(?:, [A-Za-z_]\w*)* : )")
 _CODE = re.compile(r"(``.+?``|`[^`]+`)")

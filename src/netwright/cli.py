@@ -1,4 +1,4 @@
-"""The command line: ``netwright train | tune | check | predict | summary | report | list | demo``.
+"""The command line: ``netwright train | tune | check | predict | summary | style | report | list | demo``.
 
 This file knows the options and nothing else, so that ``netwright --help`` loads neither torch nor NumPy; what a command
 does is in `netwright.commands`, a file each, which is loaded when it is called.
@@ -26,6 +26,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from netwright import __version__
+from netwright.commands import style_options
 from netwright.commands.argument_types import count, image_size, seed, shape, share
 from netwright.commands.tune_options import EXAMPLES, SUMMARY, add_search
 from netwright.core.errors import did_you_mean
@@ -371,6 +372,7 @@ COMMANDS: dict[str, tuple[str, str, Fill, tuple[str, ...]]] = {
             "summary runs/digits-1/model.nw",
         ),
     ),
+    "style": ("netwright.commands.style", style_options.SUMMARY, style_options.add_style, style_options.EXAMPLES),
     "report": (
         "netwright.commands.report",
         "write the report of a run anew",

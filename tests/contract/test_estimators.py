@@ -36,7 +36,7 @@ def data(kind):
 @pytest.mark.touches_rng  # the checks themselves draw from NumPy's global state
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @pytest.mark.parametrize("kind", ESTIMATORS)
-@pytest.mark.parametrize("options", [{"epochs": 25}, pytest.param({}, marks=pytest.mark.slow)], ids=["short", "as it is"])
+@pytest.mark.parametrize("options", [{"epochs": 25}, pytest.param({}, marks=pytest.mark.slow)], ids=["short", "usual"])
 def test_scikit_learns_own_checks(kind, options):
     results = check_estimator(kind(**options, **STEADY.get(kind.__name__, {})), on_fail=None, on_skip=None)
     failed = [(r["check_name"], repr(r["exception"])[:300]) for r in results if r["status"] == "failed"]

@@ -110,6 +110,7 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
         "sweeps": (1, 10),
     },
     "filters": lambda: {"module": small_network()},
+    "heat_map": lambda: {"image": IMAGES[0], "heat": IMAGES[1]},
     "hits": lambda: {
         "som": SOFM((4, 3), topology="hexagon", epochs=2).fit(CLOUD),
         "X": CLOUD,

@@ -110,8 +110,8 @@ class ProjectionPursuitRegressor(
     n_iter_ : backfitting passes.
     seed_ : of the random starts.
 
-    Shapes
-    ------
+    Notes
+    -----
     X (n, n_features), y (n,) or (n, n_targets) -> predictions as y, projections (n, n_terms_)
 
     Raises

@@ -31,8 +31,9 @@ def run(options: Namespace) -> int:
     if isinstance(estimator, (SequenceTagger, TextClassifier)):
         return sequences.predict(estimator, path, options)
     if not isinstance(estimator, (Classifier, Regressor)):
-        got = f"a {type(estimator).__name__} without its data handling"
-        raise InvalidData(problem(f"model {options.model!r}", "a trained Classifier or Regressor", got))
+        expected = "a trained Classifier, Regressor, tagger, text classifier or detector"
+        remedy = "In Python, netwright.load gives it with its own methods."
+        raise InvalidData(problem(f"model {options.model!r}", expected, type(estimator).__name__, remedy))
     if options.proba and not hasattr(estimator, "predict_proba"):
         remedy = "Leave --proba out."
         raise InvalidParameter(problem("--proba", "a classifier with probabilities", type(estimator).__name__, remedy))

@@ -10,6 +10,8 @@ from importlib import import_module as _import_module
 from netwright.data.digits import load_digits
 from netwright.data.mnist import load_mnist, read_idx
 from netwright.data.glyphs import load_glyphs, make_digits
+from netwright.data.olivetti import load_olivetti
+from netwright.data.omniglot import OneShotRun, load_omniglot, load_omniglot_runs
 from netwright.data.reber import is_reber, make_reber, make_reber_classification
 from netwright.data.locate import cache_folder, data_folders, find_data
 
@@ -39,6 +41,7 @@ from netwright.data.arrays import as_arrays, to_float32
 from netwright.data.split import holdout
 
 __all__ = [
+    "OneShotRun",
     "Sentence",
     "Sequences",
     "Source",
@@ -60,6 +63,9 @@ __all__ = [
     "image_size",
     "read_image",
     "load_mnist",
+    "load_olivetti",
+    "load_omniglot",
+    "load_omniglot_runs",
     "make_digits",
     "make_reber",
     "make_reber_classification",

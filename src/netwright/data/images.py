@@ -232,7 +232,8 @@ def _opened(file: Path) -> Iterator[Any]:
             yield image
     except Exception as error:  # each decoder has errors of its own
         got = f"{type(error).__name__}: {error}"
-        raise InvalidData(problem(f"image {str(file)!r}", "an image that can be read", got, "Remove it.")) from error
+        remedy = "Mend the file, or leave it out." if file.is_file() else "Look at the path."
+        raise InvalidData(problem(f"image {str(file)!r}", "an image that can be read", got, remedy)) from error
 
 
 def _header(file: Path) -> tuple[tuple[int, int], str]:

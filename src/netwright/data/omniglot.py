@@ -111,7 +111,9 @@ def _run(archive: zipfile.ZipFile, table: str, path: Path) -> OneShotRun:
     """One run, by its table of (query, character)."""
     run = table.rsplit("/", 1)[0].rsplit("/", 1)[-1]
     start = table[: len(table) - len(f"{run}/class_labels.txt")]
-    rows = [line.split() for line in _read(archive, table, path).decode("ascii", "replace").splitlines() if line.strip()]
+    rows = [
+        line.split() for line in _read(archive, table, path).decode("ascii", "replace").splitlines() if line.strip()
+    ]
     if not rows or any(len(row) != 2 for row in rows):
         raise CorruptFile(_damaged(path, f"two names a line in {table}", f"{len(rows)} lines"))
     shown = sorted({character for _, character in rows})

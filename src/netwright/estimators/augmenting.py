@@ -58,8 +58,9 @@ def augmentations_of(item: Any, where: str = "augment") -> tuple[Any, ...]:
     >>> augmentations_of("Rotate(10), Shift(2)")
     (Rotate(10), Shift(2))
     """
-    made = parse_value(item) if isinstance(item, str) else item
-    parts = tuple(made) if isinstance(made, (tuple, list)) else (made,)
+    given = item if isinstance(item, (tuple, list)) else (item,)
+    made = [parse_value(part) if isinstance(part, str) else part for part in given]
+    parts = tuple(one for part in made for one in (part if isinstance(part, (tuple, list)) else (part,)))
     wrong = [part for part in parts if getattr(part, "family", None) != "augmentation"]
     if wrong or not parts:
         known = registry.names("augmentation")

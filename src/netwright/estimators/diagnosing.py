@@ -42,6 +42,7 @@ AFTER = (  # what is asked of a network that is trained
     filters.like_noise,
     batches.extreme,
 )
+MOMENTS = 200  # of a run, at which the rate is asked for
 Numbers = tuple[np.ndarray | None, np.ndarray | None]  # of training and held-out rows, as the user counts them
 
 
@@ -61,8 +62,12 @@ def examine_run(
     epochs : of the fit. names : of the columns. numbers : of the rows.
     """
     rows = None if held is None else _material(held, (), numbers[1])
-    rate = run.optimizer.rate(0.0, max(1, epochs), []) if hasattr(run.optimizer, "learning_rate") else math.nan
-    optimizers = optimizers_of(run, run.module, rate)
+    total = max(1, epochs)
+    rates = [run.optimizer.rate(total * i / MOMENTS, total, []) for i in range(MOMENTS)]
+    scheduled = hasattr(run.optimizer, "learning_rate")
+    optimizers = optimizers_of(run, run.module, rates[0] if scheduled else math.nan)
+    for group in (group for each in optimizers for group in each.param_groups if max(rates) > rates[0]):
+        group["initial_lr"] = max(rates)  # as torch's schedules say that the rate will rise
     own = _material(run.batches, names, numbers[0])
     context = Context(run.module, optimizers, _loss_of(run), own, rows, intent, epochs)
     return diagnose(list(examine(context)), intent.ignore, context.signals)

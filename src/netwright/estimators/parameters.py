@@ -35,7 +35,7 @@ CONSTRAINTS: Mapping[str, Constraint] = {
     "loss": nothing | _text | _family("loss", "a loss of nw.losses"),
     "optimizer": nothing | _text | _family("optimizer", "an update rule of nw.optim"),
     "regularizer": nothing | _text | _family("regularizer", "a penalty such as nw.l2(1e-4)"),
-    "augment": nothing | _text | _augmentation | tuple_of(_augmentation, least=1),
+    "augment": nothing | _text | _augmentation | tuple_of(_augmentation | _text, least=1),
     "epochs": integer(1),
     "batch_size": integer(1),
     "validation": nothing

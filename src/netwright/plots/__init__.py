@@ -26,9 +26,13 @@ from netwright.plots.images import mistakes, samples
 # detectors
 from netwright.plots.detection import detection_faults, precision_recall
 
+# embeddings
+from netwright.plots.embeddings import embedding_map, pair_scores, verification_curve
+
 # inside a network
 from netwright.plots.filter_images import filters
 from netwright.plots.feature_maps import activations
+from netwright.plots.seeing import heat_map
 
 # classical networks
 from netwright.plots.classical.map_grids import component_planes, distance_map
@@ -58,14 +62,17 @@ __all__ = [
     "dead_units",
     "detection_faults",
     "distance_map",
+    "embedding_map",
     "energy_curves",
     "fantasies",
     "filters",
+    "heat_map",
     "hits",
     "lr_finder",
     "mistakes",
     "network_svg",
     "neural_graph",
+    "pair_scores",
     "precision_recall",
     "prototypes",
     "radial_units",
@@ -82,4 +89,5 @@ __all__ = [
     "templates",
     "training_curves",
     "update_ratios",
+    "verification_curve",
 ]

@@ -124,7 +124,12 @@ def _require(estimator: Any) -> None:
     if not hasattr(estimator, "module_"):
         got = f"{type(estimator).__name__}"
         raise InvalidParameter(problem("write_report(source)", "a run's folder or a fitted estimator", got))
-    if not isinstance(estimator, Detector) and not isinstance(estimator.network_, Expression):
+    if isinstance(estimator, Detector):
+        return
+    if not hasattr(estimator, "network_"):
+        expected = "a fitted classifier, regressor, tagger or detector"
+        raise InvalidParameter(problem("write_report(source)", expected, type(estimator).__name__))
+    if not isinstance(estimator.network_, Expression):
         got = f"a {type(estimator.network_).__name__} module"
         remedy = "Give the module as Module(factory)."
         raise InvalidParameter(problem("write_report(source)", "a network made of layers", got, remedy))

@@ -12,6 +12,7 @@ from netwright.vision.moving.mosaic import Mosaic
 
 # overlap of boxes, and losses
 from netwright.vision.boxes.overlap import box_iou, complete_box_iou, distance_box_iou, generalized_box_iou
+from netwright.vision.yolo.first import yolo_v1_loss
 from netwright.vision.boxes.losses import (
     box_iou_loss,
     complete_box_iou_loss,
@@ -52,12 +53,47 @@ from netwright.vision.single.image_classifier import ImageClassifier
 from netwright.vision.single.landmarks import LandmarkDetector
 from netwright.vision.single.localizer import Localizer
 
+# embeddings: is it the same, and who is it
+from netwright.vision.embeddings.triplet_network import TripletNetwork
+from netwright.vision.embeddings.siamese_network import SiameseNetwork
+from netwright.vision.embeddings.verifier import Verifier
+from netwright.vision.embeddings.recognizer import Recognizer
+
+# losses and distances of embeddings
+from netwright.vision.embeddings.arcface import arcface_loss
+from netwright.vision.embeddings.contrastive import contrastive_loss
+from netwright.vision.embeddings.cosface import cosface_loss
+from netwright.vision.embeddings.distances import pairwise_distances
+from netwright.vision.embeddings.prototypical import prototypical_loss
+from netwright.vision.embeddings.triplet import triplet_loss
+
+# rates of verification and identification, few-shot episodes
+from netwright.vision.embeddings.episodes import Episode, EpisodeScores, episodes, score_episodes
+from netwright.vision.embeddings.folds import FoldScores, fold_accuracy
+from netwright.vision.embeddings.identification import OpenSetRates, detection_identification, rank_k
+from netwright.vision.embeddings.interval import bootstrap_people, clopper_pearson
+from netwright.vision.embeddings.roc import ROC, equal_error_rate, roc, tar_at_far
+
 # images with true boxes
 from netwright.vision.readers.coco import read_coco
 from netwright.vision.readers.folder import read_detection_folder
 from netwright.vision.readers.image_list import read_image_list
 from netwright.vision.readers.voc import read_voc
 from netwright.vision.readers.yolo import read_yolo
+
+# a class for every pixel
+from netwright.vision.dense.segmenter import Segmenter
+from netwright.vision.dense.scores import SegmentationScores, segmentation_scores
+
+# style transfer
+from netwright.vision.style.costs import content_cost, gram_matrix, style_cost, total_variation
+from netwright.vision.style.shallow import ShallowEncoder
+from netwright.vision.style.transfer import StyleTransfer
+
+# what a network looks at
+from netwright.vision.seeing.class_image import class_image
+from netwright.vision.seeing.grad_cam import grad_cam
+from netwright.vision.seeing.saliency import saliency
 
 # pictures
 from netwright.vision.drawing.colours import class_colors
@@ -73,56 +109,94 @@ __all__ = [
     "AnchorClusters",
     "DetectionAccount",
     "DetectionScores",
+    "Episode",
+    "EpisodeScores",
     "FastRCNN",
     "FasterRCNN",
+    "FoldScores",
     "GridBoxes",
     "GridTargets",
     "ImageClassifier",
     "LandmarkDetector",
     "Localizer",
     "Mosaic",
+    "OpenSetRates",
     "PredictionVerdict",
     "RCNN",
+    "ROC",
+    "Recognizer",
+    "SegmentationScores",
+    "Segmenter",
+    "ShallowEncoder",
+    "SiameseNetwork",
+    "StyleTransfer",
     "TargetVerdict",
+    "TripletNetwork",
+    "Verifier",
     "YOLO",
     "anchor_grid",
+    "arcface_loss",
     "batched_nms",
+    "bootstrap_people",
     "box_area",
     "box_convert",
     "box_iou",
     "box_iou_loss",
     "boxes_to_grid",
     "class_colors",
+    "class_image",
     "clip_boxes_to_image",
+    "clopper_pearson",
     "cluster_anchors",
     "complete_box_iou",
     "complete_box_iou_loss",
+    "content_cost",
+    "contrastive_loss",
+    "cosface_loss",
     "decode_boxes",
     "decode_yolo",
     "detection_account",
+    "detection_identification",
     "distance_box_iou",
     "distance_box_iou_loss",
     "draw_boxes",
     "encode_boxes",
     "encode_yolo",
+    "episodes",
+    "equal_error_rate",
+    "fold_accuracy",
     "generalized_box_iou",
     "generalized_box_iou_loss",
+    "grad_cam",
+    "gram_matrix",
     "grid_to_boxes",
     "masks_to_boxes",
     "mean_average_precision",
     "move_boxes",
     "nms",
+    "pairwise_distances",
+    "prototypical_loss",
+    "rank_k",
     "read_coco",
     "read_detection_folder",
     "read_image_list",
     "read_voc",
     "read_yolo",
     "remove_small_boxes",
+    "roc",
     "roi_align",
     "roi_pool",
+    "saliency",
+    "score_episodes",
     "segment_graph",
+    "segmentation_scores",
     "selective_search",
     "sigmoid_focal_loss",
     "soft_nms",
+    "style_cost",
+    "tar_at_far",
+    "total_variation",
+    "triplet_loss",
     "weighted_boxes_fusion",
+    "yolo_v1_loss",
 ]

@@ -94,5 +94,13 @@ def test_what_cannot_be_is_named() -> None:
         weighted_boxes_fusion([box], [score], [label], weights=[1, 2])
     with pytest.raises(InvalidData, match=r"scores_list\[0\]\), row 0: expected a score >= 0, got -1"):
         weighted_boxes_fusion([box], [[-1]], [label])
-    with pytest.raises(InvalidData, match=r"labels_list\[1\]\): expected shape \(1,\)"):
+    with pytest.raises(InvalidData, match=r"labels_list\[1\]\): expected 1 labels, one a box"):
         weighted_boxes_fusion([box, box], [score, score], [label, [1, 2]])
+
+
+def test_labels_of_any_kind_come_back() -> None:
+    boxes = [[[0, 0, 10, 10]], [[0, 0, 10, 12], [50, 50, 60, 60]]]
+    for one, other in (("cat", "dog"), (("a", 1), None)):
+        found = weighted_boxes_fusion(boxes, [[0.9], [0.6, 0.8]], [[one], [one, other]])
+        assert found[2].tolist() == [one, other]
+        assert found[1] == pytest.approx([0.75, 0.4])

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from netwright.core.errors import InvalidData, InvalidParameter
-from netwright.vision import batched_nms, box_iou, nms
+from netwright.vision import batched_nms, box_iou, distance_box_iou, nms
 
 CORNERS = [(12, 84), (24, 84), (36, 84), (12, 96), (24, 96), (24, 108)]
 BOXES = np.array([[x, y, x + 128, y + 128] for x, y in CORNERS], np.float64)
@@ -140,7 +140,31 @@ def test_options_that_cannot_be_are_named() -> None:
         nms(BOXES, SCORES, 50)
     with pytest.raises(InvalidParameter, match=r"nms\(score_threshold\)"):
         nms(BOXES, SCORES, 0.5, score_threshold="low")  # type: ignore[arg-type]
-    with pytest.raises(InvalidData, match=r"batched_nms\(idxs\): expected integers, got float64"):
-        batched_nms(BOXES, SCORES, np.zeros(6), 0.5)
-    with pytest.raises(InvalidData, match=r"batched_nms\(idxs\): expected shape \(6,\)"):
+    with pytest.raises(InvalidData, match=r"batched_nms\(idxs\), row 5: expected a label that hashes, got \[1\]"):
+        batched_nms(BOXES, SCORES, [0, 0, 0, 0, 0, [1]], 0.5)
+    with pytest.raises(InvalidData, match=r"batched_nms\(idxs\): expected 6 labels, one a box, got 2"):
         batched_nms(BOXES, SCORES, [1, 2], 0.5)
+
+
+def test_classes_are_labels_of_any_kind() -> None:
+    codes = [0, 1, 0, 2, 1, 0]
+    expected = batched_nms(BOXES, SCORES, codes, 0.5)
+    for names in (["a", "b", "c"], [("x", 1), None, 2.5], [-1, 70000, 3]):
+        assert batched_nms(BOXES, SCORES, [names[code] for code in codes], 0.5).tolist() == expected.tolist()
+    assert batched_nms(BOXES, SCORES, np.array(["a", "b", "c"])[codes], 0.5).tolist() == expected.tolist()
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(EDGE, EDGE, EDGE, EDGE, st.integers(0, 3)), min_size=1, max_size=14),
+    st.sampled_from([0.1, 0.4, 0.7]),
+)
+def test_distance_iou_decides_where_it_is_asked_for(table: Any, threshold: float) -> None:
+    boxes = np.array([[x, y, x + w, y + h] for x, y, w, h, _ in table], float)
+    scores = np.array([row[4] for row in table], float)
+    overlap = distance_box_iou(boxes, boxes)
+    expected: list[int] = []
+    for i in np.argsort(-scores, kind="stable").tolist():
+        if all(overlap[i, j] <= threshold for j in expected):
+            expected.append(i)
+    assert nms(boxes, scores, threshold, measure="diou").tolist() == expected

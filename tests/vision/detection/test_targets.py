@@ -44,7 +44,11 @@ def test_what_cannot_be_learned_is_left_out_and_counted() -> None:
     assert one.labels == ["a", "e"]
     assert one.ignored.tolist() == [False, True]
     assert dict(dropped.counts) == {"reversed": 1, "without an area": 1, "outside of the image": 2}
-    assert dropped.first == {"reversed": (0, 2), "without an area": (0, 1), "outside of the image": (0, 3)}
+    assert dropped.first == {
+        "reversed": "image 0, row 2",
+        "without an area": "image 0, row 1",
+        "outside of the image": "image 0, row 3",
+    }
     with pytest.warns(
         UserWarning, match=r"fit\(targets\): 4 of 6 boxes left out: 1 reversed \(the first: image 0, row 2\)"
     ):
@@ -57,6 +61,7 @@ def test_what_cannot_be_learned_is_left_out_and_counted() -> None:
         ([5, 5, 5, 9], "without an area"),
         ([9, 9, 3, 12], "reversed"),
         ([70, 1, 80, 9], "outside of the image"),
+        ([50, 1, 61, 9], "partly outside of the image"),
     ],
 )
 def test_or_refused_by_choice(box: list[int], text: str) -> None:
@@ -113,3 +118,21 @@ def test_what_is_kept_lies_within_and_every_box_is_accounted_for(boxes: Any) -> 
     assert (kept <= [60, 40, 60, 40]).all()
     for label, box in zip(one.labels, kept, strict=True):
         assert np.array_equal(box, np.clip(boxes[label], 0, [60, 40, 60, 40]))
+
+
+def test_an_image_is_named_by_its_file() -> None:
+    called = {0: "image 0 (a.jpg)", 1: "image 1 (b.jpg)"}.__getitem__
+    good, bad = {"boxes": [[1, 1, 5, 5]], "labels": [0]}, {"boxes": [[1, 1, 5, 1]], "labels": [0]}
+    _, dropped = read_targets([good, bad], [SIZE, SIZE], "fit(targets)", called=called)
+    with pytest.warns(UserWarning, match=r"the first: image 1 \(b\.jpg\), row 0"):
+        dropped.warn("fit(targets)")
+    with pytest.raises(InvalidData, match=r"image 1 \(b\.jpg\), boxes, row 0"):
+        read_targets([good, bad], [SIZE, SIZE], "fit(targets)", "error", called=called)
+
+
+def test_targets_come_back_as_they_are_written() -> None:
+    one, _ = read({"boxes": [[1, 1, 5, 5], [1, 1, 9, 9]], "labels": ["a", None], "iscrowd": [0, 1]})
+    assert one.target["labels"] == ["a", None]
+    assert one.target["iscrowd"].tolist() == one.target["ignore"].tolist() == [False, True]
+    with pytest.raises(InvalidData, match=r"labels, row 0: expected a label, got nan"):
+        read({"boxes": [[1, 1, 5, 5]], "labels": [float("nan")]})

@@ -107,8 +107,11 @@ def test_the_score_is_the_share_within_a_twentieth_of_the_long_side(dots: Any) -
         ({"points": [[1, NAN], [3, 7]]}, r"image 1, points, row 0: expected 0 <= x"),
         ({"points": [[1, 2], [float("inf"), 7]]}, r"image 1, points, row 1"),
         ({"points": [[NAN, NAN], [3, 7]], "visibility": [1, 1]}, r"image 1, points, row 0"),
-        ({"points": [[1, 2], [3, 7]], "visibility": [1, 2]}, r"image 1, visibility: expected 0 or 1 for each of the 2"),
-        ({"points": [[1, 2], [3, 7]], "visibility": [1]}, r"image 1, visibility: expected 0 or 1"),
+        (
+            {"points": [[1, 2], [3, 7]], "visibility": [1, 3]},
+            r"visibility: expected 0, 1 or 2 for each of the 2",
+        ),
+        ({"points": [[1, 2], [3, 7]], "visibility": [1]}, r"image 1, visibility: expected 0, 1 or 2"),
         ({"points": [[1, 2, 3], [3, 7, 8]]}, r"image 1, points: expected shape \(K, 2\): x, y, got shape \(2, 3\)"),
         ({"points": "a"}, r"image 1, points: expected numbers"),
         ({"boxes": []}, r"image 1: expected a dict with points, got the keys boxes"),

@@ -73,8 +73,8 @@ class Hebb(Associator):
     seed_ : the seed that random_state gave.
     n_features_in_ : width of X.
 
-    Shapes
-    ------
+    Notes
+    -----
     X (n, n_features), y (n,) or (n, n_units) -> outputs (n,) or (n, n_units)
 
     Raises

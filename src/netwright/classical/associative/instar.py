@@ -63,8 +63,8 @@ class Instar(Associator):
     seed_ : the seed that random_state gave.
     n_features_in_ : width of X.
 
-    Shapes
-    ------
+    Notes
+    -----
     X (n, n_features), y (n,) or (n, n_units) -> outputs 0 or 1, (n,) or (n, n_units)
 
     Raises

@@ -86,8 +86,8 @@ class Kohonen(CompetingUnits):
     n_iter_ : epochs done.
     seed_ : seed that `random_state` gave.
 
-    Shapes
-    ------
+    Notes
+    -----
     X (n, n_features) -> predict (n,), transform (n, n_units)
 
     Raises

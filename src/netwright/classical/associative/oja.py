@@ -67,8 +67,8 @@ class Oja(Components):
     seed_ : the seed that random_state gave.
     n_features_in_ : width of X.
 
-    Shapes
-    ------
+    Notes
+    -----
     X (n, n_features) -> outputs (n, n_components)
 
     Raises

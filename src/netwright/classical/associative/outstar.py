@@ -56,8 +56,8 @@ class Outstar(Associator):
     seed_ : the seed that random_state gave.
     n_features_in_ : width of X.
 
-    Shapes
-    ------
+    Notes
+    -----
     X (n, n_features), y (n,) or (n, n_units) -> recalled patterns (n,) or (n, n_units)
 
     Raises

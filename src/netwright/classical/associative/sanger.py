@@ -64,8 +64,8 @@ class Sanger(Components):
     seed_ : the seed that random_state gave.
     n_features_in_ : width of X.
 
-    Shapes
-    ------
+    Notes
+    -----
     X (n, n_features) -> outputs (n, n_components)
 
     Raises

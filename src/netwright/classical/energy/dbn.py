@@ -64,8 +64,8 @@ class DBN(EnergyNetwork):
     seed_ : the seed that random_state gave.
     n_features_in_ : width of X.
 
-    Shapes
-    ------
+    Notes
+    -----
     X (n, n_features) -> probabilities of the topmost units (n, layers[-1])
 
     Raises

@@ -103,8 +103,8 @@ class RBM(EnergyNetwork):
     seed_ : the seed that random_state gave.
     n_features_in_ : width of X.
 
-    Shapes
-    ------
+    Notes
+    -----
     X (n, n_features) -> probabilities of the hidden units (n, n_components)
 
     Raises

@@ -109,8 +109,8 @@ class GrowingNeuralGas(CompetingUnits):
     n_steps_ : rows shown.
     seed_ : seed that `random_state` gave.
 
-    Shapes
-    ------
+    Notes
+    -----
     X (n, n_features) -> predict (n,), transform (n, n_units)
 
     Raises

@@ -109,8 +109,8 @@ class NeuralGas(CompetingUnits):
     n_iter_ : epochs done.
     seed_ : seed that `random_state` gave.
 
-    Shapes
-    ------
+    Notes
+    -----
     X (n, n_features) -> predict (n,), transform (n, n_units)
 
     Raises

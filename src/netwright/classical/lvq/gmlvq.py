@@ -103,8 +103,8 @@ class GMLVQ(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PrototypeClassifi
     seed_ : the seed that random_state gave.
     n_features_in_ : width of X.
 
-    Shapes
-    ------
+    Notes
+    -----
     X (n, n_features), y (n,) -> labels (n,); transform: X (n, n_features) -> (n, rank)
 
     Raises

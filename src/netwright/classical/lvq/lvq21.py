@@ -74,8 +74,8 @@ class LVQ21(PrototypeClassifier):
     seed_ : the seed that random_state gave.
     n_features_in_ : width of X.
 
-    Shapes
-    ------
+    Notes
+    -----
     X (n, n_features), y (n,) -> labels (n,)
 
     Raises

@@ -125,8 +125,8 @@ class SOFM(TrainedMap):
     seed_ : the seed that random_state gave.
     n_features_in_ : width of X.
 
-    Shapes
-    ------
+    Notes
+    -----
     X (n, n_features) -> winners (n,), distances (n, n_units)
 
     Raises

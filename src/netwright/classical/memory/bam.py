@@ -79,8 +79,8 @@ class BAM(ClassicalNetwork):
     n_outputs_ : columns of Y.
     seed_ : from which the orders of "async" are drawn.
 
-    Shapes
-    ------
+    Notes
+    -----
     X (n, n_features), Y (n, n_outputs) -> Y (n, n_outputs), X (n, n_features)
 
     Raises

@@ -103,8 +103,8 @@ class CMAC(MultiOutputMixin, RegressorMixin, ClassicalNetwork):
     n_outputs_, n_iter_ : columns of y; epochs done.
     seed_ : from which the orders are drawn.
 
-    Shapes
-    ------
+    Notes
+    -----
     (n, n_features) -> (n,) or (n, n_outputs), as y at the fit
 
     Raises

@@ -90,8 +90,8 @@ class Hopfield(OneToOneFeatureMixin, TransformerMixin, ClassicalNetwork):
     n_iter_ : calls of `fit` and `partial_fit` since the memory was empty.
     seed_ : from which the orders of "async" are drawn.
 
-    Shapes
-    ------
+    Notes
+    -----
     (n, n_features) -> (n, n_features)
 
     Raises

@@ -83,8 +83,8 @@ class GRNN(MultiOutputMixin, RegressorMixin, ClassicalNetwork):
     targets_ : (m,) or (m, n_outputs).
     row_weights_ : (m,).
 
-    Shapes
-    ------
+    Notes
+    -----
     X (n, n_features), y (n,) or (n, n_outputs) -> predictions of the shape of y, in the type of X (float32 or float64)
 
     Raises

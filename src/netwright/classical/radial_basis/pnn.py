@@ -95,8 +95,8 @@ class PNN(ClassifierMixin, ClassicalNetwork):
     labels_ : their labels, (m,).
     row_weights_ : (m,).
 
-    Shapes
-    ------
+    Notes
+    -----
     X (n, n_features), y (n,) -> labels (n,); probabilities (n, n_classes) in the type of X (float32 or float64)
 
     Raises

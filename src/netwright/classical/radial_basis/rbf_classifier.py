@@ -59,8 +59,8 @@ class RBFNetworkClassifier(ClassifierMixin, UnitNetwork):
     triangle_, n_rows_ : what is kept of the rows, and their number.
     seed_ : of the last fit.
 
-    Shapes
-    ------
+    Notes
+    -----
     X (n, n_features), y (n,) -> labels (n,), activations (n, M)
 
     Raises

@@ -73,8 +73,8 @@ class RBFNetwork(MultiOutputMixin, RegressorMixin, UnitNetwork):
     triangle_, n_rows_ : what is kept of the rows, and their number.
     seed_ : of the last fit.
 
-    Shapes
-    ------
+    Notes
+    -----
     X (n, n_features), y (n,) or (n, n_outputs) -> predictions of the shape of y, activations (n, M)
 
     Raises

@@ -78,8 +78,8 @@ class ART1(Resonance):
     seed_ : the seed that random_state gave.
     n_features_in_ : width of X.
 
-    Shapes
-    ------
+    Notes
+    -----
     X (n, n_features) -> labels (n,)
 
     Raises

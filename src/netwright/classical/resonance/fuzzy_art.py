@@ -90,8 +90,8 @@ class FuzzyART(Resonance):
     seed_ : the seed that random_state gave.
     n_features_in_ : width of X.
 
-    Shapes
-    ------
+    Notes
+    -----
     X (n, n_features) -> labels (n,)
 
     Raises

@@ -198,7 +198,7 @@ def evaluate_detections(
     if not isinstance(detector, Detector):
         raise InvalidParameter(problem(where, "a fitted detector of objects", type(detector).__name__))
     pictures = Pictures(images, f"{where}(images)")
-    objects, dropped = read_targets(targets, pictures.sizes, f"{where}(targets)")
+    objects, dropped = read_targets(targets, pictures.sizes, f"{where}(targets)", called=pictures.called)
     if not any((~each.ignored).any() for each in objects):
         raise InvalidData(problem(f"{where}(targets)", "at least one object in all images", "none"))
     found = detector.predict(images, score_threshold=LEAST) if found is None else found

@@ -24,6 +24,8 @@ from netwright.report.stored import versions
 from netwright.report.tables import network_table
 from netwright.report.words import counted, table_in
 
+REGIONS = 100  # of an image, for the summary of a network that is given them
+NAMES = {"RCNN": "R-CNN", "FastRCNN": "Fast R-CNN", "FasterRCNN": "Faster R-CNN"}
 PARTS = {
     "pyramid.features": "backbone",
     "pyramid.down": "from coarse maps to fine ones",
@@ -70,7 +72,8 @@ def render_detection(
 def _whole(detector: Any) -> Any:
     """What the key figures of any report are read from: the summary of all of the network, and the run."""
     side = -(-detector.size // detector._stride) * detector._stride
-    summary = analyze(detector.module_, (3, side, side))
+    sizes = (3, side, side) if detector._regions is None else [(3, side, side), (REGIONS, 4)]
+    summary = analyze(detector.module_, sizes)
     network = SimpleNamespace(summary=lambda: summary)
     facts = {name: getattr(detector, name) for name in ("history_", "best_epoch_", "patience")}
     return SimpleNamespace(network_=network, side=side, **facts)
@@ -84,7 +87,7 @@ def _lead(detector: Any, whole: Any, run: dict[str, Any]) -> str:
     objects = [count for count in table_in(data, "objects for training").values() if isinstance(count, int)]
     with_ = f"with {counted(sum(objects), 'object')} " if objects else ""
     classes = counted(len(detector.classes_), "class", "classes")
-    name = {"YOLO": "YOLO", "FasterRCNN": "Faster R-CNN"}.get(type(detector).__name__, type(detector).__name__)
+    name = NAMES.get(type(detector).__name__, type(detector).__name__)
     said = f"{name} for {classes}, {summary.parameters:,} parameters, {on}{with_}for "
     return f"{said}{counted(len(detector.history_), 'epoch')}, at {detector.size} pixels for the long side."
 

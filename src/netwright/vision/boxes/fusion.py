@@ -23,7 +23,7 @@ from torch import Tensor
 
 from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
 from netwright.core.validation import boolean, check, number
-from netwright.vision.boxes.reading import on_host, read_integers, read_numbers, require_boxes, require_scores
+from netwright.vision.boxes.reading import Form, on_host, read_labels, read_numbers, require_boxes, require_scores
 from netwright.vision.compiled import kernels
 
 _WEIGHT = number(0, closed="neither")
@@ -45,7 +45,7 @@ def weighted_boxes_fusion(
     ----------
     boxes_list : boxes x1, y1, x2, y2 of each model; all in one unit.
     scores_list : scores >= 0 of each model's boxes.
-    labels_list : classes of each model's boxes, any integers. Only boxes of one class are fused.
+    labels_list : classes of each model's boxes, labels of any kind. Only boxes of one class are fused.
     weights : a number > 0 for each model; None: 1 each.
     iou_threshold : in [0, 1]; a box joins a cluster if its IoU with the fused box is above it.
     score_threshold : boxes with a score below it are left out.
@@ -53,7 +53,7 @@ def weighted_boxes_fusion(
 
     Shapes
     ------
-    lists of (n_i, 4), (n_i,), (n_i,) -> (m, 4), (m,), (m,) integers
+    lists of (n_i, 4), (n_i,), (n_i,) -> (m, 4), (m,), (m,) labels
 
     Raises
     ------
@@ -86,7 +86,8 @@ def weighted_boxes_fusion(
         **{f"boxes_list[{i}]": boxes for i, boxes in enumerate(boxes_list)},
         **{f"scores_list[{i}]": scores for i, scores in enumerate(scores_list)},
     )
-    b, s, kinds, model = _together(owner, every, labels_list)
+    table: dict[Any, int] = {}  # the number of each label
+    b, s, kinds, model = _together(owner, every, labels_list, table)
     some = np.flatnonzero(s >= score_threshold)
     confidence = (s * share[model])[some]
     order = some[np.argsort(-confidence, kind="stable")]
@@ -97,10 +98,20 @@ def weighted_boxes_fusion(
     counted = sizes if overflow else np.minimum(sizes, len(share))
     found = total / sizes * counted / share.sum()
     falling = np.argsort(-found, kind="stable")
-    return form.give_array(fused.T[falling]), form.give_array(found[falling]), form.give_array(labels[falling])
+    return form.give_array(fused.T[falling]), form.give_array(found[falling]), _named(labels[falling], table, form)
 
 
-def _together(owner: str, every: list[Tensor], labels_list: Any) -> tuple[NDArray[Any], ...]:
+def _named(codes: NDArray[np.int64], table: dict[Any, int], form: Form) -> Any:
+    """The labels behind numbers: integers as the boxes came, others in an array of NumPy."""
+    names = list(table)
+    if all(isinstance(name, int) and abs(name) < 2**63 for name in names):
+        return form.give_array(np.array(names, np.int64)[codes])
+    found = np.empty(len(names), dtype=object)
+    found[:] = names
+    return (np.array(names) if all(isinstance(name, str) for name in names) else found)[codes]
+
+
+def _together(owner: str, every: list[Tensor], labels_list: Any, table: dict[Any, int]) -> tuple[NDArray[Any], ...]:
     """Boxes, scores, classes and model of all boxes."""
     models = len(every) // 2
     b, s, kinds = [], [], []
@@ -111,7 +122,7 @@ def _together(owner: str, every: list[Tensor], labels_list: Any) -> tuple[NDArra
         if (s[i] < 0).any():
             row = int((s[i] < 0).argmax())
             raise InvalidData(problem(f"{where}, row {row}", "a score >= 0", f"{s[i][row]}", "Give probabilities."))
-        kinds.append(read_integers(f"{owner}(labels_list[{i}])", labels_list[i], len(b[i])))
+        kinds.append(read_labels(f"{owner}(labels_list[{i}])", labels_list[i], len(b[i]), table))
     model = np.repeat(np.arange(models), [len(rows) for rows in b])
     return np.concatenate(b), np.concatenate(s), np.concatenate(kinds), model
 

@@ -195,7 +195,7 @@ def _options(owner: str, grid: Any, size: Any, order: str, extent: str) -> NDArr
     check(f"{owner}(size)", size, SIZE)
     check(f"{owner}(order)", order, _ORDER)
     check(f"{owner}(extent)", extent, _EXTENT)
-    return np.array([grid, grid] if isinstance(grid, int) else grid, np.int64)
+    return np.array(grid if np.ndim(grid) else [grid, grid], np.int64)
 
 
 def _labels(where: str, labels: Any, count: int, classes: int) -> NDArray[np.int64]:

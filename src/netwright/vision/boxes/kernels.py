@@ -77,12 +77,25 @@ def reach(low: float, high: float, widest: float, threshold: float) -> tuple[flo
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def suppress(b: NDArray[np.float64], order: NDArray[np.int64], threshold: float, inclusive: bool) -> NDArray[np.int64]:
+def apart(b: NDArray[np.float64], i: int, j: int) -> float:
+    """Squared distance of the middles of two boxes over the squared diagonal of what spans both."""
+    x, y = (b[0, i] + b[2, i] - b[0, j] - b[2, j]) / 2, (b[1, i] + b[3, i] - b[1, j] - b[3, j]) / 2
+    width = max(b[2, i], b[2, j]) - min(b[0, i], b[0, j])
+    height = max(b[3, i], b[3, j]) - min(b[1, i], b[1, j])
+    diagonal = width * width + height * height
+    return (x * x + y * y) / diagonal if diagonal > 0.0 else 0.0
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def suppress(
+    b: NDArray[np.float64], order: NDArray[np.int64], threshold: float, inclusive: bool, distance: bool
+) -> NDArray[np.int64]:
     """The places of the boxes that no better box suppresses, best first.
 
     Parameters
     ----------
     b : boxes (4, n) by rising left edge. order : their places, best first.
+    threshold : of the IoU. inclusive : whether it suppresses too. distance : whether the DIoU has to be above it.
     """
     n = b.shape[1]
     areas, alive, near = areas_of(b), np.ones(n, np.uint8), np.empty(BLOCK, np.uint8)
@@ -100,17 +113,18 @@ def suppress(b: NDArray[np.float64], order: NDArray[np.int64], threshold: float,
         start, stop = int(np.searchsorted(b[0], first)), int(np.searchsorted(b[0], last, side="right"))
         if inclusive and threshold == 0.0:
             start, stop = 0, n
-        _drop(b, areas, alive, near, place, start, stop, threshold, inclusive)
+        _drop(b, areas, alive, near, place, (start, stop), threshold, inclusive, distance)
     return kept[:count]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _drop(
-    b: Any, areas: Any, alive: Any, near: Any, place: int, start: int, stop: int, threshold: float, inclusive: bool
+    b: Any, areas: Any, alive: Any, near: Any, place: int, span: Any, threshold: float, inclusive: bool, distance: bool
 ) -> None:
     """Let the boxes from start to stop die that a box suppresses: marked without a division, then looked at."""
     x1, y1, x2, y2, area = b[0, place], b[1, place], b[2, place], b[3, place], areas[place]
     low = threshold * (1.0 - SLACK)
+    start, stop = span
     least = -1.0 if inclusive and threshold == 0.0 else 0.0  # then boxes that share nothing suppress each other too
     for begin in range(start, stop, len(near)):
         end = min(begin + len(near), stop)
@@ -119,8 +133,12 @@ def _drop(
             for j in range(begin, end):
                 if near[j - begin]:
                     inter = shared(x1, y1, x2, y2, b, j)
-                    if iou_above(inter, area + areas[j] - inter, threshold, inclusive):
-                        alive[j] = 0
+                    union = area + areas[j] - inter
+                    if not iou_above(inter, union, threshold, inclusive):
+                        continue  # nor is the DIoU above it, which is at most the IoU
+                    if distance and not iou_above(inter - union * apart(b, place, j), union, threshold, inclusive):
+                        continue
+                    alive[j] = 0
 
 
 @numba.njit(cache=True, nogil=True)

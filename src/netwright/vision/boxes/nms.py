@@ -16,15 +16,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.core.validation import boolean, check, nothing, number
-from netwright.vision.boxes.reading import on_host, read_integers, read_numbers, require_boxes, require_scores
+from netwright.core.validation import boolean, check, nothing, number, one_of
+from netwright.vision.boxes.reading import on_host, read_labels, read_numbers, require_boxes, require_scores
 from netwright.vision.compiled import kernels
 
 _SHARE = number(0, 1)
+_MEASURE = one_of("iou", "diou")
 
 
 def nms(
-    boxes: Any, scores: Any, iou_threshold: float, *, score_threshold: float | None = None, inclusive: bool = False
+    boxes: Any,
+    scores: Any,
+    iou_threshold: float,
+    *,
+    score_threshold: float | None = None,
+    inclusive: bool = False,
+    measure: str = "iou",
 ) -> Any:
     """Indices of the boxes that no better box overlaps too much, by falling score.
 
@@ -35,6 +42,7 @@ def nms(
     iou_threshold : in [0, 1]; a box goes whose IoU with a better one is above it.
     score_threshold : boxes with a score below it are left out; None: none are.
     inclusive : whether a box goes, too, whose IoU is the threshold.
+    measure : "iou", or "diou" for the distance IoU in its place, which keeps neighbours whose middles are apart.
 
     Shapes
     ------
@@ -57,9 +65,9 @@ def nms(
     References
     ----------
     Felzenszwalb, Girshick, McAllester, Ramanan, *Object detection with discriminatively trained part-based models*,
-    2010.
+    2010. Zheng, Wang, Liu, Li, Ye, Ren, *Distance-IoU loss*, 2020 (its suppression).
     """
-    return _suppressed("nms", boxes, scores, None, (iou_threshold, score_threshold, inclusive))
+    return _suppressed("nms", boxes, scores, None, (iou_threshold, score_threshold, inclusive, measure))
 
 
 def batched_nms(
@@ -70,6 +78,7 @@ def batched_nms(
     *,
     score_threshold: float | None = None,
     inclusive: bool = False,
+    measure: str = "iou",
 ) -> Any:
     """Suppression within each class: indices of the boxes that are kept, of all classes together by falling score.
 
@@ -79,10 +88,11 @@ def batched_nms(
     ----------
     boxes : boxes x1, y1, x2, y2: a tensor, an array or a list.
     scores : one number a box.
-    idxs : class of each box: any integers.
+    idxs : class of each box: labels of any kind.
     iou_threshold : in [0, 1]; a box goes whose IoU with a better one of its class is above it.
     score_threshold : boxes with a score below it are left out; None: none are.
     inclusive : whether a box goes, too, whose IoU is the threshold.
+    measure : "iou", or "diou" for the distance IoU in its place, which keeps neighbours whose middles are apart.
 
     Shapes
     ------
@@ -102,21 +112,26 @@ def batched_nms(
     Felzenszwalb, Girshick, McAllester, Ramanan, *Object detection with discriminatively trained part-based models*,
     2010.
     """
-    return _suppressed("batched_nms", boxes, scores, idxs, (iou_threshold, score_threshold, inclusive))
+    return _suppressed("batched_nms", boxes, scores, idxs, (iou_threshold, score_threshold, inclusive, measure))
 
 
-def _suppressed(owner: str, boxes: Any, scores: Any, idxs: Any, options: tuple[float, float | None, bool]) -> Any:
-    threshold, least, inclusive = options
+def _suppressed(owner: str, boxes: Any, scores: Any, idxs: Any, options: tuple[float, float | None, bool, str]) -> Any:
+    threshold, least, inclusive, measure = options
     check(f"{owner}(iou_threshold)", threshold, _SHARE)
     check(f"{owner}(score_threshold)", least, number() | nothing)
     check(f"{owner}(inclusive)", inclusive, boolean)
+    check(f"{owner}(measure)", measure, _MEASURE)
     (given, marks), form = read_numbers(owner, boxes=boxes, scores=scores)
     b = on_host(require_boxes(f"{owner}(boxes)", given))
     s = on_host(require_scores(f"{owner}(scores)", marks, len(b)))
-    groups = [np.arange(len(b))] if idxs is None else _groups(read_integers(f"{owner}(idxs)", idxs, len(b)))
+    groups = [np.arange(len(b))] if idxs is None else _groups(read_labels(f"{owner}(idxs)", idxs, len(b), {}))
     if least is not None:
         groups = [group[s[group] >= least] for group in groups]
-    kept = [group[best(b[group], s[group], float(threshold), inclusive)] for group in groups if len(group)]
+    kept = [
+        group[best(b[group], s[group], float(threshold), inclusive, measure == "diou")]
+        for group in groups
+        if len(group)
+    ]
     found = np.concatenate(kept) if kept else np.empty(0, np.int64)
     if len(kept) > 1:
         found = found[np.lexsort((found, -s[found]))]
@@ -124,7 +139,7 @@ def _suppressed(owner: str, boxes: Any, scores: Any, idxs: Any, options: tuple[f
 
 
 def best(
-    boxes: NDArray[np.float64], scores: NDArray[np.float64], threshold: float, inclusive: bool
+    boxes: NDArray[np.float64], scores: NDArray[np.float64], threshold: float, inclusive: bool, distance: bool
 ) -> NDArray[np.int64]:
     """`nms` of one class on arrays: (n, 4), (n,) -> (m,)."""
     ranking = np.argsort(-scores, kind="stable")
@@ -132,9 +147,9 @@ def best(
     sweep = np.argsort(boxes[:, axis])
     places = np.empty(len(boxes), np.int64)
     places[sweep] = np.arange(len(boxes))
-    columns = [axis, 1 - axis, axis + 2, 3 - axis]  # IoU is the same when x and y change places
+    columns = [axis, 1 - axis, axis + 2, 3 - axis]  # overlaps are the same when x and y change places
     swept = np.ascontiguousarray(boxes[sweep].T[columns])
-    kept: NDArray[np.int64] = sweep[kernels("boxes").suppress(swept, places[ranking], threshold, inclusive)]
+    kept: NDArray[np.int64] = sweep[kernels("boxes").suppress(swept, places[ranking], threshold, inclusive, distance)]
     return kept
 
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -196,7 +197,8 @@ def _options(owner: str, output_size: Any, spatial_scale: float) -> tuple[int, i
     """The checked number of bins, (height, width)."""
     check(f"{owner}(output_size)", output_size, _OUTPUT)
     check(f"{owner}(spatial_scale)", spatial_scale, number(0, closed="neither"))
-    return (output_size, output_size) if isinstance(output_size, int) else (output_size[0], output_size[1])
+    rows, columns = output_size if np.ndim(output_size) else (output_size, output_size)
+    return int(rows), int(columns)
 
 
 def _read(owner: str, input: Any, boxes: Any) -> tuple[Tensor, Tensor, Tensor, Any]:

@@ -106,6 +106,31 @@ def read_integers(where: str, value: Any, count: int | None = None) -> NDArray[n
     return given.astype(np.int64)
 
 
+def read_labels(where: str, value: Any, count: int, table: dict[Any, int]) -> NDArray[np.int64]:
+    """Labels of any kind as their numbers in a table, to which new ones are added.
+
+    Parameters
+    ----------
+    where : the argument, as in "nms(idxs)". value : a tensor, an array or a list. count : how many there must be.
+    table : the number of each label.
+
+    Raises
+    ------
+    InvalidData : a label that does not hash, with its row, or another number of labels.
+    """
+    plain = value.tolist() if isinstance(value, (Tensor, np.ndarray)) else list(value)
+    if len(plain) != count or getattr(value, "ndim", 1) != 1:
+        got = f"shape {tuple(value.shape)}" if hasattr(value, "shape") else str(len(plain))
+        raise InvalidData(problem(where, f"{count} labels, one a box", got))
+    found = np.empty(count, np.int64)
+    for row, label in enumerate(plain):
+        try:
+            found[row] = table.setdefault(label, len(table))
+        except TypeError as error:
+            raise InvalidData(problem(f"{where}, row {row}", "a label that hashes", shown(label))) from error
+    return found
+
+
 def require_boxes(where: str, boxes: Tensor, *, flat: bool = True, finite: bool = True) -> Tensor:
     """The boxes, after a look at their shape and values; an empty list becomes (0, 4).
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -71,6 +72,7 @@ class Detector(RunEstimator):
     bad_boxes: str
     device: Any
     backbone_: Expression
+    dropped_: dict[str, int]
     classes_: Any
     _stride: int  # of which the sides of a canvas are multiples
     _most: ClassVar[int | None] = None  # objects that an image may have
@@ -112,7 +114,7 @@ class Detector(RunEstimator):
 
         Shapes
         ------
-        n images -> n dicts; boxes are (x1, y1, x2, y2) in pixels of the image as it came
+        n images -> n dicts, of none an empty list; boxes are (x1, y1, x2, y2) in pixels of the image as it came
 
         Raises
         ------
@@ -120,7 +122,9 @@ class Detector(RunEstimator):
         InvalidParameter : a threshold or a number out of its range.
         """
         check_is_fitted(self, "module_")
-        limits = self._limits(score_threshold=score_threshold, max_detections=max_detections)
+        limits = self._limits(score_threshold, max_detections)
+        if isinstance(images, (list, tuple)) and not len(images):
+            return []
         pictures = Pictures(images, f"{self._name}.predict(images)")
         frames = [frame_of(size, self.size) for size in pictures.sizes]
         found: list[Any] = [None] * len(frames)
@@ -141,10 +145,14 @@ class Detector(RunEstimator):
 
         Parameters
         ----------
-        images, targets : as in `fit`.
+        images, targets : as in `fit`; boxes that `fit` leaves out are left out.
         """
+        where = f"{self._name}.score(targets)"
+        pictures = Pictures(images, f"{self._name}.score(images)")
+        objects, dropped = read_targets(targets, pictures.sizes, where, self.bad_boxes, None, pictures.called)
+        dropped.warn(where)
         found = self.predict(images, score_threshold=LEAST)
-        return float(mean_average_precision(found, targets, iou_thresholds=[0.5]).map)
+        return float(mean_average_precision(found, [each.target for each in objects], iou_thresholds=[0.5]).map)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted detector to one file, never pickle; `netwright.load` reads it.
@@ -156,13 +164,13 @@ class Detector(RunEstimator):
         check_is_fitted(self, "module_")
         saving.save(self, path)
 
-    def _limits(self, **asked: float | None) -> Limits:
-        """The options of a prediction: those that are asked for, and the estimator's own."""
-        names = ("score_threshold", "iou_threshold", "max_detections")
-        values = {name: getattr(self, name) if asked.get(name) is None else asked[name] for name in names}
+    def _limits(self, score: float | None, most: int | None) -> Limits:
+        """The options of a prediction: those that are asked for, or else the estimator's own."""
+        score, most = self.score_threshold if score is None else score, self.max_detections if most is None else most
+        values = {"score_threshold": score, "iou_threshold": self.iou_threshold, "max_detections": most}
         for name, value in values.items():
             check(f"{self._name}.predict({name})", value, SHARED[name])
-        return Limits(*map(float, list(values.values())[:2]), int(values["max_detections"]))
+        return Limits(float(score), float(self.iou_threshold), int(most))
 
     # the steps of a fit
 
@@ -170,9 +178,8 @@ class Detector(RunEstimator):
         name = self._name
         self.seed_ = self._group.same(seed_of(self))
         pictures = Pictures(X, f"{name}.fit(images)")
-        objects, dropped = read_targets(y, pictures.sizes, f"{name}.fit(targets)", self.bad_boxes, self._most)
-        dropped.warn(f"{name}.fit(targets)")
-        self.dropped_ = dict(dropped.counts)
+        self.dropped_ = {}
+        objects = self._read(y, pictures, f"{name}.fit(targets)")
         labels = classes_of(objects, f"{name}.fit(targets)")
         own, held = parted(self, pictures, objects, self._read)
         self.classes_ = saving.labels_array(labels)
@@ -186,17 +193,22 @@ class Detector(RunEstimator):
         run.load(batches, others)
         return run
 
-    def _read(self, targets: Any, sizes: Sequence[tuple[int, int]], where: str) -> list[Objects]:
-        """The objects of held-out images."""
-        return read_targets(targets, sizes, where, self.bad_boxes, self._most)[0]
+    def _read(self, targets: Any, pictures: Pictures, where: str) -> list[Objects]:
+        """The objects of images; what is left out is told and counted."""
+        found, dropped = read_targets(targets, pictures.sizes, where, self.bad_boxes, self._most, pictures.called)
+        dropped.warn(where)
+        self.dropped_ = dict(Counter(self.dropped_) + dropped.counts)
+        return found
 
     def _batches(self, pictures: Any, objects: list[Objects], change: Any) -> DetectionBatches:
         frames = [frame_of(size, self.size) for size in pictures.sizes]
         places = {label: place for place, label in enumerate(self.classes_.tolist())}
-        unknown = next((label for each in objects for label in each.labels if label not in places), None)
-        if unknown is not None:
-            where = f"{self._name}(validation), labels"
-            raise InvalidData(problem(where, "labels of the images that are trained on", shown(unknown)))
+        for image, each in enumerate(objects):
+            for row, label in enumerate(each.labels):
+                if label not in places:
+                    where = f"{self._name}(validation), targets, {pictures.called(image)}, row {row}"
+                    remedy = "Give it to images that are trained on too, or leave it out."
+                    raise InvalidData(problem(where, "a label of the images that are trained on", shown(label), remedy))
         canvases = Canvases(pictures, frames, canvas_for(frames, self._stride))
         boxes, classes = tables(objects, frames, places)
         seed, given = derive(self.seed_, "training"), self._given(pictures, frames)

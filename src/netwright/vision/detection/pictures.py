@@ -93,11 +93,19 @@ class Pictures:
             raise InvalidData(problem(where, "a list of images or of their files", type(images).__name__, remedy))
         if not len(images):
             raise InvalidData(problem(where, "at least one image", "none"))
+        if getattr(images, "ndim", 0) == 3 and images.shape[2] in (1, 3, 4):  # (height, width, 3), not n gray images
+            got = f"one array of shape {tuple(images.shape)}"
+            raise InvalidData(problem(where, "a list of images", got, "Put a single image in a list."))
         self._images = [_checked(image, f"{where}, image {i}") for i, image in enumerate(images)]
         self.sizes = [image_size(i) if isinstance(i, (str, os.PathLike)) else i.shape[:2] for i in self._images]
 
     def __len__(self) -> int:
         return len(self._images)
+
+    def called(self, number: int) -> str:
+        """How an error names an image: by its number, and by its file where it has one."""
+        image = self._images[number]
+        return f"image {number} ({os.fspath(image)})" if isinstance(image, (str, os.PathLike)) else f"image {number}"
 
     def __getitem__(self, number: int) -> NDArray[np.uint8]:
         """One image, (height, width, 3)."""

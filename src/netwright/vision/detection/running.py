@@ -23,8 +23,8 @@ from netwright.vision.detection.pictures import Frame, Pictures, canvas_for
 LOOKED_AT = 2**18  # pixels of the images that `check` looks at
 TOGETHER = 16  # images of one shape that are answered together
 
-# targets, (height, width) of each image, how an error names the targets -> what is known of each image
-Read = Callable[[Any, Sequence[tuple[int, int]], str], list[Any]]
+# targets, their images, how an error names the targets -> what is known of each image
+Read = Callable[[Any, Pictures, str], list[Any]]
 
 
 class Part:
@@ -38,6 +38,11 @@ class Part:
     def __init__(self, pictures: Any, rows: Sequence[int]) -> None:
         self._pictures, self._rows = pictures, list(rows)
         self.sizes = [pictures.sizes[row] for row in self._rows]
+
+    def called(self, number: int) -> str:
+        """How an error names an image."""
+        name: str = self._pictures.called(self._rows[number])
+        return name
 
     def scaled(self, number: int, frame: Frame) -> Tensor:
         """One image at the scale of its frame."""
@@ -63,7 +68,7 @@ def parted(
         return (pictures, known), None
     if isinstance(given, (tuple, list)):
         others = Pictures(given[0], f"{where}, images")
-        return (pictures, known), (others, read(given[1], others.sizes, f"{where}, targets"))
+        return (pictures, known), (others, read(given[1], others, f"{where}, targets"))
     count = max(1, round(len(known) * float(given)))
     if count >= len(known):
         expected = "at least one image to train on and one to hold out"

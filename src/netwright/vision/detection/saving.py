@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from netwright.core import storage
-from netwright.core.errors import CorruptFile, problem
+from netwright.core.errors import CorruptFile, InvalidParameter, problem, shown
 from netwright.core.value import from_json, to_json
 from netwright.estimators.saving import as_record, in_order, plain_param, restored_param
 from netwright.train import History, Precision, choose_device
@@ -95,7 +95,12 @@ def labels_array(labels: list[Any]) -> Any:
 
 def _plain(label: Any) -> Any:
     """A label as JSON."""
-    return {"tuple": [_plain(part) for part in label]} if isinstance(label, tuple) else to_json(label)
+    if isinstance(label, tuple):
+        return {"tuple": [_plain(part) for part in label]}
+    if not (label is None or isinstance(label, (str, int, float))):
+        expected = "labels that a file can hold: texts, numbers, None, and tuples of them"
+        raise InvalidParameter(problem("save", expected, shown(label), "Train with such labels, or pickle it."))
+    return to_json(label)
 
 
 def _label(item: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ from netwright.core.errors import InvalidData, problem, shown
 from netwright.vision.metrics.reading import class_order
 
 FLAGS = ("difficult", "ignore", "iscrowd")
-REMEDY = 'Mend them, or let bad_boxes="drop" leave them out.'
+REMEDY = 'Mend them, or let bad_boxes="drop" leave them out or cut them.'
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,19 @@ class Objects:
     boxes : (n, 4) float64 within the image, each with an area.
     labels : of each.
     ignored : (n,), which are not asked for.
+    crowd : (n,), which of these stand around many.
     """
 
     boxes: NDArray[np.float64]
     labels: list[Any]
     ignored: NDArray[np.bool_]
+    crowd: NDArray[np.bool_] | None = None
+
+    @property
+    def target(self) -> dict[str, Any]:
+        """As a user writes them."""
+        crowd = np.zeros(len(self.labels), dtype=bool) if self.crowd is None else self.crowd
+        return {"boxes": self.boxes, "labels": self.labels, "ignore": self.ignored, "iscrowd": crowd}
 
 
 @dataclass
@@ -46,40 +54,44 @@ class Dropped:
 
     Attributes
     ----------
-    counts : how many boxes of each kind. first : (image, row) of the first. total : of all boxes that were read.
+    counts : how many boxes of each kind. first : image and row of the first. total : of all boxes that were read.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
-    first: dict[str, tuple[int, int]] = field(default_factory=dict)
+    first: dict[str, str] = field(default_factory=dict)
     total: int = 0
 
-    def note(self, kind: str, image: int, rows: NDArray[np.int64]) -> None:
+    def note(self, kind: str, image: str, rows: NDArray[np.int64]) -> None:
         """Count boxes of an image that are left out."""
         if len(rows):
             self.counts[kind] += len(rows)
-            self.first.setdefault(kind, (image, int(rows[0])))
+            self.first.setdefault(kind, f"{image}, row {rows[0]}")
 
     def warn(self, where: str) -> None:
         """Say once what was left out, where something was."""
         if self.counts:
-            kinds = [
-                f"{n} {kind} (the first: image {self.first[kind][0]}, row {self.first[kind][1]})"
-                for kind, n in self.counts.items()
-            ]
+            kinds = [f"{n} {kind} (the first: {self.first[kind]})" for kind, n in self.counts.items()]
             text = f"{where}: {sum(self.counts.values())} of {self.total} boxes left out: {', '.join(kinds)}."
             warnings.warn(f"{text} The images stay.", UserWarning, stacklevel=5)
 
 
 def read_targets(
-    targets: Any, sizes: Sequence[tuple[int, int]], where: str, bad: str = "drop", most: int | None = None
+    targets: Any,
+    sizes: Sequence[tuple[int, int]],
+    where: str,
+    bad: str = "drop",
+    most: int | None = None,
+    called: Callable[[int], str] = "image {}".format,
 ) -> tuple[list[Objects], Dropped]:
     """The objects of all images.
 
     Parameters
     ----------
     targets : a mapping an image. sizes : (height, width) of each image. where : how an error names the targets.
-    bad : "drop" leaves boxes out that have no area or lie outside of their image, "error" refuses them.
+    bad : "drop" leaves boxes out that have no area or lie outside of their image, and cuts those that reach out of it;
+        "error" refuses them.
     most : objects that an image may have, those that are not asked for left aside; None for any number.
+    called : the name of an image by its number.
 
     Raises
     ------
@@ -100,19 +112,20 @@ def read_targets(
         raise InvalidData(problem(where, f"{len(sizes)}, one an image", str(len(targets)), remedy))
     dropped = Dropped()
     found = [
-        _read_one(each, i, size, where, bad, dropped) for i, (each, size) in enumerate(zip(targets, sizes, strict=True))
+        _read_one(each, called(i), size, where, bad, dropped)
+        for i, (each, size) in enumerate(zip(targets, sizes, strict=True))
     ]
     for i, each in enumerate(found):
         count = int((~each.ignored).sum())
         if most is not None and count > most:
             remedy = "Mark others as difficult, or take a detector that finds several."
             expected = f"at most {most} object{'s' * (most > 1)}"
-            raise InvalidData(problem(f"{where}, image {i}", expected, str(count), remedy))
+            raise InvalidData(problem(f"{where}, {called(i)}", expected, str(count), remedy))
     return found, dropped
 
 
-def _read_one(target: Any, image: int, size: tuple[int, int], where: str, bad: str, dropped: Dropped) -> Objects:
-    here = f"{where}, image {image}"
+def _read_one(target: Any, image: str, size: tuple[int, int], where: str, bad: str, dropped: Dropped) -> Objects:
+    here = f"{where}, {image}"
     if not isinstance(target, Mapping) or not {"boxes", "labels"} <= set(target):
         got = f"the keys {', '.join(map(str, target))}" if isinstance(target, Mapping) else shown(target)
         raise InvalidData(problem(here, "a dict with boxes and labels", got))
@@ -120,28 +133,35 @@ def _read_one(target: Any, image: int, size: tuple[int, int], where: str, bad: s
     labels = labels_of(target["labels"], here)
     if len(labels) != len(boxes):
         raise InvalidData(problem(f"{here}, labels", f"{len(boxes)}, one a box", str(len(labels))))
-    ignored = np.zeros(len(boxes), dtype=bool)
-    for name in FLAGS:
-        if target.get(name) is not None:
-            flag = as_array(target[name], f"{here}, {name}")
-            if flag.shape != (len(boxes),):
-                raise InvalidData(problem(f"{here}, {name}", f"shape ({len(boxes)},), one a box", f"{flag.shape}"))
-            ignored |= flag.astype(bool)
+    flags = {name: _flag(target.get(name), len(boxes), f"{here}, {name}") for name in FLAGS}
     height, width = size
     inside = np.clip(boxes, 0, [width, height, width, height])
     reversed_ = (boxes[:, 2:] < boxes[:, :2]).any(1)
     flat = ~reversed_ & (boxes[:, 2:] == boxes[:, :2]).any(1)
     outside = ~reversed_ & ~flat & (inside[:, 2:] <= inside[:, :2]).any(1)
     dropped.total += len(boxes)
-    for kind, which in (("reversed", reversed_), ("without an area", flat), ("outside of the image", outside)):
-        rows = np.flatnonzero(which)
-        if len(rows) and bad == "error":
-            got = f"{boxes[rows[0]].tolist()}, {kind}"
-            expected = f"0 <= x1 < x2 <= {width}, 0 <= y1 < y2 <= {height}"
-            raise InvalidData(problem(f"{here}, boxes, row {rows[0]}", expected, got, REMEDY))
-        dropped.note(kind, image, rows)
+    kinds = {"reversed": reversed_, "without an area": flat, "outside of the image": outside}
+    if bad == "error":
+        for kind, which in {**kinds, "partly outside of the image": (inside != boxes).any(1)}.items():
+            for row in np.flatnonzero(which)[:1]:
+                expected = f"0 <= x1 < x2 <= {width}, 0 <= y1 < y2 <= {height}"
+                got = f"{boxes[row].tolist()}, {kind}"
+                raise InvalidData(problem(f"{here}, boxes, row {row}", expected, got, REMEDY))
+    for kind, which in kinds.items():
+        dropped.note(kind, image, np.flatnonzero(which))
     good = np.flatnonzero(~(reversed_ | flat | outside))
-    return Objects(inside[good], [labels[row] for row in good], ignored[good])
+    ignored = np.any(list(flags.values()), axis=0)
+    return Objects(inside[good], [labels[row] for row in good], ignored[good], flags["iscrowd"][good])
+
+
+def _flag(given: Any, n: int, where: str) -> NDArray[np.bool_]:
+    """One yes or no for each box; no where it is not given."""
+    if given is None:
+        return np.zeros(n, dtype=bool)
+    flag = as_array(given, where)
+    if flag.shape != (n,):
+        raise InvalidData(problem(where, f"shape ({n},), one a box", f"{flag.shape}"))
+    return flag.astype(bool)
 
 
 def boxes_of(given: Any, where: str) -> NDArray[np.float64]:
@@ -167,7 +187,7 @@ def labels_of(given: Any, where: str) -> list[Any]:
 
     Raises
     ------
-    InvalidData : no list, a label that does not hash; with its row.
+    InvalidData : no list, NaN, a label that does not hash; with its row.
     """
     if isinstance(given, (torch.Tensor, np.ndarray)):
         given = given.tolist()
@@ -180,6 +200,8 @@ def labels_of(given: Any, where: str) -> list[Any]:
         except TypeError as error:
             got = shown(label)
             raise InvalidData(problem(f"{where}, labels, row {row}", "a label that hashes", got)) from error
+        if label != label:
+            raise InvalidData(problem(f"{where}, labels, row {row}", "a label", shown(label)))
     return labels
 
 

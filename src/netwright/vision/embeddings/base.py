@@ -88,6 +88,11 @@ class Embedder(RunEstimator):
     margin_: float | None
     _net: torch.nn.Module
 
+    @property
+    @abstractmethod
+    def _centred(self) -> bool:
+        """Whether embeddings have to lie all round 0, so that batch normalisation ends the network."""
+
     @abstractmethod
     def _parts(self, X: Any, y: Any) -> tuple[Part, Part | None]:
         """Samples to train on and those held out, each with its sampler; ``form_`` and what else there is is set."""
@@ -210,7 +215,7 @@ class Embedder(RunEstimator):
             remedy = "Leave augment out."
             got = f"rows of {own[0].shape[1]} features"
             raise InvalidParameter(problem(f"{self._name}(augment)", "images to augment", got, remedy))
-        self.network_ = closed_network(self.network, self.form_.shape, self.embedding_dim)
+        self.network_ = closed_network(self.network, self.form_.shape, self.embedding_dim, self._centred)
         self._build(derive(self.seed_, "network"))
         self.module_.learn(as_floats(own[0][torch.linspace(0, len(own[0]) - 1, min(len(own[0]), 2000)).long()]))
         self._precision = Precision(device=choose_device(str(self.device)), channels_last=own[0].ndim == 4)
@@ -283,9 +288,6 @@ class Embedder(RunEstimator):
 
     def _rule(self) -> Any:
         return AdamW(cosine(RATE), weight_decay=DECAY)
-
-    def _meant(self) -> frozenset[str]:
-        return MEANT
 
 
 # Questions of the checks that suppose one target a row, which may be wrong; here it says which rows are alike.

@@ -93,8 +93,8 @@ def best_threshold(scores: Floats, same: NDArray[np.bool_]) -> float:
 
     Examples
     --------
-    >>> best_threshold(np.array([0.9, 0.7, 0.2]), np.array([True, True, False]))
-    0.45
+    >>> best_threshold(np.array([0.9, 0.75, 0.25]), np.array([True, True, False]))
+    0.5
     """
     order = np.argsort(scores, kind="stable")
     ordered, truth = scores[order], same[order]

@@ -104,7 +104,7 @@ def detection_identification(scores: Any, gallery: Any, probes: Any, far: float 
     strangers = np.sort(best[~known].max(1))
     right = best[known, own[known]][_ranks(best[known], own[known]) <= k]
     candidates = np.unique(np.concatenate([right, strangers]))[::-1]
-    rates = 1 - np.searchsorted(strangers, candidates, side="left") / len(strangers)
+    rates = (len(strangers) - np.searchsorted(strangers, candidates, side="left")) / len(strangers)
     allowed = candidates[rates <= far]
     threshold = float(allowed[-1]) if len(allowed) else np.inf
     found = float((right >= threshold).sum() / known.sum())

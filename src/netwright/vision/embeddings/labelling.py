@@ -104,7 +104,7 @@ def split_classes(labels: list[Any], share: float, seed: int, where: str) -> tup
     Examples
     --------
     >>> [sorted(part) for part in split_classes(list("aabbccdd"), 0.5, 0, "y")]
-    [[2, 3, 6, 7], [0, 1, 4, 5]]
+    [[4, 5, 6, 7], [0, 1, 2, 3]]
     """
     classes = sorted(set(labels), key=class_order)
     count = max(2, round(share * len(classes)))

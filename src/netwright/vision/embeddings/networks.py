@@ -35,7 +35,7 @@ def default_network(shape: tuple[int, ...]) -> Expression:
     Examples
     --------
     >>> default_network((10,))
-    ReLU(64) >> ReLU(64)
+    ReLU(72) >> ReLU(72)
     >>> len(default_network((1, 28, 28)).parts), len(default_network((3, 64, 64)).parts)
     (12, 16)
     """
@@ -47,13 +47,14 @@ def default_network(shape: tuple[int, ...]) -> Expression:
     return join(*(one * max(blocks, 1)))
 
 
-def closed_network(given: Any, shape: tuple[int, ...], dimension: int | None) -> Expression:
+def closed_network(given: Any, shape: tuple[int, ...], dimension: int | None, centred: bool = False) -> Expression:
     """The whole network, from a sample to its embedding.
 
     Parameters
     ----------
     given : layers joined by >>, their text, or None. shape : of one sample. dimension : of embeddings, None for what
-        the layers give.
+        the layers give. centred : whether batch normalisation ends it. Losses with centres need embeddings that lie
+        all round 0: out of rectifiers they all point nearly one way, and ArcFace hardly begins to learn.
 
     Raises
     ------
@@ -74,7 +75,8 @@ def closed_network(given: Any, shape: tuple[int, ...], dimension: int | None) ->
         raise InvalidParameter(problem("network", f"one for samples of shape {shape}", got, remedy))
     if len(network.output_shape) > 1:
         network = join(network, Flatten())
-    return network if dimension is None else join(network, Linear(dimension))
+    last = ([] if dimension is None else [Linear(dimension)]) + ([BatchNorm()] if centred else [])
+    return join(network, *last) if last else network
 
 
 class EmbeddingNetwork(torch.nn.Module):

@@ -165,7 +165,7 @@ def _together(images: Sequence[NDArray[Any]], size: Any, where: str, channels: i
 
 
 def _as_numbers(image: NDArray[Any]) -> NDArray[np.float32]:
-    return image.astype(np.float32) / (255 if image.dtype == np.uint8 else 1)
+    return (image / (255 if image.dtype == np.uint8 else 1)).astype(np.float32)
 
 
 def _with_channels(x: Tensor, wanted: int, where: str) -> Tensor:

@@ -63,8 +63,8 @@ class ClassSampler:
         batches: list[Drawn] = []
         while len(batches) < wanted:
             order = draw.permutation(len(self.rows_of))
-            for start in range(0, len(order) - some + 1, some):
-                batches.append(self._batch(order[start : start + some], draw))
+            starts = range(0, len(order) - some + 1, some)
+            batches += [self._batch(order[start : start + some], draw) for start in starts]
         return batches[:wanted]
 
     def _batch(self, classes: Numbers, draw: np.random.Generator) -> Drawn:

@@ -32,10 +32,11 @@ class PairArea:
 
     def over(self, pieces: list[Piece]) -> float:
         """The area; NaN where there are not both kinds of pairs."""
-        output, target = (torch.cat(column)[:MOST] for column in zip(*pieces, strict=True))
+        output, target = (torch.cat(column) for column in zip(*pieces, strict=True))
         if self.distance is None:
             scores, same = output, target.bool()
         else:
+            output, target = output[:MOST], target[:MOST]
             first, second = torch.triu_indices(len(target), len(target), 1)
             scores = -pairwise_distances(output, output, self.distance)[first, second]
             same = target[first] == target[second]

@@ -27,7 +27,7 @@ from netwright.core.seeds import derive
 from netwright.core.validation import Constraint, checks_options, integer, one_of
 from netwright.vision.detection.saving import labels_array
 from netwright.vision.embeddings import saving
-from netwright.vision.embeddings.base import OPTIONS, Embedder, Part, similarity_by
+from netwright.vision.embeddings.base import MEANT, OPTIONS, Embedder, Part, similarity_by
 from netwright.vision.embeddings.contrastive import contrastive_terms
 from netwright.vision.embeddings.distances import paired_distances
 from netwright.vision.embeddings.labelling import classes_among, coded, frequent, split_classes
@@ -181,6 +181,10 @@ class SiameseNetwork(Embedder):
         area = PairArea(None)
         return area.over([area.seen(found, torch.from_numpy(read_same(same, len(found), f"{self._name}.score(same)")))])
 
+    @property
+    def _centred(self) -> bool:
+        return False
+
     def _parts(self, X: Any, y: Any) -> tuple[Part, Part | None]:
         self._settle()
         if isinstance(X, tuple):
@@ -214,7 +218,7 @@ class SiameseNetwork(Embedder):
         if self.validation is None:
             return (x, GivenPairs(same, self.batch_size)), None
         if isinstance(self.validation, (tuple, list)):
-            others, truth = self._pairs(*self.validation, f"{self._name}(validation)")
+            others, truth = self._pairs(self.validation[0], self.validation[1], f"{self._name}(validation)")
             return (x, GivenPairs(same, self.batch_size)), (others, GivenPairs(truth, self.batch_size))
         n = len(same)
         count = max(1, round(float(self.validation) * n))
@@ -240,7 +244,9 @@ class SiameseNetwork(Embedder):
         same = read_same(y, len(first), f"{where}(y)")
         if same.all() or not same.any():
             remedy = "Add pairs of the other kind."
-            raise InvalidData(problem(f"{where}(y)", "pairs of one class and of two", f"{same.mean():.0%} same", remedy))
+            raise InvalidData(
+                problem(f"{where}(y)", "pairs of one class and of two", f"{same.mean():.0%} same", remedy)
+            )
         return torch.cat([first, second.to(first.dtype)]), same
 
     def _settle(self) -> None:
@@ -256,6 +262,10 @@ class SiameseNetwork(Embedder):
 
     def _score(self) -> Any:
         return NearIsSame() if self.head == "contrastive" else PairArea(None)
+
+    def _meant(self) -> frozenset[str]:
+        """Distances of the contrastive head are no logits: of near embeddings all say the same."""
+        return MEANT | {"collapse"} if self.head == "contrastive" else MEANT
 
     def _compared(self, a: Tensor, b: Tensor) -> Tensor:
         """The probability of being of one class; of the contrastive head what goes with its distance."""

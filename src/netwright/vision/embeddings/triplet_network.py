@@ -31,7 +31,7 @@ from netwright.core.validation import Constraint, checks_options, integer, nothi
 from netwright.vision.detection.saving import labels_array
 from netwright.vision.embeddings import saving
 from netwright.vision.embeddings.arcface import arcface_logits
-from netwright.vision.embeddings.base import OPTIONS, Embedder, Part, similarity_by
+from netwright.vision.embeddings.base import MEANT, OPTIONS, Embedder, Part, similarity_by
 from netwright.vision.embeddings.contrastive import contrastive_loss
 from netwright.vision.embeddings.cosface import cosface_logits
 from netwright.vision.embeddings.labelling import classes_among, coded, frequent, split_classes, split_samples
@@ -90,7 +90,7 @@ class TripletNetwork(Embedder):
 
     Attributes
     ----------
-    classes_ : labels trained on, sorted. network_ : the closed network. module_ : its torch module, sample to embedding.
+    classes_ : labels trained on, sorted. network_ : the closed network. module_ : its torch module.
     distance_, margin_, scale_ : those in use. spread_ : of training embeddings, 0 where they have become one point.
     history_ : a record an epoch; its ``validation_score`` is the area under the ROC of held-out pairs (of "arcface" and
     "cosface" the share of samples whose class is right). n_iter_, best_epoch_, loss_curve_, diagnosis_, seed_ : as of
@@ -186,7 +186,7 @@ class TripletNetwork(Embedder):
         self._settle()
         x = self._first(X, f"{where}(X)")
         labels = read_labels(y, len(x), f"{where}(y)")
-        kept = range(len(x)) if self.loss in CENTRED else frequent(labels, self._least, f"{where}(y)")
+        kept = range(len(x)) if self._centred else frequent(labels, self._least, f"{where}(y)")
         x, labels = x[list(kept)], [labels[row] for row in kept]
         classes_among(labels, f"{where}(y)")
         held: tuple[Tensor, list[Any]] | None = None
@@ -194,7 +194,7 @@ class TripletNetwork(Embedder):
             others = self.form_.again(self.validation[0], f"{self._name}(validation), X")
             held = others, read_labels(self.validation[1], len(others), f"{self._name}(validation), y")
         elif self.validation is not None:
-            split = split_samples if self.loss in CENTRED else split_classes
+            split = split_samples if self._centred else split_classes
             rows, out = split(labels, float(self.validation), self.seed_, f"{self._name}(validation)")
             held = x[out], [labels[row] for row in out]
             x, labels = x[rows], [labels[row] for row in rows]
@@ -205,11 +205,15 @@ class TripletNetwork(Embedder):
     def _held(self, x: Tensor, labels: list[Any], classes: list[Any]) -> Part:
         """Held-out samples: of classes with centres, or of any."""
         where = f"{self._name}(validation), y"
-        return self._part(x, labels, classes if self.loss in CENTRED else classes_among(labels, where))
+        return self._part(x, labels, classes if self._centred else classes_among(labels, where))
 
     def _part(self, x: Tensor, labels: list[Any], classes: list[Any]) -> Part:
         codes = coded(labels, classes, f"{self._name}(y)")
         return x, ClassSampler(codes, self.classes_per_batch, self.samples_per_class)
+
+    @property
+    def _centred(self) -> bool:
+        return self.loss in CENTRED
 
     @property
     def _least(self) -> int:
@@ -219,32 +223,33 @@ class TripletNetwork(Embedder):
     def _settle(self) -> None:
         """The options that the user left open."""
         distance, margin = LOSSES[self.loss]
-        centred = self.loss in CENTRED
-        self.distance_ = distance if self.distance is None or centred else self.distance
+        self.distance_ = distance if self.distance is None or self._centred else self.distance
         self.margin_ = margin if self.margin is None or margin is None else float(self.margin)
-        usual = SCALE if centred else UNIT_SCALE if self.normalize else 1.0
+        usual = SCALE if self._centred else UNIT_SCALE if self.normalize else 1.0
         self.scale_ = usual if self.scale is None else float(self.scale)
 
     def _trained(self) -> torch.nn.Module:
-        if self.loss not in CENTRED:
+        if not self._centred:
             return self.module_
         dimension = self.network_.output_shape[0]
         return WithCentres(self.module_, len(self.classes_), dimension, derive(getattr(self, "seed_", 0), "centres"))
 
     def _objective(self) -> Any:
+        margin = float(self.margin_ or 0)
         losses: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-            "triplet": partial(triplet_loss, margin=self.margin_, mining=self.mining, distance=self.distance_),
-            "contrastive": partial(contrastive_loss, margin=self.margin_, distance=self.distance_),
-            "prototypical": partial(
-                prototypical_loss, shots=self.shots, scale=self.scale_, distance=self.distance_
-            ),
-            "arcface": partial(centred_loss, arcface_logits, self.margin_, self.scale_),
-            "cosface": partial(centred_loss, cosface_logits, self.margin_, self.scale_),
+            "triplet": partial(triplet_loss, margin=margin, mining=self.mining, distance=self.distance_),
+            "contrastive": partial(contrastive_loss, margin=margin, distance=self.distance_),
+            "prototypical": partial(prototypical_loss, shots=self.shots, scale=self.scale_, distance=self.distance_),
+            "arcface": partial(centred_loss, arcface_logits, margin, self.scale_),
+            "cosface": partial(centred_loss, cosface_logits, margin, self.scale_),
         }
         return partial(without_weight, losses[self.loss])
 
     def _score(self) -> Any:
-        return Right() if self.loss in CENTRED else PairArea(self.distance_)
+        return Right() if self._centred else PairArea(self.distance_)
+
+    def _meant(self) -> frozenset[str]:
+        return MEANT
 
     def _compared(self, a: Tensor, b: Tensor) -> Tensor:
         return similarity_by(self.distance_, a, b)

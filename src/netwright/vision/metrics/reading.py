@@ -218,7 +218,7 @@ def _codes(column: Any, where: str, count: int, table: dict[Any, int]) -> NDArra
         expected = "a label that can be hashed, such as a number, a text or a tuple"
         raise InvalidData(problem(f"{where}, row {row}", expected, shown(label))) from error
     for row, label in enumerate(labels):
-        if label is None or label != label:  # NaN
+        if label != label:  # NaN
             raise InvalidData(problem(f"{where}, row {row}", "a label", shown(label)))
     return np.array(codes, dtype=np.int64)
 

@@ -84,8 +84,8 @@ class FastRCNN(Detector):
     classes_ : labels, sorted. module_ : the network.
     history_, dropped_, n_iter_, best_epoch_, loss_curve_, diagnosis_, seed_ : as of `YOLO`.
 
-    Shapes
-    ------
+    Notes
+    -----
     fit(images, targets), as of `YOLO`.
 
     Raises

@@ -101,8 +101,8 @@ class FasterRCNN(Detector):
     classes_ : labels, sorted. anchors_ : (anchors, 2) in pixels of the scaled image. module_ : the network.
     history_, dropped_, n_iter_, best_epoch_, loss_curve_, diagnosis_, seed_ : as of `YOLO`.
 
-    Shapes
-    ------
+    Notes
+    -----
     fit(images, targets), as of `YOLO`.
 
     Raises
@@ -141,7 +141,7 @@ class FasterRCNN(Detector):
         regularizer: Any = None,
         augment: Any = USUAL,
         epochs: int = 100,
-        batch_size: int = 8,
+        batch_size: int = 4,
         validation: Any = None,
         patience: int | None = None,
         average: float | None = None,

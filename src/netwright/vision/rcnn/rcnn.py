@@ -71,8 +71,8 @@ class RCNN(Detector):
     history_, dropped_, n_iter_, best_epoch_, loss_curve_, diagnosis_, seed_ : as of `YOLO`; the
     scores of ``history_`` are those of the first step, before machines and corrections are there.
 
-    Shapes
-    ------
+    Notes
+    -----
     fit(images, targets), as of `YOLO`.
 
     Raises

@@ -83,6 +83,11 @@ def read_yolo(folder: PathLike, split: str | None = None) -> Split:
     root = folder_at(where, folder)
     pairs = yolo_splits(root)
     if not pairs:
+        for pair in _whole(root):  # a text with the name of an image says what is wrong with it
+            images = images_in(pair.images)
+            for file in _texts(pair.labels) if images else []:
+                if file.stem in images:
+                    _read_one(images[file.stem], file, {})
         remedy = "Labels are text files with the names of the images, in labels, beside images, or among the images."
         raise InvalidData(problem(where, "images with YOLO labels", "none in any of the usual layouts", remedy))
     if split is not None and split not in pairs:
@@ -106,8 +111,7 @@ def yolo_splits(folder: Path) -> dict[str, Pair]:
     ----------
     folder : in one of the layouts of the head of this file.
     """
-    whole = [Pair(folder / "images", folder / "labels"), Pair(folder, folder)]
-    for pair in whole:
+    for pair in _whole(folder):
         if _is_labelled(pair):
             return {WHOLE: pair}
     below = {each.name: Pair(each, folder / "labels" / each.name) for each in folders_in(folder / "images")}
@@ -118,6 +122,11 @@ def yolo_splits(folder: Path) -> dict[str, Pair]:
         if found:
             return found
     return {}
+
+
+def _whole(folder: Path) -> list[Pair]:
+    """Where all images and labels may be, where there are no splits."""
+    return [Pair(folder / "images", folder / "labels"), Pair(folder, folder)]
 
 
 def _is_labelled(pair: Pair) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -52,7 +52,7 @@ class ImageEstimator(RunEstimator):
     _stride: int  # of the network
 
     @abstractmethod
-    def _read(self, targets: Any, sizes: Sequence[tuple[int, int]], where: str) -> list[Any]:
+    def _read(self, targets: Any, pictures: Pictures, where: str) -> list[Any]:
         """What is known of each image; ``dropped_`` is what was left out of it."""
 
     @abstractmethod
@@ -108,7 +108,7 @@ class ImageEstimator(RunEstimator):
         self.seed_ = self._group.same(seed_of(self))
         self.dropped_ = {}
         pictures = Pictures(X, f"{name}.fit(images)")
-        known = self._read(y, pictures.sizes, f"{name}.fit(targets)")
+        known = self._read(y, pictures, f"{name}.fit(targets)")
         self._learn(known, f"{name}.fit(targets)")
         own, held = parted(self, pictures, known, self._read)
         self.backbone_ = backbone_of(self.backbone)

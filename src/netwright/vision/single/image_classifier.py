@@ -10,7 +10,7 @@ Lin, Chen, Yan, *Network in network*, 2014 (the mean over cells).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,7 +28,7 @@ from netwright.vision.detection import saving
 from netwright.vision.detection.batches import DetectionBatches
 from netwright.vision.detection.detector import MEANT
 from netwright.vision.detection.features import MEAN, SPREAD, Features
-from netwright.vision.detection.pictures import Frame
+from netwright.vision.detection.pictures import Frame, Pictures
 from netwright.vision.metrics.reading import class_order
 from netwright.vision.single.base import OPTIONS, ImageEstimator
 from netwright.vision.single.labelled import LabelledBatches
@@ -120,8 +120,8 @@ class ImageClassifier(ImageEstimator):
     classes_ : labels, sorted. module_ : the network. history_ : a record an epoch; its ``validation_score`` is the
     share of images that are right. n_iter_, best_epoch_, loss_curve_, diagnosis_, seed_ : as of `YOLO`.
 
-    Shapes
-    ------
+    Notes
+    -----
     fit(images, labels): images as of `YOLO`; labels (n,) of any hashable type, or dicts with one in ``labels``.
     predict(images): see there.
 
@@ -230,8 +230,8 @@ class ImageClassifier(ImageEstimator):
     def _rule(self) -> Any:
         return AdamW(warmup(cosine(RATE), epochs=WARM), weight_decay=DECAY)
 
-    def _read(self, targets: Any, sizes: Sequence[tuple[int, int]], where: str) -> list[Any]:
-        return read_labels(targets, len(sizes), where)
+    def _read(self, targets: Any, pictures: Pictures, where: str) -> list[Any]:
+        return read_labels(targets, len(pictures), where, pictures.called)
 
     def _learn(self, known: list[Any], where: str) -> None:
         labels = sorted(set(known), key=class_order)

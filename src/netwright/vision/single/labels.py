@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,13 @@ from netwright.core.errors import InvalidData, problem, shown
 from netwright.vision.detection.targets import labels_of
 
 
-def read_labels(targets: Any, n: int, where: str) -> list[Any]:
+def read_labels(targets: Any, n: int, where: str, called: Callable[[int], str] = "image {}".format) -> list[Any]:
     """The label of each image.
 
     Parameters
     ----------
     targets : labels, or mappings with one in ``labels``. n : how many images there are. where : how an error names it.
+    called : the name of an image by its number.
 
     Raises
     ------
@@ -34,7 +35,7 @@ def read_labels(targets: Any, n: int, where: str) -> list[Any]:
         raise InvalidData(problem(where, "a list of labels, one an image", shown(targets)))
     if len(given) != n:
         raise InvalidData(problem(where, f"{n}, one an image", str(len(given))))
-    return [_label_of(each, f"{where}, image {image}") for image, each in enumerate(given)]
+    return [_label_of(each, f"{where}, {called(image)}") for image, each in enumerate(given)]
 
 
 def _label_of(given: Any, here: str) -> Any:
@@ -44,10 +45,10 @@ def _label_of(given: Any, here: str) -> Any:
             remedy = "Images with several objects are for detectors."
             raise InvalidData(problem(f"{here}, labels", "one label", str(len(labels)), remedy))
         given = labels[0]
+    if given is None or (isinstance(given, float) and given != given):
+        raise InvalidData(problem(here, "a label", shown(given), "Leave the image out."))
     try:
         (label,) = labels_of([given], here)
     except InvalidData as error:
         raise InvalidData(problem(here, "a label that hashes", shown(given))) from error
-    if label is None or label != label:
-        raise InvalidData(problem(here, "a label", shown(label), "Leave the image out."))
     return label

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, ClassVar
 
@@ -61,8 +61,8 @@ class LandmarkDetector(ImageEstimator):
     n_points_ : K. module_ : the network. history_ : a record an epoch; its ``validation_score`` is that of `score`.
     n_iter_, best_epoch_, loss_curve_, diagnosis_, seed_ : as of `YOLO`.
 
-    Shapes
-    ------
+    Notes
+    -----
     fit(images, targets): images as of `YOLO`; targets as dicts of ``points`` (K, 2), x, y in pixels, NaN where they are
     not to be seen, and perhaps ``visibility`` (K,), 1 or 0. predict(images): see there.
 
@@ -170,8 +170,8 @@ class LandmarkDetector(ImageEstimator):
     def _rule(self) -> Any:
         return AdamW(warmup(cosine(RATE), epochs=WARM), weight_decay=DECAY)
 
-    def _read(self, targets: Any, sizes: Sequence[tuple[int, int]], where: str) -> list[Points]:
-        return read_points(targets, sizes, where)
+    def _read(self, targets: Any, pictures: Pictures, where: str) -> list[Points]:
+        return read_points(targets, pictures.sizes, where, called=pictures.called)
 
     def _learn(self, known: list[Points], where: str) -> None:
         self.n_points_ = len(known[0].seen)

@@ -74,8 +74,8 @@ class Localizer(Detector):
     classes_ : labels, sorted. module_ : the network.
     history_, dropped_, n_iter_, best_epoch_, loss_curve_, diagnosis_, seed_ : as of `YOLO`.
 
-    Shapes
-    ------
+    Notes
+    -----
     fit(images, targets), as of `YOLO`, with at most one object in each image, those marked as ``difficult`` left aside;
     an image with empty lists is one without an object. predict(images): dicts of ``boxes`` (n, 4), ``labels`` (n,) and
     ``scores`` (n,), n 0 or 1.

@@ -7,7 +7,7 @@ not asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,18 +34,25 @@ class Points:
     seen: NDArray[np.bool_]
 
 
-def read_points(targets: Any, sizes: Sequence[tuple[int, int]], where: str, count: int | None = None) -> list[Points]:
+def read_points(
+    targets: Any,
+    sizes: Sequence[tuple[int, int]],
+    where: str,
+    count: int | None = None,
+    called: Callable[[int], str] = "image {}".format,
+) -> list[Points]:
     """The points of all images.
 
     Parameters
     ----------
     targets : a mapping an image. sizes : (height, width) of each image. where : how an error names the targets.
     count : how many points an image has; None for as many as the first has.
+    called : the name of an image by its number.
 
     Raises
     ------
     InvalidData : another number of targets than images or of points than K, a point that is to be seen and lies outside
-        of its image or has no place, an answer that is neither 0 nor 1; with image and point.
+        of its image or has no place, an answer that is neither 0, 1 nor 2 (of COCO); with image and point.
 
     Examples
     --------
@@ -60,7 +67,7 @@ def read_points(targets: Any, sizes: Sequence[tuple[int, int]], where: str, coun
         raise InvalidData(problem(where, f"{len(sizes)}, one an image", str(len(targets))))
     found: list[Points] = []
     for image, (target, size) in enumerate(zip(targets, sizes, strict=True)):
-        here = f"{where}, image {image}"
+        here = f"{where}, {called(image)}"
         found.append(_read_one(target, size, here))
         wanted = len(found[0].seen) if count is None else count
         if len(found[-1].seen) != wanted:
@@ -82,8 +89,8 @@ def _read_one(target: Any, size: tuple[int, int], here: str) -> Points:
     given = target.get("visibility")
     if given is not None:
         told = as_array(given, f"{here}, visibility")
-        if told.shape != (len(points),) or not np.isin(told, (0, 1)).all():
-            expected = f"0 or 1 for each of the {len(points)} points"
+        if told.shape != (len(points),) or not np.isin(told, (0, 1, 2)).all():
+            expected = f"0, 1 or 2 for each of the {len(points)} points"
             raise InvalidData(problem(f"{here}, visibility", expected, shown(told.tolist())))
         seen = told.astype(bool)
     height, width = size

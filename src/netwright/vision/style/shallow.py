@@ -2,7 +2,7 @@
 
     x_s = x, shrunk to 1/s by means              s = 1, 2, 4, ...
     z_s = max(0, W_s * x_s - t)                  W_s: n_C filters of k x k x 3, mean 0 in each colour, * with reflection
-    W_s = q P,  P = U (L + e)^(-1/2) U^T         L, U eigenvalues and eigenvectors of the covariance of patches of x_s(S)
+    W_s = q P,  P = U (L + e)^(-1/2) U^T         L, U eigenvalues, eigenvectors of the covariance of patches of x_s(S)
 
 Each filter is scaled so that its answers on the style image have standard deviation 1. q is a row a filter:
 
@@ -126,7 +126,7 @@ class ShallowFilters(torch.nn.Module):
         generator = torch.Generator().manual_seed(seed)
         images, banks = list(styles), []
         for image in images:
-            _require_window(image, spec.window)
+            require_window(image, spec.window)
         for _ in range(spec.scales):
             images = [image for image in images if min(image.shape[2:]) > spec.window]
             if not images:
@@ -136,8 +136,9 @@ class ShallowFilters(torch.nn.Module):
         self.banks = torch.nn.ParameterList(torch.nn.Parameter(bank, requires_grad=False) for bank in banks)
         strides = [2**level for level in range(len(banks))]
         self.style = (*(f"scale{stride}" for stride in strides), "colour")
-        self.content = (*(f"band{stride}" for stride in strides), "blur")
-        self.names = (*self.style, *self.content)
+        bands = tuple(f"band{stride}" for stride in strides)
+        self.content = (*bands[1:], "blur")  # what is finer belongs to the strokes
+        self.names = (*self.style, *bands, "blur")
 
     def forward(self, images: Tensor, names: Iterable[str] | None = None) -> dict[str, Tensor]:
         """(n, 3, height, width) in [0, 1] -> the maps of layers by name, (n, channels, h, w); all of them for None."""
@@ -236,9 +237,19 @@ def _with_ones(maps: Tensor) -> Tensor:
     return torch.cat([maps, maps.new_ones(len(maps), 1, *maps.shape[2:])], 1)
 
 
-def _require_window(image: Tensor, window: int) -> None:
+def require_window(image: Tensor, window: int, where: str = "ShallowEncoder(style)") -> None:
+    """Refuse an image that is not larger than a filter.
+
+    Parameters
+    ----------
+    image : (1, 3, height, width). window : side of a filter. where : how an error calls the image.
+
+    Raises
+    ------
+    InvalidData : it is not.
+    """
     height, width = image.shape[2:]
     if min(height, width) <= window:
-        expected = f"an image larger than a filter, {window} x {window} pixels"
+        expected = f"an image larger than a filter of {window} x {window} pixels"
         remedy = "Give a larger image, or ShallowEncoder(window=...) with smaller filters."
-        raise InvalidData(problem("style", expected, f"{height} x {width}", remedy))
+        raise InvalidData(problem(where, expected, f"{height} x {width} pixels", remedy))

@@ -68,6 +68,9 @@ class Taps(torch.nn.Module):
     {'conv3_1': (1, 256, 8, 12), 'relu1': (1, 64, 32, 48)}
     """
 
+    mean: Tensor
+    spread: Tensor
+
     def __init__(self, network: Any, weights: Any = None, seed: int = 0, pool: str = "mean") -> None:
         super().__init__()
         parts, prepared = _parts_of(network, weights, seed)
@@ -152,11 +155,13 @@ class Taps(torch.nn.Module):
     def _chosen(self, sizes: dict[str, tuple[int, int]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The layers of style and content where none are named."""
         named = {own: name for name, own in self.aliases.items()}
-        rectified = [name for name in self.names if isinstance(self.body._modules[name], RECTIFIERS)]
         stages: dict[int, list[str]] = {}
-        for name in rectified or self.names:
-            stages.setdefault(sizes[name][1], []).append(named.get(name, name))
-        levels = list(stages.values())[:STAGES]
+        for name in self.names:
+            stages.setdefault(sizes[name][1], []).append(name)
+        levels = []
+        for names in list(stages.values())[:STAGES]:
+            rectified = [name for name in names if isinstance(self.body._modules[name], RECTIFIERS)]
+            levels.append([named.get(name, name) for name in rectified or names])
         place = min(CONTENT_STAGE, len(levels)) - 1
         return tuple(level[0] for level in levels), (levels[place][min(1, len(levels[place]) - 1)],)
 
@@ -253,5 +258,3 @@ def require_places(taps: Taps, image: Tensor, names: Iterable[str], where: str) 
             expected = f"an image with at least 2 x 2 places in the layer {name!r}, whose places see {taps.field(name)}"
             remedy = "Give a larger image or size, or name layers nearer to the image."
             raise InvalidData(problem(where, f"{expected} pixels", f"{height} x {width} pixels", remedy))
-
-

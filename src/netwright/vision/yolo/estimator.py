@@ -69,8 +69,8 @@ class YOLO(Detector):
     ``validation_score`` is the mean average precision at an IoU of 1/2. dropped_ : boxes left out, by kind.
     n_iter_, best_epoch_, loss_curve_, diagnosis_, seed_ : as of `nw.Classifier`.
 
-    Shapes
-    ------
+    Notes
+    -----
     fit(images, targets): images as uint8 arrays (height, width, 3) of any size, or paths of files; targets as dicts of
     ``boxes`` (n, 4), x1, y1, x2, y2 in pixels, and ``labels`` (n,) of any hashable type, perhaps with a flag
     ``difficult`` (n,).

@@ -111,3 +111,15 @@ def test_what_cannot_be_is_named() -> None:
         sigmoid_focal_loss(np.zeros((2, 3)), np.zeros(2))
     with pytest.raises(InvalidParameter, match=r"sigmoid_focal_loss\(alpha\)"):
         sigmoid_focal_loss([0.0], [1.0], 1.5)
+
+
+def test_eps_is_added_to_denominators() -> None:
+    """The figures of torchvision with its 1e-7, and one by hand."""
+    first, second = ([0, 0, 2, 2], [3, 3, 5, 5]), ([0, 0, 4, 2], [1, 0, 3, 4])
+    assert float(vision.distance_box_iou_loss(*first, "sum")) == pytest.approx(1.36, abs=1e-15)
+    assert float(vision.distance_box_iou_loss(*first, "sum", 1e-7)) == pytest.approx(1.3599999993, abs=1e-10)
+    assert float(vision.complete_box_iou_loss(*second, eps=1e-7)) == pytest.approx(1 - 0.2683316691, abs=1e-8)
+    assert float(vision.generalized_box_iou_loss(*second, eps=1.0)) == pytest.approx(1 - 4 / 13 + 4 / 17, abs=1e-12)
+    assert float(vision.distance_box_iou([first[0]], [first[1]], 1e-7)[0, 0]) == pytest.approx(-0.3599999993, abs=1e-10)
+    with pytest.raises(InvalidParameter, match=r"generalized_box_iou_loss\(eps\)"):
+        vision.generalized_box_iou_loss(*second, eps=-1.0)

@@ -14,7 +14,14 @@ from torch.nn import functional
 
 from netwright.core.errors import InvalidData, problem
 from netwright.core.validation import check, number, one_of
-from netwright.vision.boxes.overlap import Measure, complete_iou_of, distance_iou_of, generalized_iou_of, iou_of
+from netwright.vision.boxes.overlap import (
+    Measure,
+    complete_iou_of,
+    distance_iou_of,
+    generalized_iou_of,
+    guarded,
+    iou_of,
+)
 from netwright.vision.boxes.reading import read_numbers, require_boxes
 
 _REDUCTION = one_of("none", "mean", "sum")
@@ -50,13 +57,14 @@ def box_iou_loss(boxes1: Any, boxes2: Any, reduction: str = "none") -> Any:
     return _loss("box_iou_loss", iou_of, boxes1, boxes2, reduction)
 
 
-def generalized_box_iou_loss(boxes1: Any, boxes2: Any, reduction: str = "none") -> Any:
+def generalized_box_iou_loss(boxes1: Any, boxes2: Any, reduction: str = "none", eps: float = 0.0) -> Any:
     """One minus the generalized IoU of each box with the one beside it, in [0, 2].
 
     Parameters
     ----------
     boxes1, boxes2 : boxes x1, y1, x2, y2 of one shape, or shapes that are broadcast.
     reduction : "none", "mean" (of no boxes 0) or "sum".
+    eps : what is added to each denominator, >= 0. Empty boxes need none.
 
     Shapes
     ------
@@ -75,16 +83,18 @@ def generalized_box_iou_loss(boxes1: Any, boxes2: Any, reduction: str = "none") 
     ----------
     Rezatofighi, Tsoi, Gwak, Sadeghian, Reid, Savarese, *Generalized intersection over union*, 2019.
     """
-    return _loss("generalized_box_iou_loss", generalized_iou_of, boxes1, boxes2, reduction)
+    owner = "generalized_box_iou_loss"
+    return _loss(owner, guarded(owner, generalized_iou_of, eps), boxes1, boxes2, reduction)
 
 
-def distance_box_iou_loss(boxes1: Any, boxes2: Any, reduction: str = "none") -> Any:
+def distance_box_iou_loss(boxes1: Any, boxes2: Any, reduction: str = "none", eps: float = 0.0) -> Any:
     """One minus the distance IoU of each box with the one beside it, in [0, 2].
 
     Parameters
     ----------
     boxes1, boxes2 : boxes x1, y1, x2, y2 of one shape, or shapes that are broadcast.
     reduction : "none", "mean" (of no boxes 0) or "sum".
+    eps : what is added to each denominator, >= 0. Empty boxes need none.
 
     Shapes
     ------
@@ -103,16 +113,18 @@ def distance_box_iou_loss(boxes1: Any, boxes2: Any, reduction: str = "none") -> 
     ----------
     Zheng, Wang, Liu, Li, Ye, Ren, *Distance-IoU loss: faster and better learning for bounding box regression*, 2020.
     """
-    return _loss("distance_box_iou_loss", distance_iou_of, boxes1, boxes2, reduction)
+    owner = "distance_box_iou_loss"
+    return _loss(owner, guarded(owner, distance_iou_of, eps), boxes1, boxes2, reduction)
 
 
-def complete_box_iou_loss(boxes1: Any, boxes2: Any, reduction: str = "none") -> Any:
+def complete_box_iou_loss(boxes1: Any, boxes2: Any, reduction: str = "none", eps: float = 0.0) -> Any:
     """One minus the complete IoU of each box with the one beside it, in [0, 2.5].
 
     Parameters
     ----------
     boxes1, boxes2 : boxes x1, y1, x2, y2 of one shape, or shapes that are broadcast.
     reduction : "none", "mean" (of no boxes 0) or "sum".
+    eps : what is added to each denominator, >= 0. Empty boxes need none.
 
     Shapes
     ------
@@ -131,7 +143,8 @@ def complete_box_iou_loss(boxes1: Any, boxes2: Any, reduction: str = "none") -> 
     ----------
     Zheng, Wang, Liu, Li, Ye, Ren, *Distance-IoU loss: faster and better learning for bounding box regression*, 2020.
     """
-    return _loss("complete_box_iou_loss", complete_iou_of, boxes1, boxes2, reduction)
+    owner = "complete_box_iou_loss"
+    return _loss(owner, guarded(owner, complete_iou_of, eps), boxes1, boxes2, reduction)
 
 
 def sigmoid_focal_loss(

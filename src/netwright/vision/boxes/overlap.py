@@ -19,12 +19,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from netwright.core.validation import check, number
 from netwright.vision.boxes.reading import read_numbers, require_boxes
 from netwright.vision.compiled import kernels
 
@@ -60,12 +62,13 @@ def box_iou(boxes1: Any, boxes2: Any) -> Any:
     return _pairwise("box_iou", iou_of, boxes1, boxes2)
 
 
-def generalized_box_iou(boxes1: Any, boxes2: Any) -> Any:
+def generalized_box_iou(boxes1: Any, boxes2: Any, eps: float = 0.0) -> Any:
     """Generalized IoU of every pair: IoU - (C - U) / C, in [-1, 1], at most the IoU.
 
     Parameters
     ----------
     boxes1, boxes2 : boxes x1, y1, x2, y2, as in `box_iou`.
+    eps : what is added to each denominator, >= 0. Empty boxes need none: their overlap is 0.
 
     Shapes
     ------
@@ -84,15 +87,16 @@ def generalized_box_iou(boxes1: Any, boxes2: Any) -> Any:
     ----------
     Rezatofighi, Tsoi, Gwak, Sadeghian, Reid, Savarese, *Generalized intersection over union*, 2019.
     """
-    return _pairwise("generalized_box_iou", generalized_iou_of, boxes1, boxes2)
+    return _pairwise("generalized_box_iou", guarded("generalized_box_iou", generalized_iou_of, eps), boxes1, boxes2)
 
 
-def distance_box_iou(boxes1: Any, boxes2: Any) -> Any:
+def distance_box_iou(boxes1: Any, boxes2: Any, eps: float = 0.0) -> Any:
     """Distance IoU of every pair: IoU - rho^2 / c^2, in [-1, 1], at most the IoU.
 
     Parameters
     ----------
     boxes1, boxes2 : boxes x1, y1, x2, y2, as in `box_iou`.
+    eps : what is added to each denominator, >= 0. Empty boxes need none: their overlap is 0.
 
     Shapes
     ------
@@ -111,10 +115,10 @@ def distance_box_iou(boxes1: Any, boxes2: Any) -> Any:
     ----------
     Zheng, Wang, Liu, Li, Ye, Ren, *Distance-IoU loss: faster and better learning for bounding box regression*, 2020.
     """
-    return _pairwise("distance_box_iou", distance_iou_of, boxes1, boxes2)
+    return _pairwise("distance_box_iou", guarded("distance_box_iou", distance_iou_of, eps), boxes1, boxes2)
 
 
-def complete_box_iou(boxes1: Any, boxes2: Any) -> Any:
+def complete_box_iou(boxes1: Any, boxes2: Any, eps: float = 0.0) -> Any:
     """Complete IoU of every pair: DIoU - alpha v, in [-1.5, 1], at most the DIoU.
 
     It is least for boxes that share nothing: there alpha v = v^2 / (1 + v) with v <= 1.
@@ -122,6 +126,7 @@ def complete_box_iou(boxes1: Any, boxes2: Any) -> Any:
     Parameters
     ----------
     boxes1, boxes2 : boxes x1, y1, x2, y2, as in `box_iou`.
+    eps : what is added to each denominator, >= 0. Empty boxes need none: their overlap is 0.
 
     Shapes
     ------
@@ -140,36 +145,42 @@ def complete_box_iou(boxes1: Any, boxes2: Any) -> Any:
     ----------
     Zheng, Wang, Liu, Li, Ye, Ren, *Distance-IoU loss: faster and better learning for bounding box regression*, 2020.
     """
-    return _pairwise("complete_box_iou", complete_iou_of, boxes1, boxes2)
+    return _pairwise("complete_box_iou", guarded("complete_box_iou", complete_iou_of, eps), boxes1, boxes2)
 
 
-def iou_of(a: Corners, b: Corners) -> Tensor:
+def iou_of(a: Corners, b: Corners, eps: float = 0.0) -> Tensor:
     """I / U of boxes beside each other; shapes are broadcast."""
     shared = _intersection(a, b)
-    return _ratio(shared, _area(a) + _area(b) - shared)
+    return _ratio(shared, _area(a) + _area(b) - shared, eps)
 
 
-def generalized_iou_of(a: Corners, b: Corners) -> Tensor:
+def generalized_iou_of(a: Corners, b: Corners, eps: float = 0.0) -> Tensor:
     """IoU - (C - U) / C of boxes beside each other; shapes are broadcast."""
     shared = _intersection(a, b)
     union = _area(a) + _area(b) - shared
     width, height = _hull(a, b)
     hull = width * height
-    return _ratio(shared, union) - _ratio((hull - union).clamp(min=0), hull)
+    return _ratio(shared, union, eps) - _ratio((hull - union).clamp(min=0), hull, eps)
 
 
-def distance_iou_of(a: Corners, b: Corners) -> Tensor:
+def distance_iou_of(a: Corners, b: Corners, eps: float = 0.0) -> Tensor:
     """IoU - rho^2 / c^2 of boxes beside each other; shapes are broadcast."""
-    return iou_of(a, b) - _distance(a, b)
+    return iou_of(a, b, eps) - _distance(a, b, eps)
 
 
-def complete_iou_of(a: Corners, b: Corners) -> Tensor:
+def complete_iou_of(a: Corners, b: Corners, eps: float = 0.0) -> Tensor:
     """DIoU - alpha v of boxes beside each other; shapes are broadcast."""
-    iou = iou_of(a, b)
+    iou = iou_of(a, b, eps)
     v = (4 / math.pi**2) * (_angle(a) - _angle(b)).square()
     with torch.no_grad():
-        alpha = _ratio(v, 1 - iou + v)
-    return iou - _distance(a, b) - alpha * v
+        alpha = _ratio(v, 1 - iou + v, eps)
+    return iou - _distance(a, b, eps) - alpha * v
+
+
+def guarded(owner: str, measure: Measure, eps: float) -> Measure:
+    """A measure with something added to its denominators."""
+    check(f"{owner}(eps)", eps, number(0))
+    return partial(measure, eps=float(eps)) if eps else measure
 
 
 def _intersection(a: Corners, b: Corners) -> Tensor:
@@ -192,12 +203,12 @@ def _hull(a: Corners, b: Corners) -> tuple[Tensor, Tensor]:
     return sides[0], sides[1]
 
 
-def _distance(a: Corners, b: Corners) -> Tensor:
+def _distance(a: Corners, b: Corners, eps: float) -> Tensor:
     """rho^2 / c^2"""
     width, height = _hull(a, b)
     across = (a[0] + a[2]) - (b[0] + b[2])  # twice the distance of the centres
     down = (a[1] + a[3]) - (b[1] + b[3])
-    return _ratio((across.square() + down.square()) / 4, width.square() + height.square())
+    return _ratio((across.square() + down.square()) / 4, width.square() + height.square(), eps)
 
 
 def _angle(a: Corners) -> Tensor:
@@ -207,8 +218,9 @@ def _angle(a: Corners) -> Tensor:
     return torch.atan2(torch.where(point, 0, width), torch.where(point, 1, height))
 
 
-def _ratio(top: Tensor, bottom: Tensor) -> Tensor:
-    """top / bottom, 0 where bottom is; the inner `where` keeps the gradient of the other branch finite."""
+def _ratio(top: Tensor, bottom: Tensor, eps: float) -> Tensor:
+    """top / (bottom + eps), 0 where that is; the inner `where` keeps the gradient of the other branch finite."""
+    bottom = bottom + eps if eps else bottom
     zero = bottom < torch.finfo(bottom.dtype).tiny
     return torch.where(zero, 0, top / torch.where(zero, 1, bottom))
 

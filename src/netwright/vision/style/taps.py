@@ -16,6 +16,7 @@ generative model using random weights for the deep image representation*, 2016 (
 from __future__ import annotations
 
 import copy
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
@@ -258,3 +259,20 @@ def require_places(taps: Taps, image: Tensor, names: Iterable[str], where: str) 
             expected = f"an image with at least 2 x 2 places in the layer {name!r}, whose places see {taps.field(name)}"
             remedy = "Give a larger image or size, or name layers nearer to the image."
             raise InvalidData(problem(where, f"{expected} pixels", f"{height} x {width} pixels", remedy))
+
+
+def tell_borders(taps: Taps, image: Tensor, names: Iterable[str], where: str) -> None:
+    """Warn of an image that is smaller than what a place of a layer sees: what lies beside it takes part.
+
+    Parameters
+    ----------
+    taps : the network. image : (1, 3, height, width). names : of layers. where : how a warning calls the image.
+    """
+    fields = {name: taps.field(name) for name in names}
+    name = max(fields, key=lambda each: fields[each], default=None)
+    height, width = image.shape[-2:]
+    if name is not None and min(height, width) < fields[name]:
+        expected = f"an image of at least {fields[name]} pixels a side, what a place of the layer {name!r} sees"
+        remedy = "Its borders take part in the style: give a larger image, or name layers nearer to the image."
+        text = problem(where, expected, f"{height} x {width}", remedy)
+        warnings.warn(text, UserWarning, stacklevel=4)

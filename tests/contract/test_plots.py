@@ -116,6 +116,8 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
         "X": CLOUD,
         "y": np.arange(60) % 3,
     },
+    "latent_grid": lambda: {"images": IMAGES},
+    "latent_map": lambda: {"codes": CLOUD, "labels": np.arange(60) % 3},
     "lr_finder": lambda: {"result": RangeTest(RATES, 1 / (1 + (RATES / 0.01) ** 2) + RATES, steps=60)},
     "mistakes": lambda: {"X": IMAGES, "y_true": LABELS, "probabilities": PROBABILITIES},
     "neural_graph": lambda: {
@@ -142,6 +144,8 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
         "X": CLOUD,
         "y": CLOUD[:, 0] * CLOUD[:, 1],
     },
+    "sample_frames": lambda: {"frames": ROWS.reshape(3, 20, 2), "steps": (0, 50, 100), "real": ROWS},
+    "sample_points": lambda: {"samples": ROWS, "real": ROWS[::-1] + 1, "centres": ROWS[:2], "std": 0.2},
     "samples": lambda: {"X": IMAGES, "y_true": LABELS, "y_pred": LABELS[::-1]},
     "search_importance": lambda: {"result": searched()},
     "search_parallel": lambda: {"result": searched()},

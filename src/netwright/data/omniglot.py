@@ -40,11 +40,12 @@ SIDE = 105
 
 @dataclass(frozen=True)
 class OneShotRun:
-    """One of the published runs: which of 20 characters, each shown once, is each of 20 drawings?
+    """One of the published runs: which of 20 characters, each shown once, is each of 20 drawings.
 
     Attributes
     ----------
-    support : the characters, shown once each (20, 105, 105) uint8. queries : the drawings, of the same shape.
+    support : the characters, shown once each (20, 105, 105) uint8.
+    queries : the drawings, of the same shape.
     answers : for each drawing the place of its character in `support`, (20,).
     """
 

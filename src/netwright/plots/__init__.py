@@ -29,6 +29,9 @@ from netwright.plots.detection import detection_faults, precision_recall
 # embeddings
 from netwright.plots.embeddings import embedding_map, pair_scores, verification_curve
 
+# generative networks
+from netwright.plots.generative import latent_grid, latent_map, sample_frames, sample_points
+
 # inside a network
 from netwright.plots.filter_images import filters
 from netwright.plots.feature_maps import activations
@@ -68,6 +71,8 @@ __all__ = [
     "filters",
     "heat_map",
     "hits",
+    "latent_grid",
+    "latent_map",
     "lr_finder",
     "mistakes",
     "network_svg",
@@ -81,6 +86,8 @@ __all__ = [
     "residuals",
     "response_surface",
     "ridge_functions",
+    "sample_frames",
+    "sample_points",
     "samples",
     "search_importance",
     "search_parallel",

@@ -69,10 +69,19 @@ from netwright.vision.embeddings.triplet import triplet_loss
 
 # rates of verification and identification, few-shot episodes
 from netwright.vision.embeddings.episodes import Episode, EpisodeScores, episodes, score_episodes
-from netwright.vision.embeddings.folds import FoldScores, fold_accuracy
-from netwright.vision.embeddings.identification import OpenSetRates, detection_identification, rank_k
-from netwright.vision.embeddings.interval import bootstrap_people, clopper_pearson
-from netwright.vision.embeddings.roc import ROC, equal_error_rate, roc, tar_at_far
+from netwright.vision.embeddings.rates.folds import FoldScores, fold_accuracy
+from netwright.vision.embeddings.rates.identification import OpenSetRates, detection_identification, rank_k
+from netwright.vision.embeddings.rates.interval import bootstrap_people, clopper_pearson
+from netwright.vision.embeddings.rates.roc import ROC, equal_error_rate, roc, tar_at_far
+
+# samples
+from netwright.vision.generative.gan import GAN
+from netwright.vision.generative.autoencoder import Autoencoder
+from netwright.vision.generative.variational import VariationalAutoencoder
+from netwright.vision.generative.networks import dcgan_discriminator, dcgan_generator
+from netwright.vision.generative.distances import frechet_distance, kernel_distance, precision_recall_of_samples
+from netwright.vision.generative.modes import ModeCoverage, mode_coverage
+from netwright.vision.generative.gaussians import grid_of_gaussians, ring_of_gaussians
 
 # images with true boxes
 from netwright.vision.readers.coco import read_coco
@@ -107,6 +116,7 @@ from netwright.vision.metrics.verdicts import DetectionAccount, PredictionVerdic
 
 __all__ = [
     "AnchorClusters",
+    "Autoencoder",
     "DetectionAccount",
     "DetectionScores",
     "Episode",
@@ -114,11 +124,13 @@ __all__ = [
     "FastRCNN",
     "FasterRCNN",
     "FoldScores",
+    "GAN",
     "GridBoxes",
     "GridTargets",
     "ImageClassifier",
     "LandmarkDetector",
     "Localizer",
+    "ModeCoverage",
     "Mosaic",
     "OpenSetRates",
     "PredictionVerdict",
@@ -132,6 +144,7 @@ __all__ = [
     "StyleTransfer",
     "TargetVerdict",
     "TripletNetwork",
+    "VariationalAutoencoder",
     "Verifier",
     "YOLO",
     "anchor_grid",
@@ -153,6 +166,8 @@ __all__ = [
     "content_cost",
     "contrastive_loss",
     "cosface_loss",
+    "dcgan_discriminator",
+    "dcgan_generator",
     "decode_boxes",
     "decode_yolo",
     "detection_account",
@@ -165,16 +180,21 @@ __all__ = [
     "episodes",
     "equal_error_rate",
     "fold_accuracy",
+    "frechet_distance",
     "generalized_box_iou",
     "generalized_box_iou_loss",
     "grad_cam",
     "gram_matrix",
+    "grid_of_gaussians",
     "grid_to_boxes",
+    "kernel_distance",
     "masks_to_boxes",
     "mean_average_precision",
+    "mode_coverage",
     "move_boxes",
     "nms",
     "pairwise_distances",
+    "precision_recall_of_samples",
     "prototypical_loss",
     "rank_k",
     "read_coco",
@@ -183,6 +203,7 @@ __all__ = [
     "read_voc",
     "read_yolo",
     "remove_small_boxes",
+    "ring_of_gaussians",
     "roc",
     "roi_align",
     "roi_pool",

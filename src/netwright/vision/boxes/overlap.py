@@ -32,7 +32,7 @@ from netwright.vision.compiled import kernels
 
 BLOCK = 1 << 17  # pairs that are computed together where no gradient is wanted: they stay in the cache
 Corners = tuple[Tensor, ...]  # x1, y1, x2, y2
-Measure = Callable[[Corners, Corners], Tensor]
+Measure = Callable[..., Tensor]  # (corners, corners) -> numbers; eps= is added to denominators
 
 
 def box_iou(boxes1: Any, boxes2: Any) -> Any:

@@ -38,8 +38,11 @@ def arcface_loss(
 
     Parameters
     ----------
-    embeddings : of a batch. labels : class of each, 0 to k - 1. centres : one vector a class, which is learned.
-    margin : m, in [0, pi/2]. scale : s, > 0.
+    embeddings : of a batch.
+    labels : class of each, 0 to k - 1.
+    centres : one vector a class, which is learned.
+    margin : m, in [0, pi/2].
+    scale : s, > 0.
 
     Shapes
     ------
@@ -67,7 +70,8 @@ def arcface_logits(cosines: Tensor, labels: Tensor, margin: float = 0.5, scale: 
 
     Parameters
     ----------
-    cosines : of each embedding with each centre. labels, margin, scale : as of `arcface_loss`.
+    cosines : of each embedding with each centre.
+    labels, margin, scale : as of `arcface_loss`.
 
     Shapes
     ------

@@ -126,7 +126,8 @@ class Embedder(RunEstimator):
 
         Parameters
         ----------
-        X : as in `fit`. views : of each sample, of which the embeddings are averaged: itself, and others changed by
+        X : as in `fit`.
+        views : of each sample, of which the embeddings are averaged: itself, and others changed by
             ``augment``; the same ones in each call.
 
         Shapes
@@ -299,7 +300,8 @@ def similarity_by(distance: str, a: Tensor, b: Tensor) -> Tensor:
 
     Parameters
     ----------
-    distance : its name. a, b : (n, D).
+    distance : its name.
+    a, b : (n, D).
 
     Examples
     --------

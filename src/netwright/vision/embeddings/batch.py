@@ -12,7 +12,9 @@ def require_batch(where: str, embeddings: Tensor, labels: Tensor) -> None:
 
     Parameters
     ----------
-    where : name of the loss. embeddings : (n, D). labels : (n,).
+    where : name of the loss.
+    embeddings : (n, D).
+    labels : (n,).
 
     Raises
     ------

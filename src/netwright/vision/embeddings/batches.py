@@ -32,7 +32,8 @@ class EmbeddingBatches:
     ----------
     x : (n, features) floating, or images (n, channels, height, width), floating or bytes.
     sampler : says which rows a batch holds, and their target.
-    seed : of what is drawn. device : where batches are.
+    seed : of what is drawn.
+    device : where batches are.
     augment : ``(images, generator) -> images``, None for none.
 
     Attributes

@@ -44,8 +44,11 @@ def warn_of_collapse(name: str, embeddings: Tensor, loss: float, margin: float |
 
     Parameters
     ----------
-    name : of the estimator. embeddings : of training samples. loss : the last of the run.
-    margin : at which the loss of one point lies, None where that is not known. hard : whether only the hardest were
+    name : of the estimator.
+    embeddings : of training samples.
+    loss : the last of the run.
+    margin : at which the loss of one point lies, None where that is not known.
+    hard : whether only the hardest were
         learned from.
     """
     spread = spread_of(embeddings) if bool(torch.isfinite(embeddings).all()) else 0.0

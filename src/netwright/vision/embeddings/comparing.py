@@ -20,7 +20,9 @@ def embeddings_of(embedder: Any, X: Any, where: str, views: int = 1) -> Floats:
 
     Parameters
     ----------
-    embedder : fitted, with `transform`. X : samples as it takes them. where : how an error names it.
+    embedder : fitted, with `transform`.
+    X : samples as it takes them.
+    where : how an error names it.
     views : as of `TripletNetwork.transform`.
 
     Raises
@@ -53,7 +55,8 @@ def compared(embedder: Any, a: Floats, b: Floats) -> Floats:
 
     Parameters
     ----------
-    embedder : whose ``distance_`` and head say what is alike; the cosine, where it has none. a, b : embeddings.
+    embedder : whose ``distance_`` and head say what is alike; the cosine, where it has none.
+    a, b : embeddings.
 
     Shapes
     ------
@@ -84,7 +87,8 @@ def compared_pairs(embedder: Any, a: Floats, b: Floats) -> Floats:
 
     Parameters
     ----------
-    embedder : as of `compared`. a, b : embeddings.
+    embedder : as of `compared`.
+    a, b : embeddings.
 
     Shapes
     ------

@@ -31,7 +31,9 @@ def contrastive_loss(embeddings: Tensor, labels: Tensor, margin: float = 1.0, di
 
     Parameters
     ----------
-    embeddings : of a batch. labels : class of each. margin : distance beyond which others are left alone, > 0.
+    embeddings : of a batch.
+    labels : class of each.
+    margin : distance beyond which others are left alone, > 0.
     distance : "euclidean", "sqeuclidean" or "cosine".
 
     Shapes
@@ -61,7 +63,9 @@ def contrastive_terms(distances: Tensor, same: Tensor, margin: float = 1.0) -> T
 
     Parameters
     ----------
-    distances : of pairs. same : whether the two are of one class. margin : as of `contrastive_loss`.
+    distances : of pairs.
+    same : whether the two are of one class.
+    margin : as of `contrastive_loss`.
 
     Shapes
     ------

@@ -28,8 +28,11 @@ def cosface_loss(
 
     Parameters
     ----------
-    embeddings : of a batch. labels : class of each, 0 to k - 1. centres : one vector a class, which is learned.
-    margin : m, in [0, 1]. scale : s, > 0.
+    embeddings : of a batch.
+    labels : class of each, 0 to k - 1.
+    centres : one vector a class, which is learned.
+    margin : m, in [0, 1].
+    scale : s, > 0.
 
     Shapes
     ------
@@ -57,7 +60,8 @@ def cosface_logits(cosines: Tensor, labels: Tensor, margin: float = 0.35, scale:
 
     Parameters
     ----------
-    cosines : of each embedding with each centre. labels, margin, scale : as of `cosface_loss`.
+    cosines : of each embedding with each centre.
+    labels, margin, scale : as of `cosface_loss`.
 
     Shapes
     ------

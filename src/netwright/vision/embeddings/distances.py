@@ -31,7 +31,8 @@ def pairwise_distances(a: Tensor, b: Tensor, distance: str = "euclidean") -> Ten
 
     Parameters
     ----------
-    a, b : embeddings. distance : "euclidean", "sqeuclidean" or "cosine".
+    a, b : embeddings.
+    distance : "euclidean", "sqeuclidean" or "cosine".
 
     Shapes
     ------
@@ -57,7 +58,8 @@ def paired_distances(a: Tensor, b: Tensor, distance: str = "euclidean") -> Tenso
 
     Parameters
     ----------
-    a, b : embeddings. distance : "euclidean", "sqeuclidean" or "cosine".
+    a, b : embeddings.
+    distance : "euclidean", "sqeuclidean" or "cosine".
 
     Shapes
     ------
@@ -81,7 +83,8 @@ def similarity_of(distances: Tensor, distance: str) -> Tensor:
 
     Parameters
     ----------
-    distances : of any shape. distance : its name.
+    distances : of any shape.
+    distance : its name.
 
     Examples
     --------

@@ -33,7 +33,8 @@ class Episode:
 
     Attributes
     ----------
-    support, queries : samples. support_labels, query_labels : the class of each.
+    support, queries : samples.
+    support_labels, query_labels : the class of each.
     """
 
     support: Any
@@ -75,8 +76,11 @@ def episodes(
 
     Parameters
     ----------
-    X : samples: an array, or a list of images or files. y : their labels. ways : classes of an episode.
-    shots, queries : samples of each class that are shown, and asked about. count : how many episodes.
+    X : samples: an array, or a list of images or files.
+    y : their labels.
+    ways : classes of an episode.
+    shots, queries : samples of each class that are shown, and asked about.
+    count : how many episodes.
     random_state : None, an integer, a RandomState or a Generator.
 
     Raises
@@ -116,7 +120,9 @@ def score_episodes(embedder: Any, some: Iterable[Episode], views: int = 1) -> Ep
 
     Parameters
     ----------
-    embedder : fitted, with `transform`, such as `TripletNetwork`. some : the episodes. views : as of its `transform`.
+    embedder : fitted, with `transform`, such as `TripletNetwork`.
+    some : the episodes.
+    views : as of its `transform`.
 
     Raises
     ------

@@ -21,7 +21,8 @@ def classes_among(labels: list[Any], where: str) -> list[Any]:
 
     Parameters
     ----------
-    labels : of samples. where : how an error names them.
+    labels : of samples.
+    where : how an error names them.
 
     Raises
     ------
@@ -44,7 +45,9 @@ def coded(labels: list[Any], classes: list[Any], where: str) -> Numbers:
 
     Parameters
     ----------
-    labels : of samples. classes : in their order. where : how an error names them.
+    labels : of samples.
+    classes : in their order.
+    where : how an error names them.
 
     Raises
     ------
@@ -68,7 +71,9 @@ def frequent(labels: list[Any], least: int, where: str) -> list[int]:
 
     Parameters
     ----------
-    labels : of samples. least : samples that a class needs. where : how a warning names them.
+    labels : of samples.
+    least : samples that a class needs.
+    where : how a warning names them.
 
     Examples
     --------
@@ -95,7 +100,10 @@ def split_classes(labels: list[Any], share: float, seed: int, where: str) -> tup
 
     Parameters
     ----------
-    labels : of samples. share : of the classes, in (0, 1). seed : of the draw. where : how an error names them.
+    labels : of samples.
+    share : of the classes, in (0, 1).
+    seed : of the draw.
+    where : how an error names them.
 
     Raises
     ------

@@ -52,8 +52,11 @@ def closed_network(given: Any, shape: tuple[int, ...], dimension: int | None, ce
 
     Parameters
     ----------
-    given : layers joined by >>, their text, or None. shape : of one sample. dimension : of embeddings, None for what
-        the layers give. centred : whether batch normalisation ends it. Losses with centres need embeddings that lie
+    given : layers joined by >>, their text, or None.
+    shape : of one sample.
+    dimension : of embeddings, None for what
+        the layers give.
+    centred : whether batch normalisation ends it. Losses with centres need embeddings that lie
         all round 0: out of rectifiers they all point nearly one way, and ArcFace hardly begins to learn.
 
     Raises
@@ -84,7 +87,9 @@ class EmbeddingNetwork(torch.nn.Module):
 
     Parameters
     ----------
-    network : the closed layers. normalize : whether embeddings get length 1. seed : of the weights.
+    network : the closed layers.
+    normalize : whether embeddings get length 1.
+    seed : of the weights.
 
     Shapes
     ------
@@ -103,7 +108,9 @@ class EmbeddingNetwork(torch.nn.Module):
         self.register_buffer("spread", torch.ones(form))
 
     def learn(self, x: Tensor) -> None:
-        """Take the mean and the deviation of each feature, or of each channel of images.
+        """Take the mean and the deviation of each feature; of images the median and the deviation of each channel.
+
+        The median of drawings is their ground, which is then 0 as what stands beside the image is.
 
         Parameters
         ----------
@@ -111,7 +118,8 @@ class EmbeddingNetwork(torch.nn.Module):
         """
         axes = (0,) if x.ndim == 2 else (0, 2, 3)
         spread = x.std(axes, unbiased=False)
-        self.mean.copy_(x.mean(axes).view_as(self.mean))
+        middle = x.mean(0) if x.ndim == 2 else x.transpose(0, 1).flatten(1).median(1).values
+        self.mean.copy_(middle.view_as(self.mean))
         self.spread.copy_(torch.where(spread > LEAST, spread, torch.ones_like(spread)).view_as(self.spread))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -125,7 +133,10 @@ class WithCentres(torch.nn.Module):
 
     Parameters
     ----------
-    embedding : the network. classes : how many. dimension : of embeddings. seed : of the centres.
+    embedding : the network.
+    classes : how many.
+    dimension : of embeddings.
+    seed : of the centres.
 
     Shapes
     ------

@@ -35,8 +35,11 @@ def prototypical_loss(
 
     Parameters
     ----------
-    embeddings : of an episode. labels : class of each. shots : rows of each class that are its support, the first ones.
-    scale : s, > 0. distance : "euclidean", "sqeuclidean" or "cosine".
+    embeddings : of an episode.
+    labels : class of each.
+    shots : rows of each class that are its support, the first ones.
+    scale : s, > 0.
+    distance : "euclidean", "sqeuclidean" or "cosine".
 
     Shapes
     ------
@@ -71,7 +74,8 @@ def places(codes: Tensor, classes: int) -> Tensor:
 
     Parameters
     ----------
-    codes : (n,) classes from 0. classes : how many there are.
+    codes : (n,) classes from 0.
+    classes : how many there are.
 
     Examples
     --------

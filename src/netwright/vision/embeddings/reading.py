@@ -41,7 +41,8 @@ class Form:
 
     Parameters
     ----------
-    shape : of one sample. size : (height, width) to which images are brought, or None for as they are.
+    shape : of one sample.
+    size : (height, width) to which images are brought, or None for as they are.
     """
 
     shape: tuple[int, ...]
@@ -52,7 +53,8 @@ class Form:
 
         Parameters
         ----------
-        X : as in the fit. where : how an error names it.
+        X : as in the fit.
+        where : how an error names it.
 
         Raises
         ------
@@ -72,7 +74,9 @@ def read_samples(X: Any, size: tuple[int, int] | None, where: str, channels: int
 
     Parameters
     ----------
-    X : see this module. size : (height, width) of all images, or None. where : how an error names X.
+    X : see this module.
+    size : (height, width) of all images, or None.
+    where : how an error names X.
     channels : 1 or 3, which images are to have; None for as they are.
 
     Shapes
@@ -183,7 +187,8 @@ def resized(x: Tensor, size: tuple[int, int] | None) -> Tensor:
 
     Parameters
     ----------
-    x : (n, channels, height, width), bytes or floating. size : (height, width), None for as they are.
+    x : (n, channels, height, width), bytes or floating.
+    size : (height, width), None for as they are.
 
     Examples
     --------

@@ -31,7 +31,9 @@ class ClassSampler:
 
     Parameters
     ----------
-    codes : the class of each row, from 0. classes : P. samples : K.
+    codes : the class of each row, from 0.
+    classes : P.
+    samples : K.
 
     Examples
     --------
@@ -55,7 +57,8 @@ class ClassSampler:
 
         Parameters
         ----------
-        seed : of the run. epoch : from 0.
+        seed : of the run.
+        epoch : from 0.
         """
         draw = np.random.default_rng(derive(seed, "classes", epoch))
         some = min(self.classes, len(self.rows_of))
@@ -82,7 +85,8 @@ class PairSampler:
 
     Parameters
     ----------
-    codes : the class of each row, from 0. size : pairs in a batch.
+    codes : the class of each row, from 0.
+    size : pairs in a batch.
 
     Examples
     --------
@@ -105,7 +109,8 @@ class PairSampler:
 
         Parameters
         ----------
-        seed : of the run. epoch : from 0.
+        seed : of the run.
+        epoch : from 0.
         """
         draw = np.random.default_rng(derive(seed, "pairs", epoch))
         n = len(self.codes)
@@ -142,7 +147,8 @@ class GivenPairs:
 
     Parameters
     ----------
-    same : 1 where the two of a pair are of one class, else 0. size : pairs in a batch. The second rows of the pairs
+    same : 1 where the two of a pair are of one class, else 0.
+    size : pairs in a batch. The second rows of the pairs
         stand behind all first ones.
 
     Examples
@@ -159,7 +165,8 @@ class GivenPairs:
 
         Parameters
         ----------
-        seed : of the run. epoch : from 0.
+        seed : of the run.
+        epoch : from 0.
         """
         order = torch.from_numpy(np.random.default_rng(derive(seed, "pairs", epoch)).permutation(len(self.same)))
         rows = torch.stack([order, order + len(order)], 1)

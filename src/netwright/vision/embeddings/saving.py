@@ -22,7 +22,8 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    estimator : the fitted one. path : of the file.
+    estimator : the fitted one.
+    path : of the file.
 
     Raises
     ------
@@ -60,7 +61,8 @@ def restore(kind: type[Any], content: dict[str, Any], tensors: dict[str, np.ndar
 
     Parameters
     ----------
-    kind : its class. content, tensors : of the file.
+    kind : its class.
+    content, tensors : of the file.
 
     Raises
     ------

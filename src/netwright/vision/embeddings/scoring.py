@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from netwright.vision.embeddings.distances import pairwise_distances
-from netwright.vision.embeddings.roc import roc
+from netwright.vision.embeddings.rates.roc import roc
 
 MOST = 1000  # held-out samples of which all pairs are scored
 

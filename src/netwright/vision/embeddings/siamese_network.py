@@ -42,7 +42,10 @@ class PairNetwork(torch.nn.Module):
 
     Parameters
     ----------
-    embedding : the network of both. head : "contrastive" or "binary". distance : of the former. dimension : of
+    embedding : the network of both.
+    head : "contrastive" or "binary".
+    distance : of the former.
+    dimension : of
         embeddings.
 
     Shapes
@@ -175,7 +178,8 @@ class SiameseNetwork(Embedder):
 
         Parameters
         ----------
-        a, b : samples side by side. same : whether each pair is of one class.
+        a, b : samples side by side.
+        same : whether each pair is of one class.
         """
         found = torch.from_numpy(self.similarity(a, b))
         area = PairArea(None)
@@ -320,7 +324,9 @@ def read_same(same: Any, n: int, where: str) -> Any:
 
     Parameters
     ----------
-    same : (n,). n : how many pairs there are. where : how an error names them.
+    same : (n,).
+    n : how many pairs there are.
+    where : how an error names them.
 
     Raises
     ------

@@ -42,7 +42,10 @@ def triplet_loss(
 
     Parameters
     ----------
-    embeddings : of a batch. labels : class of each. margin : m, > 0. mining : "all", "semihard" or "hard".
+    embeddings : of a batch.
+    labels : class of each.
+    margin : m, > 0.
+    mining : "all", "semihard" or "hard".
     distance : "euclidean", "sqeuclidean" or "cosine".
 
     Shapes
@@ -99,7 +102,8 @@ def hardest(distances: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
     Parameters
     ----------
-    distances : of all rows from all. labels : class of each row.
+    distances : of all rows from all.
+    labels : class of each row.
 
     Shapes
     ------

@@ -266,7 +266,10 @@ def centred_loss(logits: Any, margin: float, scale: float, cosines: Tensor, targ
 
     Parameters
     ----------
-    logits : makes them of cosines. margin, scale : of the loss. cosines : (n, k). target : (n,).
+    logits : makes them of cosines.
+    margin, scale : of the loss.
+    cosines : (n, k).
+    target : (n,).
     """
     return cross_entropy(logits(cosines, target, margin, scale), target)
 
@@ -276,7 +279,8 @@ def without_weight(loss: Any, output: Tensor, target: Tensor, weight: Any = None
 
     Parameters
     ----------
-    loss : of (output, target). output, target, weight : of a batch; there are no weights.
+    loss : of (output, target).
+    output, target, weight : of a batch; there are no weights.
     """
     found: Tensor = loss(output, target)
     return found

@@ -118,7 +118,7 @@ class YOLO(Detector):
         regularizer: Any = None,
         augment: Any = USUAL,
         epochs: int = 100,
-        batch_size: int = 16,
+        batch_size: int = 8,
         validation: Any = None,
         patience: int | None = None,
         average: float | None = None,

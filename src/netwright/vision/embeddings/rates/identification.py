@@ -31,7 +31,8 @@ class OpenSetRates:
 
     Attributes
     ----------
-    dir : share of known probes that are found, and named rightly. far : share of unknown ones that get a name.
+    dir : share of known probes that are found, and named rightly.
+    far : share of unknown ones that get a name.
     threshold : score from which on a name is told; infinite where none is.
     """
 
@@ -45,8 +46,10 @@ def rank_k(scores: Any, gallery: Any, probes: Any, k: int = 1) -> float:
 
     Parameters
     ----------
-    scores : of each probe with each entry of the gallery, greater for those more alike. gallery : name of each entry.
-    probes : true name of each probe, which is in the gallery. k : how many names count.
+    scores : of each probe with each entry of the gallery, greater for those more alike.
+    gallery : name of each entry.
+    probes : true name of each probe, which is in the gallery.
+    k : how many names count.
 
     Shapes
     ------
@@ -76,8 +79,11 @@ def detection_identification(scores: Any, gallery: Any, probes: Any, far: float 
 
     Parameters
     ----------
-    scores : of each probe with each entry of the gallery, greater for those more alike. gallery : name of each entry.
-    probes : true name of each probe; some are not in the gallery. far : the share, in [0, 1]. k : as of `rank_k`.
+    scores : of each probe with each entry of the gallery, greater for those more alike.
+    gallery : name of each entry.
+    probes : true name of each probe; some are not in the gallery.
+    far : the share, in [0, 1].
+    k : as of `rank_k`.
 
     Shapes
     ------

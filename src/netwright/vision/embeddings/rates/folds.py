@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from netwright.core.errors import InvalidData, problem
 from netwright.core.validation import check, integer
-from netwright.vision.embeddings.roc import Floats, read_scores
+from netwright.vision.embeddings.rates.roc import Floats, read_scores
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ def fold_accuracy(scores: Any, same: Any, folds: Any = 10) -> FoldScores:
 
     Parameters
     ----------
-    scores : of pairs, greater for those that are more alike. same : whether each is of one person.
+    scores : of pairs, greater for those that are more alike.
+    same : whether each is of one person.
     folds : the fold of each pair, or how many there are: pairs then go to folds in turn, each kind by itself. Folds
         that share no person, as those of the protocol, have to be given.
 
@@ -89,7 +90,8 @@ def best_threshold(scores: Floats, same: NDArray[np.bool_]) -> float:
 
     Parameters
     ----------
-    scores : of pairs. same : whether each is of one person.
+    scores : of pairs.
+    same : whether each is of one person.
 
     Examples
     --------

@@ -30,7 +30,8 @@ class ROC:
 
     Attributes
     ----------
-    thresholds : falling, the first is infinite. far, tar : shares of pairs of two and of one that are accepted.
+    thresholds : falling, the first is infinite.
+    far, tar : shares of pairs of two and of one that are accepted.
     different, same : how many such pairs there are.
     """
 
@@ -89,7 +90,8 @@ def roc(scores: Any, same: Any) -> ROC:
 
     Parameters
     ----------
-    scores : of pairs, greater for those that are more alike. same : whether each is of one person.
+    scores : of pairs, greater for those that are more alike.
+    same : whether each is of one person.
 
     Shapes
     ------
@@ -140,7 +142,8 @@ def tar_at_far(scores: Any, same: Any, far: float = 1e-3) -> float:
 
     Parameters
     ----------
-    scores, same : as of `roc`. far : the share of false accepts, in [0, 1]; below 1 / (pairs of two people) it is 0.
+    scores, same : as of `roc`.
+    far : the share of false accepts, in [0, 1]; below 1 / (pairs of two people) it is 0.
 
     Examples
     --------
@@ -155,7 +158,8 @@ def read_scores(scores: Any, same: Any, where: str) -> tuple[Floats, NDArray[np.
 
     Parameters
     ----------
-    scores, same : as of `roc`. where : how an error names them.
+    scores, same : as of `roc`.
+    where : how an error names them.
 
     Raises
     ------

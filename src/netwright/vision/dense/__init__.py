@@ -1,0 +1,1 @@
+"""Dense answers: a class for every pixel of an image."""

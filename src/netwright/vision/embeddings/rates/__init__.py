@@ -1,0 +1,1 @@
+"""Rates of verification and identification, and how sure they are."""

@@ -202,7 +202,9 @@ def test_wrong_predictions(
         "predict", "rows", "new.csv", "--proba"
     )
     (nw.Input(3) >> nw.layers.ReLU(2)).save("net.nw")
-    assert "expected a trained Classifier or Regressor, got a Chain" in fails("predict", "net.nw", "new.csv")
+    assert "expected a trained Classifier, Regressor, tagger, text classifier or detector, got Chain" in fails(
+        "predict", "net.nw", "new.csv"
+    )
 
 
 def test_damaged_runs(fails: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,6 +37,7 @@ from netwright.classical import (
 from netwright.core.errors import InvalidParameter
 from netwright.estimators import Search, integers, log_uniform, search
 from netwright.train import RangeTest
+from netwright.vision.embeddings.rates.roc import ROC, roc
 from netwright.vision.metrics.account import DetectionAccount, detection_account
 from netwright.vision.metrics.average_precision import DetectionScores, mean_average_precision
 
@@ -46,6 +47,7 @@ LABELS = np.array([0, 1, 2] * 3)
 PROBABILITIES = RNG.dirichlet(np.ones(3), 9)
 ROWS = np.random.default_rng(1).normal(size=(60, 2))
 CLOUD = np.random.default_rng(1).normal(size=(60, 3))
+SCORES = np.linspace(-1, 1, 9)
 BITS = np.repeat([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]], 20, axis=0)
 RATES = np.geomspace(1e-6, 10, 60)
 BOXES = [
@@ -110,6 +112,7 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
         "sweeps": (1, 10),
     },
     "filters": lambda: {"module": small_network()},
+    "embedding_map": lambda: {"embeddings": CLOUD, "labels": ["$a$", "b", "c"] * 20},
     "heat_map": lambda: {"image": IMAGES[0], "heat": IMAGES[1]},
     "hits": lambda: {
         "som": SOFM((4, 3), topology="hexagon", epochs=2).fit(CLOUD),
@@ -124,6 +127,7 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
         "network": GrowingNeuralGas(8, insert_every=5, epochs=1, random_state=0).fit(ROWS),
         "X": ROWS,
     },
+    "pair_scores": lambda: {"first": IMAGES, "second": IMAGES[::-1], "scores": SCORES, "same": LABELS > 0},
     "precision_recall": lambda: {"scores": mean_average_precision(BOXES, BOXES[::-1])},
     "prototypes": lambda: {
         "network": LVQ1(epochs=2, random_state=0).fit(ROWS, ROWS[:, 0] > 0),
@@ -157,6 +161,9 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "templates": lambda: {"network": ART1(0.5).fit(np.tri(6)), "shape": (2, 3)},
     "training_curves": lambda: {"history": copy.deepcopy(RECORDS)},
     "update_ratios": lambda: {"history": copy.deepcopy(RECORDS)},
+    "verification_curve": lambda: {
+        "curves": {"$one$": roc(ROWS[:, 0], ROWS[:, 1] > 0), "two": roc(ROWS[:, 1], ROWS[:, 0] > 0)}
+    },
 }
 OTHERS = {"Svg", "network_svg"}  # texts, not drawn by matplotlib
 NAMES = sorted(set(plots.__all__) - OTHERS)
@@ -291,7 +298,9 @@ def state_of(item: Any) -> Any:
     """What can be compared: estimators are equal only to themselves, their attributes are equal or not."""
     if isinstance(item, Search):
         return item.rows_
-    return vars(item) if isinstance(item, (ClassicalNetwork, DetectionAccount, DetectionScores)) else item
+    if isinstance(item, dict):
+        return {name: state_of(each) for name, each in item.items()}
+    return vars(item) if isinstance(item, (ClassicalNetwork, DetectionAccount, DetectionScores, ROC)) else item
 
 
 @pytest.mark.parametrize("name", NAMES)

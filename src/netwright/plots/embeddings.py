@@ -83,7 +83,7 @@ def pair_scores(
 
 
 def embedding_map(
-    embeddings: Any, labels: Any, method: str = "pca", ax: Axes | None = None, random_state: int = 0
+    embeddings: Any, labels: Any, method: str = "pca", random_state: int = 0, ax: Axes | None = None
 ) -> Axes:
     """All samples in a plane, a colour and a mark a class.
 
@@ -95,9 +95,8 @@ def embedding_map(
     embeddings : (n, D).
     labels : of each.
     method : "pca" or "tsne", both of scikit-learn.
-    ax : Axes, or None for a new
-        figure.
     random_state : of t-SNE.
+    ax : Axes, or None for a new figure.
 
     Raises
     ------

@@ -36,8 +36,10 @@ def sample_frames(
 
     Parameters
     ----------
-    frames : samples at each moment, as ``GAN.samples_``. steps : the moments, as ``GAN.samples_steps_``; None for none.
-    real : real points, drawn behind; None for none. tiles : images shown of each moment, >= 1.
+    frames : samples at each moment, as ``GAN.samples_``.
+    steps : the moments, as ``GAN.samples_steps_``; None for none.
+    real : real points, drawn behind; None for none.
+    tiles : images shown of each moment, >= 1.
     figure : an empty Figure or SubFigure, or None for a new figure.
 
     Shapes
@@ -92,7 +94,10 @@ def sample_points(
 
     Parameters
     ----------
-    samples : (n, 2). real : (m, 2) or None. centres : (modes, 2) or None. std : of the points round a centre, or None.
+    samples : (n, 2).
+    real : (m, 2) or None.
+    centres : (modes, 2) or None.
+    std : of the points round a centre, or None.
     ax : Axes to draw in, or None for a new figure.
 
     Returns
@@ -127,7 +132,9 @@ def latent_map(codes: Any, labels: Any = None, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    codes : (n, d), d >= 2. labels : (n,) or None. ax : Axes to draw in, or None for a new figure.
+    codes : (n, d), d >= 2.
+    labels : (n,) or None.
+    ax : Axes to draw in, or None for a new figure.
 
     Returns
     -------
@@ -166,7 +173,8 @@ def latent_grid(images: Any, columns: int | None = None, ax: Axes | None = None)
 
     Parameters
     ----------
-    images : (n, h, w) with or without channels, row by row. columns : in a row; None for a square.
+    images : (n, h, w) with or without channels, row by row.
+    columns : in a row; None for a square.
     ax : Axes to draw in, or None for a new figure.
 
     Returns

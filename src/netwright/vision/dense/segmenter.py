@@ -119,8 +119,8 @@ class Segmenter(RunEstimator):
     classes_ : labels, sorted. module_ : the network. history_ : a record an epoch; its ``validation_score`` is the mean
     intersection over union of the held-out images. n_iter_, best_epoch_, loss_curve_, diagnosis_, seed_ : as of `YOLO`.
 
-    Shapes
-    ------
+    Notes
+    -----
     fit(images, masks): images as of `YOLO`; masks (height, width) of integers each, or files of such. predict(images):
     a list of arrays (height, width) of labels.
 

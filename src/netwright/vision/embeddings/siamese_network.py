@@ -110,8 +110,8 @@ class SiameseNetwork(Embedder):
     `TripletNetwork`. history_ : a record an epoch; its ``validation_score`` is the area under the ROC of held-out
     pairs. n_iter_, best_epoch_, loss_curve_, diagnosis_, seed_ : as of `nw.Classifier`.
 
-    Shapes
-    ------
+    Notes
+    -----
     fit(X, y): as of `TripletNetwork`; or fit((A, B), same) with as many samples in A and in B, and same (n,) of True
     and False. transform(X): (n, D). similarity(A, B): (n,).
 

@@ -96,8 +96,8 @@ class TripletNetwork(Embedder):
     "cosface" the share of samples whose class is right). n_iter_, best_epoch_, loss_curve_, diagnosis_, seed_ : as of
     `nw.Classifier`.
 
-    Shapes
-    ------
+    Notes
+    -----
     fit(X, y): X (n, height, width), (n, height, width, 1 or 3), (n, 1 or 3, height, width), (n, features), or a list of
     image files or of images; y (n,) of any hashable type. transform(X): (n, D).
 

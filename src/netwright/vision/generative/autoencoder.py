@@ -32,7 +32,9 @@ class AutoencoderNetwork(torch.nn.Module):
 
     Parameters
     ----------
-    encoder : (n, ...) -> (n, latent). decoder : the way back. bounded : whether a sigmoid follows.
+    encoder : (n, ...) -> (n, latent).
+    decoder : the way back.
+    bounded : whether a sigmoid follows.
     noise, corruption : how samples are spoiled in training.
     """
 
@@ -84,8 +86,8 @@ class Autoencoder(TransformerMixin, Coder):
     networks_ : the closed ``encoder`` and ``decoder``. module_ : both, with weights. latent_ : numbers of a code.
     form_ : of samples. history_, seed_, n_iter_, loss_curve_, best_epoch_, diagnosis_ : as of others.
 
-    Shapes
-    ------
+    Notes
+    -----
     X : (n, features), or images as of `GAN`. transform(X) -> (n, latent).
 
     Raises
@@ -147,7 +149,8 @@ class Autoencoder(TransformerMixin, Coder):
 
         Parameters
         ----------
-        X : in the form of the fit. y : not looked at.
+        X : in the form of the fit.
+        y : not looked at.
         """
         x = self._read(X, "score")
         scaled = self.form_.scaled(x).flatten(1).double()
@@ -186,7 +189,9 @@ def spoiled(x: Tensor, noise: float, corruption: str) -> Tensor:
 
     Parameters
     ----------
-    x : samples. noise : a deviation, or the share of numbers that become 0. corruption : "gaussian" or "mask".
+    x : samples.
+    noise : a deviation, or the share of numbers that become 0.
+    corruption : "gaussian" or "mask".
 
     Examples
     --------
@@ -203,7 +208,8 @@ def squared_error(output: Tensor, target: Tensor, weight: Any = None) -> Tensor:
 
     Parameters
     ----------
-    output, target : of one shape. weight : not looked at.
+    output, target : of one shape.
+    weight : not looked at.
     """
     return (output - target).square().mean()
 

@@ -6,6 +6,7 @@ the shape of the data: a network that gives another shape gets a fully connected
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Mapping
 from math import prod
@@ -23,12 +24,13 @@ from netwright.core.validation import Constraint, integer, nothing, number, sati
 from netwright.estimators.networks import macs_of, split_heads
 from netwright.estimators.parameters import CONSTRAINTS
 from netwright.estimators.together import seed_of
+from netwright.estimators.trained import LOOKED_AT, RunEstimator
 from netwright.graph import Expression, Input, join
 from netwright.layers import ReLU, Reshape
 from netwright.optim import Adam
-from netwright.train import Batches, Run
-from netwright.vision.generative import networks
-from netwright.vision.generative.base import NETWORK, OPTIONS, PIECE, Generative
+from netwright.train import Batches, Precision, Run
+from netwright.vision.generative import networks, saving
+from netwright.vision.generative.base import NETWORK, OPTIONS, PIECE, batchwise, placed, require_alone
 from netwright.vision.generative.networks import Shape
 from netwright.vision.generative.reading import Form
 
@@ -48,7 +50,7 @@ CODING: Mapping[str, Constraint] = {
 }
 
 
-class Coder(Generative):
+class Coder(RunEstimator):
     """The abstract base of autoencoders."""
 
     _constraints: ClassVar[Mapping[str, Constraint]] = CODING
@@ -60,6 +62,13 @@ class Coder(Generative):
     validation: Any
     latent_: int
     module_: Any
+    optimizer: Any
+    average: float | None
+    device: Any
+    form_: Form
+    seed_: int
+    networks_: dict[str, Expression]
+    _precision: Precision
 
     @abstractmethod
     def _outputs(self) -> int:
@@ -68,6 +77,10 @@ class Coder(Generative):
     @abstractmethod
     def _objective(self) -> Any:
         """The loss of a batch: (output, target, weight) -> scalar."""
+
+    @abstractmethod
+    def _network(self, seed: int) -> torch.nn.Module:
+        """The module of ``networks_``, with fresh weights."""
 
     @abstractmethod
     def _checked(self, x: Tensor, where: str) -> None:
@@ -121,10 +134,20 @@ class Coder(Generative):
         x = self._read(X, "reconstruct")
         return self.form_.restored(self._over(x, lambda rows: self.module_.decode(self.module_.encode(rows))))
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator to one file, never pickle; `netwright.load` reads it.
+
+        Parameters
+        ----------
+        path : of the file; an existing one is replaced only when the new one is complete.
+        """
+        check_is_fitted(self, "module_")
+        saving.save(self, path)
+
     # the steps of a fit
 
     def _start(self, X: Any, y: Any) -> Run:
-        self._alone()
+        require_alone(self)
         self.seed_ = seed_of(self)
         where = f"{self._name}.fit(X)"
         self.form_, x = Form.first(X, where)
@@ -133,8 +156,8 @@ class Coder(Generative):
         self._settle()
         net: Any = self._network(derive(self.seed_, "network"))
         self.module_ = net
-        self._place(net)
-        rule = self._rule() if self.optimizer is None else self._batchwise(self.optimizer)
+        self._precision = placed(self, net)
+        rule = self._rule() if self.optimizer is None else batchwise(self, self.optimizer)
         cost = 2 * macs_of(net.encoder, (self.form_.shape,))
         seed = derive(self.seed_, "training")
         run = Run(net, self._objective(), rule, self._precision, None, (), self.average, seed, macs=cost)
@@ -199,6 +222,9 @@ class Coder(Generative):
                 function(self.form_.scaled(some.to(device)) if scale else some.to(device)) for some in x.split(PIECE)
             ]
         return torch.cat([part.float().cpu() for part in parts])
+
+    def _looked_at(self, parts: list[Any]) -> list[Batches]:
+        return [part.some(LOOKED_AT) for part in parts]
 
     def _rule(self) -> Any:
         return Adam(1e-3)

@@ -71,7 +71,10 @@ def warn_of_ending(name: str, loss: str, ending: Ending, accuracies: Sequence[fl
 
     Parameters
     ----------
-    name : of the estimator. loss : its kind. ending : of the samples. accuracies : of the discriminator, by epoch.
+    name : of the estimator.
+    loss : its kind.
+    ending : of the samples.
+    accuracies : of the discriminator, by epoch.
     """
     other = "" if loss == "wasserstein" else 'loss="wasserstein" or penalty="r1", '
     remedy = f"Try {other}a smaller learning rate, a larger batch, or more noise (latent)."

@@ -46,7 +46,8 @@ def frechet_distance(X: Any, Y: Any, features: Any = None) -> float:
 
     Parameters
     ----------
-    X, Y : real samples and made ones. features : a function from samples to (n, d), something fitted with `transform`
+    X, Y : real samples and made ones.
+    features : a function from samples to (n, d), something fitted with `transform`
         or a torch module; None where X and Y are features already.
 
     Shapes
@@ -124,7 +125,8 @@ def precision_recall_of_samples(X: Any, Y: Any, features: Any = None, *, neighbo
 
     Parameters
     ----------
-    X, Y, features : as of `frechet_distance`. neighbours : k, >= 1; each has more samples than that.
+    X, Y, features : as of `frechet_distance`.
+    neighbours : k, >= 1; each has more samples than that.
 
     Returns
     -------

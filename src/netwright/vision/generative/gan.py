@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -47,14 +48,16 @@ from netwright.core.validation import (
 from netwright.estimators.networks import macs_of, split_heads
 from netwright.estimators.parameters import CONSTRAINTS
 from netwright.estimators.together import seed_of
+from netwright.estimators.trained import LOOKED_AT as ROWS
+from netwright.estimators.trained import RunEstimator
 from netwright.optim import Adam
-from netwright.train import Run
+from netwright.train import Batches, Precision, Run
 from netwright.train.averaging import Averaging
 from netwright.vision.detection.saving import labels_array
 from netwright.vision.embeddings.labelling import coded
 from netwright.vision.embeddings.saving import plain_label, restored_label
 from netwright.vision.generative import saving
-from netwright.vision.generative.base import NETWORK, OPTIONS, Generative
+from netwright.vision.generative.base import NETWORK, OPTIONS, placed, require_alone
 from netwright.vision.generative.collapse import LOOKED_AT, Ending, ending_of, warn_of_ending
 from netwright.vision.generative.losses import KINDS
 from netwright.vision.generative.making import first_column, made_by, mean_accuracy, refresh
@@ -77,7 +80,7 @@ _PAIR = satisfies(
 MEANT = frozenset(CODES) - {"non-finite-data"}  # all else supposes a loss that falls, and here two players pull at it
 
 
-class GAN(Generative):
+class GAN(RunEstimator):
     """A generative adversarial network, of any two networks.
 
     Parameters
@@ -95,7 +98,8 @@ class GAN(Generative):
     optimizer : the update rule of both players, or a pair (of the generator, of the discriminator); None by the table
         above, and Adam(cosine(2e-3), betas=(0.5, 0.999)) for rows.
     critic_steps : turns of the discriminator for each of the generator, >= 1; None by the table.
-    penalty : "gradient" (WGAN-GP), "r1" or "none"; None by the table. penalty_weight : its factor, > 0.
+    penalty : "gradient" (WGAN-GP), "r1" or "none"; None by the table.
+    penalty_weight : its factor, > 0.
     spectral_norm : whether the discriminator's weights are divided by their largest singular value; None by the table.
     label_smoothing : how much less than 1 the label of real samples is, in [0, 1); of the first three losses.
     average : decay in (0, 1) of a running average of the weights, which then makes the samples; None for none.
@@ -111,8 +115,8 @@ class GAN(Generative):
     tell. samples_ : (moments, m, ...) of the same noise at ``samples_steps_``. ending_ : how much the last ones vary.
     seed_, n_iter_, loss_curve_, best_epoch_, diagnosis_ : as of others.
 
-    Shapes
-    ------
+    Notes
+    -----
     X : (n, features), or images (n, h, w), (n, h, w, c), (n, c, h, w) of bytes or numbers in [0, 1]. y : (n,) labels,
     or None. sample(m) -> m samples in the form of X.
 
@@ -153,7 +157,9 @@ class GAN(Generative):
     }
     patience = None
     module_: Players
+    form_: Form
     samples_: NDArray[Any]
+    _precision: Precision
 
     @checks_options
     def __init__(
@@ -213,6 +219,16 @@ class GAN(Generative):
         noise = torch.randn(n, self.latent_, generator=generator)
         return self.form_.restored(made_by(self.module_, noise, codes))
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator to one file, never pickle; `netwright.load` reads it.
+
+        Parameters
+        ----------
+        path : of the file; an existing one is replaced only when the new one is complete.
+        """
+        check_is_fitted(self, "module_")
+        saving.save(self, path)
+
     def _codes(self, n: int, labels: Any) -> Tensor:
         """The numbers of the classes that are asked for."""
         where = f"{self._name}.sample(labels)"
@@ -236,7 +252,7 @@ class GAN(Generative):
     # the steps of a fit
 
     def _start(self, X: Any, y: Any) -> Run:
-        self._alone()
+        require_alone(self)
         self.seed_ = seed_of(self)
         self.form_, x = Form.first(X, f"{self._name}.fit(X)")
         codes = self._labelled(y, len(x))
@@ -247,7 +263,7 @@ class GAN(Generative):
         net = self._players(derive(self.seed_, "network"), option.spectral)
         self.form_ = self.form_.within(*range_of(net.generator))
         warn_of_mixing(self._name, option.game.penalty, net.discriminator)
-        self._place(net)
+        self._precision = placed(self, net)
         turns = self.steps * (option.critic_steps + 1)
         rule = TwoPlayers(*option.rules, option.critic_steps, turns, self.epochs)
         seed = derive(self.seed_, "training")
@@ -329,7 +345,8 @@ class GAN(Generative):
         made = made_by(net, torch.randn(count, self.latent_, generator=drawn), codes)
         return ending_of(made, real[:count], real[count:])
 
-    # what RunEstimator and Generative ask for
+    def _looked_at(self, parts: list[Any]) -> list[Batches]:
+        return [part.some(ROWS) for part in parts]
 
     def _rule(self) -> Any:
         return Adam(2e-4, betas=(0.5, 0.999))

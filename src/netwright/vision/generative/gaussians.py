@@ -26,7 +26,10 @@ def ring_of_gaussians(
 
     Parameters
     ----------
-    n : points. modes : centres. radius : of the circle. std : of the points round a centre, along each axis.
+    n : points.
+    modes : centres.
+    radius : of the circle.
+    std : of the points round a centre, along each axis.
     random_state : None, an integer, a RandomState or a Generator.
 
     Returns
@@ -52,7 +55,10 @@ def grid_of_gaussians(
 
     Parameters
     ----------
-    n : points. side : centres along a side. spacing : of centres. std : of the points round a centre, along each axis.
+    n : points.
+    side : centres along a side.
+    spacing : of centres.
+    std : of the points round a centre, along each axis.
     random_state : None, an integer, a RandomState or a Generator.
 
     Returns

@@ -43,7 +43,8 @@ def discriminator_loss(kind: str, real: Tensor, fake: Tensor, smoothing: float =
 
     Parameters
     ----------
-    kind : see this module. real, fake : scores of real samples and of made ones.
+    kind : see this module.
+    real, fake : scores of real samples and of made ones.
     smoothing : how much less than 1 the label of real samples is, in [0, 1); of the kinds with labels.
 
     Shapes
@@ -78,7 +79,8 @@ def generator_loss(kind: str, fake: Tensor) -> Tensor:
 
     Parameters
     ----------
-    kind : see this module. fake : scores of made samples.
+    kind : see this module.
+    fake : scores of made samples.
 
     Shapes
     ------
@@ -112,7 +114,8 @@ def accuracy(kind: str, real: Tensor, fake: Tensor) -> Tensor:
 
     Parameters
     ----------
-    kind : see this module. real, fake : scores.
+    kind : see this module.
+    real, fake : scores.
 
     Shapes
     ------

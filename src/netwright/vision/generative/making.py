@@ -16,7 +16,8 @@ def first_column(output: Tensor, target: Any, weight: Any) -> Tensor:
 
     Parameters
     ----------
-    output : (turns, 2) of `Players`. target, weight : not looked at.
+    output : (turns, 2) of `Players`.
+    target, weight : not looked at.
     """
     return output[:, 0].mean()
 
@@ -26,7 +27,8 @@ def mean_accuracy(output: Tensor, target: Any, weight: Any) -> float:
 
     Parameters
     ----------
-    output : (turns, 2) of `Players`. target, weight : not looked at.
+    output : (turns, 2) of `Players`.
+    target, weight : not looked at.
     """
     measured = output[output[:, 1] >= 0, 1]
     return float(measured.mean()) if len(measured) else float("nan")
@@ -37,7 +39,9 @@ def made_by(net: Players, noise: Tensor, codes: Tensor) -> Tensor:
 
     Parameters
     ----------
-    net : the players. noise : (n, latent). codes : (n,) numbers of classes.
+    net : the players.
+    noise : (n, latent).
+    codes : (n,) numbers of classes.
     """
     device, training = next(net.generator.parameters()).device, net.generator.training
     net.generator.eval()
@@ -53,7 +57,10 @@ def refresh(net: Players, latent: int, seed: int, batches: int = 20) -> None:
 
     Parameters
     ----------
-    net : the players. latent : numbers of noise. seed : of the noise. batches : of 256 samples, that are looked at.
+    net : the players.
+    latent : numbers of noise.
+    seed : of the noise.
+    batches : of 256 samples, that are looked at.
     """
     norms = [part for part in net.generator.modules() if isinstance(part, torch.nn.modules.batchnorm._BatchNorm)]
     if not norms:

@@ -23,7 +23,9 @@ class ModeCoverage(NamedTuple):
 
     Attributes
     ----------
-    found : centres with good samples. modes : all centres. good : share of samples that are good.
+    found : centres with good samples.
+    modes : all centres.
+    good : share of samples that are good.
     counts : (modes,) good samples of each centre.
     """
 
@@ -41,7 +43,9 @@ def mode_coverage(samples: Any, centres: Any, std: float, *, within: float = 3.0
 
     Parameters
     ----------
-    samples : (n, d). centres : (modes, d). std : of the points round a centre, along each axis, > 0.
+    samples : (n, d).
+    centres : (modes, d).
+    std : of the points round a centre, along each axis, > 0.
     within : standard deviations of the nearest centre within which a sample is good, > 0.
     least : good samples with which a mode counts as found, >= 1.
 

@@ -33,7 +33,9 @@ def dcgan_generator(shape: Shape, latent: int, width: int = WIDTH) -> Expression
 
     Parameters
     ----------
-    shape : (channels, height, width) of an image. latent : numbers of noise. width : channels beside the image.
+    shape : (channels, height, width) of an image.
+    latent : numbers of noise.
+    width : channels beside the image.
 
     Examples
     --------
@@ -59,7 +61,8 @@ def dcgan_discriminator(shape: Shape, width: int = WIDTH, normalized: bool = Tru
 
     Parameters
     ----------
-    shape : (channels, height, width) of an image. width : channels of the first convolution.
+    shape : (channels, height, width) of an image.
+    width : channels of the first convolution.
     normalized : with batch normalisation; a gradient penalty and spectral normalisation take none.
 
     Examples
@@ -76,7 +79,8 @@ def image_encoder(shape: Shape, width: int) -> Expression:
 
     Parameters
     ----------
-    shape : (channels, height, width) of an image. width : channels of the first convolution.
+    shape : (channels, height, width) of an image.
+    width : channels of the first convolution.
 
     Examples
     --------
@@ -91,7 +95,9 @@ def image_decoder(shape: Shape, latent: int, width: int) -> Expression:
 
     Parameters
     ----------
-    shape : (channels, height, width) of an image. latent : length of a code. width : channels beside the image.
+    shape : (channels, height, width) of an image.
+    latent : length of a code.
+    width : channels beside the image.
 
     Examples
     --------
@@ -107,7 +113,9 @@ def rows_generator(features: int, latent: int, hidden: int = HIDDEN) -> Expressi
 
     Parameters
     ----------
-    features : of a row. latent : numbers of noise. hidden : units of a layer.
+    features : of a row.
+    latent : numbers of noise.
+    hidden : units of a layer.
     """
     return join(Input(latent), *[ReLU(hidden)] * 3, Linear(features))
 
@@ -117,7 +125,8 @@ def rows_discriminator(features: int, hidden: int = HIDDEN) -> Expression:
 
     Parameters
     ----------
-    features : of a row. hidden : units of a layer.
+    features : of a row.
+    hidden : units of a layer.
     """
     return join(Input(features), *[LeakyReLU(hidden, slope=0.2)] * 3, Linear(1))
 
@@ -127,7 +136,9 @@ def closed(given: str | Expression, shape: Shape, where: str) -> Expression:
 
     Parameters
     ----------
-    given : layers joined by >>, or their text. shape : of what it takes. where : how an error names it.
+    given : layers joined by >>, or their text.
+    shape : of what it takes.
+    where : how an error names it.
 
     Raises
     ------
@@ -153,7 +164,9 @@ def expect_output(network: Expression, shape: Shape, where: str) -> Expression:
 
     Parameters
     ----------
-    network : a closed one. shape : of what it is to give. where : how an error names it.
+    network : a closed one.
+    shape : of what it is to give.
+    where : how an error names it.
 
     Raises
     ------
@@ -179,7 +192,8 @@ def ended(layers: Expression, units: int) -> Expression:
 
     Parameters
     ----------
-    layers : a closed network. units : of its end.
+    layers : a closed network.
+    units : of its end.
 
     Examples
     --------

@@ -38,7 +38,9 @@ def gradient_penalty(
 
     Parameters
     ----------
-    critic : gives one score a sample. real, fake : samples side by side. weight : lambda.
+    critic : gives one score a sample.
+    real, fake : samples side by side.
+    weight : lambda.
     alpha : (n,) in [0, 1], the share of the real one; None: drawn from torch's random state.
 
     Shapes
@@ -69,7 +71,9 @@ def r1_penalty(critic: Critic, real: Tensor, weight: float = 10.0) -> Tensor:
 
     Parameters
     ----------
-    critic : gives one score a sample. real : samples. weight : gamma.
+    critic : gives one score a sample.
+    real : samples.
+    weight : gamma.
 
     Shapes
     ------

@@ -35,9 +35,12 @@ class Game:
 
     Parameters
     ----------
-    loss : its kind, see `netwright.vision.generative.losses`. smoothing : of the label of real samples.
-    penalty : "gradient", "r1" or "none". weight : of the penalty.
-    latent : numbers of noise. classes : of a conditional game, 0 for none.
+    loss : its kind, see `netwright.vision.generative.losses`.
+    smoothing : of the label of real samples.
+    penalty : "gradient", "r1" or "none".
+    weight : of the penalty.
+    latent : numbers of noise.
+    classes : of a conditional game, 0 for none.
     """
 
     loss: str
@@ -53,8 +56,10 @@ class Players(torch.nn.Module):
 
     Parameters
     ----------
-    generator : (n, latent + classes) -> (n, ...). discriminator : (n, ...) -> n scores.
-    game : what is played. epochs : for how many of them sums of losses are kept.
+    generator : (n, latent + classes) -> (n, ...).
+    discriminator : (n, ...) -> n scores.
+    game : what is played.
+    epochs : for how many of them sums of losses are kept.
     frames : (moments, m, ...) zeros, where made samples are put during the fit; None for none.
 
     Attributes
@@ -150,7 +155,8 @@ def columns_of(sums: Tensor, epoch: int) -> dict[str, float]:
 
     Parameters
     ----------
-    sums : of `Players`. epoch : from 0.
+    sums : of `Players`.
+    epoch : from 0.
 
     Examples
     --------

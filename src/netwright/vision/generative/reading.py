@@ -40,7 +40,8 @@ class Form:
     shape : of one sample as the network sees it, (features,) or (channels, height, width).
     layout : "rows", "gray", "last" or "first", the place of the channels.
     bytes : whether images came as bytes.
-    low, high : the range of images. mean, spread : of each feature; () for images.
+    low, high : the range of images.
+    mean, spread : of each feature; () for images.
     """
 
     shape: tuple[int, ...]
@@ -57,7 +58,8 @@ class Form:
 
         Parameters
         ----------
-        X : see this module. where : how an error names it.
+        X : see this module.
+        where : how an error names it.
 
         Raises
         ------
@@ -90,7 +92,8 @@ class Form:
 
         Parameters
         ----------
-        X : in the form of the fit. where : how an error names it.
+        X : in the form of the fit.
+        where : how an error names it.
 
         Raises
         ------

@@ -39,9 +39,16 @@ class Rounds:
 
     Parameters
     ----------
-    x : (n, ...), as `Form.again` gives them. codes : (n,) numbers of classes. scaled : makes of rows what players see.
-    size : rows of a turn. critic_steps : turns of the discriminator in a round. steps : rounds in all. seed : of the
-        order. device : where batches are. before : called with the number of a round before it; None for nothing.
+    x : (n, ...), as `Form.again` gives them.
+    codes : (n,) numbers of classes.
+    scaled : makes of rows what players see.
+    size : rows of a turn.
+    critic_steps : turns of the discriminator in a round.
+    steps : rounds in all.
+    seed : of the
+        order.
+    device : where batches are.
+    before : called with the number of a round before it; None for nothing.
 
     Attributes
     ----------

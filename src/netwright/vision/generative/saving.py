@@ -23,7 +23,8 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
 
     Parameters
     ----------
-    estimator : the fitted one. path : of the file.
+    estimator : the fitted one.
+    path : of the file.
 
     Raises
     ------
@@ -49,7 +50,8 @@ def restore(kind: type[Any], content: dict[str, Any], tensors: dict[str, np.ndar
 
     Parameters
     ----------
-    kind : its class. content, tensors : of the file.
+    kind : its class.
+    content, tensors : of the file.
 
     Raises
     ------

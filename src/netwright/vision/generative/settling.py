@@ -12,6 +12,7 @@ from netwright.core.errors import InvalidParameter, problem
 from netwright.graph import Expression, begins_with_input, parse
 from netwright.optim import Adam, Optimizer, cosine
 from netwright.vision.generative import networks
+from netwright.vision.generative.base import batchwise
 from netwright.vision.generative.losses import LABELLED
 from netwright.vision.generative.networks import Shape
 from netwright.vision.generative.players import Game
@@ -27,8 +28,10 @@ class Chosen:
 
     Parameters
     ----------
-    game : what is played. spectral : whether the discriminator's weights are normalised.
-    critic_steps : turns of the discriminator in a round. rules : of the generator and of the discriminator.
+    game : what is played.
+    spectral : whether the discriminator's weights are normalised.
+    critic_steps : turns of the discriminator in a round.
+    rules : of the generator and of the discriminator.
     """
 
     game: Game
@@ -42,7 +45,9 @@ def chosen(gan: Any, shape: Shape, classes: int) -> Chosen:
 
     Parameters
     ----------
-    gan : the estimator. shape : of a sample. classes : how many, 0 for none.
+    gan : the estimator.
+    shape : of a sample.
+    classes : how many, 0 for none.
 
     Raises
     ------
@@ -90,7 +95,8 @@ def rules_of(gan: Any, images: bool) -> tuple[Optimizer, Optimizer]:
 
     Parameters
     ----------
-    gan : the estimator. images : whether it learns from images.
+    gan : the estimator.
+    images : whether it learns from images.
     """
     given = gan.optimizer
     if given is None:
@@ -99,7 +105,7 @@ def rules_of(gan: Any, images: bool) -> tuple[Optimizer, Optimizer]:
         rate = 1e-4 if gan.loss == "wasserstein" else 2e-4
         given = Adam(rate, betas=(first, last)) if images else Adam(cosine(2e-3), betas=(0.5, 0.999))
     pair = given if isinstance(given, (tuple, list)) else (given, given)
-    own, other = (gan._batchwise(rule if rule is not None else Adam()) for rule in pair)
+    own, other = (batchwise(gan, rule if rule is not None else Adam()) for rule in pair)
     return own, other
 
 
@@ -108,7 +114,9 @@ def networks_of(gan: Any, shape: Shape, option: Chosen) -> dict[str, Expression]
 
     Parameters
     ----------
-    gan : the estimator. shape : of a sample. option : what was chosen.
+    gan : the estimator.
+    shape : of a sample.
+    option : what was chosen.
 
     Raises
     ------
@@ -154,7 +162,9 @@ def warn_of_mixing(name: str, penalty: str, discriminator: torch.nn.Module) -> N
 
     Parameters
     ----------
-    name : of the estimator. penalty : its kind. discriminator : the built network.
+    name : of the estimator.
+    penalty : its kind.
+    discriminator : the built network.
     """
     if penalty == "gradient" and networks.mixes_samples(discriminator):
         expected = "a critic without batch normalisation: its gradient penalty is that of each sample"

@@ -24,7 +24,8 @@ def whose_turn(turn: int, critic_steps: int) -> int:
 
     Parameters
     ----------
-    turn : its number, from 0. critic_steps : turns of the discriminator in a round, >= 1.
+    turn : its number, from 0.
+    critic_steps : turns of the discriminator in a round, >= 1.
 
     Examples
     --------
@@ -42,7 +43,8 @@ class TwoPlayers(Optimizer):
     ----------
     generator, discriminator : update rules that take gradients.
     critic_steps : turns of the discriminator in a round.
-    turns : of the whole game; schedules of rates run over them. epochs : of the whole game.
+    turns : of the whole game; schedules of rates run over them.
+    epochs : of the whole game.
 
     Raises
     ------
@@ -85,7 +87,8 @@ class Turns(torch.optim.Optimizer):
 
     Parameters
     ----------
-    rule : what it is built from. parts : the named parameters of the generator and of the discriminator.
+    rule : what it is built from.
+    parts : the named parameters of the generator and of the discriminator.
 
     Attributes
     ----------

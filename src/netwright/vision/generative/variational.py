@@ -52,7 +52,9 @@ class VariationalNetwork(torch.nn.Module):
 
     Parameters
     ----------
-    encoder : (n, ...) -> (n, 2 latent). decoder : (n, latent) -> (n, ...). likelihood : "bernoulli" or "gaussian".
+    encoder : (n, ...) -> (n, 2 latent).
+    decoder : (n, latent) -> (n, ...).
+    likelihood : "bernoulli" or "gaussian".
 
     Shapes
     ------
@@ -124,8 +126,8 @@ class VariationalAutoencoder(TransformerMixin, Coder):
     likelihood_ : of samples. form_ : of samples. history_ : its losses are minus the bound (with beta).
     seed_, n_iter_, loss_curve_, best_epoch_, diagnosis_ : as of others.
 
-    Shapes
-    ------
+    Notes
+    -----
     X : (n, features), or images as of `GAN`. transform(X) -> (n, latent). sample(m) -> m samples in the form of X.
 
     Raises
@@ -186,7 +188,8 @@ class VariationalAutoencoder(TransformerMixin, Coder):
 
         Parameters
         ----------
-        X : in the form of the fit. draws : of codes for each sample, over which the mean is taken, >= 1.
+        X : in the form of the fit.
+        draws : of codes for each sample, over which the mean is taken, >= 1.
         random_state : None, an integer, a RandomState or a Generator.
 
         Raises
@@ -215,7 +218,8 @@ class VariationalAutoencoder(TransformerMixin, Coder):
 
         Parameters
         ----------
-        X : in the form of the fit. y : not looked at.
+        X : in the form of the fit.
+        y : not looked at.
         """
         return float(self.elbo(X).mean())
 
@@ -224,7 +228,8 @@ class VariationalAutoencoder(TransformerMixin, Coder):
 
         Parameters
         ----------
-        n : how many, >= 1. random_state : None, an integer, a RandomState or a Generator.
+        n : how many, >= 1.
+        random_state : None, an integer, a RandomState or a Generator.
         """
         check_is_fitted(self, "module_")
         check(f"{self._name}.sample(n)", n, integer(1))
@@ -282,7 +287,9 @@ def minus_bound(output: Parts, target: Any, weight: Any = None, beta: float = 1.
 
     Parameters
     ----------
-    output : of `VariationalNetwork`. target, weight : not looked at. beta : weight of the divergence.
+    output : of `VariationalNetwork`.
+    target, weight : not looked at.
+    beta : weight of the divergence.
     """
     likely, divergence = output
     return (beta * divergence - likely).mean()

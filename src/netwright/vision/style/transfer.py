@@ -78,8 +78,8 @@ class StyleTransfer(BaseEstimator):
     before weights. sizes_ : (height, width) of each level. style_layers_, content_layers_ : the weights of layers.
     encoder_ : the network. seed_ : what was drawn from random_state.
 
-    Shapes
-    ------
+    Notes
+    -----
     images (height, width, 3) of uint8 -> (height, width, 3) of uint8. Gray images are taken as gray ones in colour,
     transparent ones are laid on white, those with a palette get their colours; numbers in [0, 1] and files are taken
     too.

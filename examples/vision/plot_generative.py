@@ -19,7 +19,7 @@ import netwright as nw
 # on the same loop that trains every other network. Samples of the same noise are kept from time to time.
 
 points, centres = nw.vision.ring_of_gaussians(5000, std=0.1, random_state=0)
-gan = nw.vision.GAN(steps=1000, batch_size=256, random_state=0).fit(points)
+gan = nw.vision.GAN(steps=800, batch_size=256, random_state=0).fit(points)
 nw.plots.sample_frames(
     gan.samples_[::2], gan.samples_steps_[::2], real=points, figure=plt.figure(figsize=(10, 2.4), layout="constrained")
 )
@@ -47,7 +47,7 @@ plt.show()
 images, labels = load_digits(return_X_y=True)
 images = images.reshape(-1, 8, 8) / 16
 vae = nw.vision.VariationalAutoencoder(
-    "Flatten() >> ReLU(64)", "ReLU(64)", latent=2, optimizer="Adam(0.005)", epochs=40, random_state=0
+    "Flatten() >> ReLU(64)", "ReLU(64)", latent=2, optimizer="Adam(0.005)", epochs=30, random_state=0
 ).fit(images[300:])
 print(f"{vae.score(images[:300]):.1f} nats for digits that it has not seen")
 

@@ -96,7 +96,11 @@ def test_a_fit_is_repeated_bit_by_bit_and_differs_from_the_plain_one() -> None:
     assert not np.array_equal(first, weights(classifier(random_state=1).fit(X, Y)))
 
 
-@pytest.mark.parametrize("augment", ["Rotate(10), Flip(0.5)", [Rotate(), Flip()], Compose(Rotate(10), Flip())], ids=str)
+@pytest.mark.parametrize(
+    "augment",
+    ["Rotate(10), Flip(0.5)", [Rotate(), Flip()], ["Rotate(10)", Flip()], Compose(Rotate(10), Flip())],
+    ids=str,
+)
 def test_every_form_means_the_same(augment: Any) -> None:
     made = classifier(augment=augment).fit(X, Y)
     assert np.array_equal(weights(made), weights(classifier(augment=(Rotate(10), Flip())).fit(X, Y)))
@@ -202,7 +206,11 @@ def test_it_is_in_the_file(augment: Any, tmp_path: Path) -> None:
         (nw.l2(1e-4), r"Classifier\(augment\): expected .* got l2\(0\.0001\)"),
         (Rotate, r"Classifier\(augment\): expected .*got <class"),
         ((), r"Classifier\(augment\): expected .* got \(\)"),
-        (["Rotate(10)"], r"Classifier\(augment\): expected .* got \['Rotate\(10\)'\]"),
+        ([3], r"Classifier\(augment\): expected .* got \[3\]"),
+        (
+            ["Rotate(10)", "l2(0.1)"],
+            r"augment: expected augmentations such as Rotate\(10\), Shift\(2\), got l2\(0\.1\)",
+        ),
         ("l2(0.1)", r"augment: expected augmentations such as Rotate\(10\), Shift\(2\), got l2\(0\.1\)"),
         ("Rotate(10), 3", r"augment: expected augmentations .* got 3"),
         ("()", r"augment: expected augmentations .* got '\(\)'"),

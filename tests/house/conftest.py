@@ -80,7 +80,7 @@ class Public:
     name: str
 
 
-@lru_cache(maxsize=1)  # all tests ask the same ones: their trees take 185 MB and 10 s
+@lru_cache(maxsize=1)  # all tests ask the same ones: their trees take 185 MB
 def all_sources() -> list[Source]:
     return [Source(path) for path in sorted(PACKAGE.rglob("*.py"))]
 

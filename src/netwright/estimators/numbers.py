@@ -87,8 +87,11 @@ class Numbers:
             raise InvalidData(problem("network", f"outputs of shape {wanted}, as y has", f"{got}", remedy))
 
     def fit(self, y: np.ndarray, weight: np.ndarray | None, loss: Any, free: bool) -> None:
-        """Learn the scale from the training rows, unless the loss is one of ratios or the outputs are not free."""
-        self.scaler = fit_scaler(y, weight) if loss.scalable and free else None
+        """Learn the scale from the training rows, unless the loss is one of ratios or the outputs are not free.
+
+        Targets (channels, height, width) or of more axes have one scale for all places of a channel.
+        """
+        self.scaler = (fit_scaler if y.ndim < 4 else _channel_scaler)(y, weight) if loss.scalable and free else None
 
     def to_state(self) -> dict[str, Any]:
         """What a file needs."""
@@ -133,3 +136,12 @@ class Numbers:
         residual, total = (w * (t - z) ** 2).sum(0), (w * (t - mean) ** 2).sum(0)
         ratio = torch.where(total > 0, residual / total.clamp_min(1e-300), (residual > 0).double())
         return float((1 - ratio).mean())
+
+
+def _channel_scaler(y: np.ndarray, weight: np.ndarray | None) -> Scaler:
+    """One mean and deviation for each channel of (n, channels, *space)."""
+    n, channels, places = len(y), y.shape[1], int(np.prod(y.shape[2:]))
+    rows = np.moveaxis(y, 1, -1).reshape(n * places, channels)
+    found = fit_scaler(rows, None if weight is None else np.repeat(weight, places))
+    shape = (channels, *(1 for _ in y.shape[2:]))
+    return Scaler(found.mean.reshape(shape), found.scale.reshape(shape))

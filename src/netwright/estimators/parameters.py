@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 
 from netwright.core import registry
 from netwright.core.errors import InvalidParameter, problem
+from netwright.core.generations import folder_of_checkpoints
 from netwright.core.validation import (
     Constraint,
     boolean,
@@ -48,7 +48,7 @@ CONSTRAINTS: Mapping[str, Constraint] = {
     "precision": one_of("auto", "float32", "float64", "bf16"),
     "device": instance(str, torch.device, text='"auto" or the name of a device'),
     "devices": integer(1) | one_of("auto") | _family("devices", "Devices(...)"),
-    "checkpoint": nothing | instance(str, os.PathLike, text="the name of a folder"),
+    "checkpoint": folder_of_checkpoints,
     "resume": boolean,
     "callbacks": nothing | instance(tuple, list, text="a list of callbacks"),
     "verbose": boolean | integer(0),

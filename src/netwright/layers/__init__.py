@@ -20,6 +20,7 @@ from netwright.layers.space.pooling import AvgPool, L2Pool, MaxPool
 from netwright.layers.space.global_pooling import GlobalPool
 from netwright.layers.space.adaptive import AdaptivePool
 from netwright.layers.space.upsampling import Upsample
+from netwright.layers.space.pixel_shuffle import PixelShuffle
 
 # time
 from netwright.layers.space.global_pooling import TimePool
@@ -150,6 +151,7 @@ __all__ = [
     "PReLU",
     "PadChannels",
     "Pick",
+    "PixelShuffle",
     "RadialBasis",
     "ReLU",
     "Reshape",

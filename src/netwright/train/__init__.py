@@ -14,6 +14,7 @@ from netwright.train.batches import Batches, bounds, order
 from netwright.train.flat import Flat, Segment
 from netwright.train.precision import Precision, choose_device, has_convolution, placed
 from netwright.train.device import Devices, Group
+from netwright.core.generations import Checkpoints
 from netwright.train.processes.launching import launch
 
 # what listens to it
@@ -25,6 +26,7 @@ from netwright.train.tensorboard import TensorBoard
 __all__ = [
     "EVENTS",
     "Batches",
+    "Checkpoints",
     "Devices",
     "Flat",
     "Group",

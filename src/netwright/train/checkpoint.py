@@ -1,9 +1,13 @@
-"""Checkpoints: a run as it stands after an epoch, in a folder, from which the same run goes on to the same bits.
+"""Checkpoints: a run as it stands after an epoch or within one, from which the same run goes on to the same bits.
 
-Two generations are kept. Each is one file, written whole or not at all (`netwright.core.storage`), by the leading
-process alone; a file that is damaged is passed over for the one before it. Of a run whose weights are spread over
-processes the vectors stand beside it in torch's own format for that (DCP), each process writing its part; another
-number of processes can read them.
+Two generations are kept in a folder (`netwright.core.generations`), written by the leading process alone. Within an
+epoch the state is that of the end of one, with the batches that are done, their losses and the state of the noise; the
+order of the rows and their augmentation are functions of (seed, epoch, batch), so that nothing of them is kept. Of a
+run whose weights are spread over processes the vectors stand beside it in torch's own format for that (DCP), each
+process writing its part; another number of processes can read them.
+
+The bits are the same for the same versions, kind of device, number of threads and of processes. These are written down
+too, and a run that goes on with others says so.
 """
 
 from __future__ import annotations
@@ -12,6 +16,12 @@ import logging
 import math
 import os
 import shutil
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,31 +30,38 @@ import numpy as np
 import torch
 
 from netwright.core import storage
-from netwright.core.errors import CorruptFile, InvalidParameter, problem
+from netwright.core.errors import InvalidParameter, problem
+from netwright.core.generations import REMEDY, Generations, Pace, checkpoints_of
+from netwright.train.evaluation import Collected
 from netwright.train.run import Run
 from netwright.train.stopping import Keeper, Snapshot
 
 log = logging.getLogger("netwright")
 
 KIND = "Checkpoint"
-KEPT = 2  # generations
-REMEDY = "Give this run a folder of its own, or resume=False to replace what is there."
-PLAIN = ("epoch", "stop", "best_epoch", "diverged", "first_loss", "averaged_updates")
+BEGIN = "epoch"
+TERMINATED = 143  # what a program ends with that was asked to end: 128 and the number of the signal
+PLAIN = ("epoch", "done", "stop", "best_epoch", "diverged", "first_loss", "averaged_updates")
 JUDGED = ("best", "best_record", "waited")
 
 
 class Checkpoint:
-    """Where a run is written down after every epoch.
+    """Where a run is written down.
 
     Parameters
     ----------
-    folder : that holds the generations; it is made.
+    folder : that holds the generations, or `Checkpoints`; it is made.
     identity : what the run is: settings and rows, by name. A folder that holds another run is refused.
     resume : whether to go on from what is there; else it is begun anew and replaced.
     """
 
     def __init__(self, folder: str | os.PathLike[str], identity: dict[str, Any], resume: bool = True) -> None:
-        self.folder, self.identity, self.resume = Path(folder), identity, resume
+        self.identity, self.resume = identity, resume
+        self._pace = Pace(asked := checkpoints_of(folder))
+        self._generations = Generations(asked, BEGIN)
+        self.folder = self._generations.folder
+        self._asked = False
+        self._keeper: Keeper | None = None
 
     def take_up(self, run: Run, keeper: Keeper) -> bool:
         """Bring a fresh run to where the newest good generation is; False where there is none.
@@ -53,18 +70,19 @@ class Checkpoint:
         ------
         InvalidParameter : a folder that holds another run.
         """
-        found = run.group.same(newest(self.folder) if self.resume and run.group.leads else None)
+        self._keeper = keeper
+        found = run.group.same(self._generations.newest() if self.resume and run.group.leads else None)
         if found is None:
             return False
         path, stored = found
-        self._expect_same(stored.content["identity"])
+        self._generations.expect(self.identity, stored.content["identity"])
         vectors = dict(stored.tensors)
         if run.shards is not None:
             vectors |= import_module("netwright.train.processes.sharded_files").read(
                 run, stored.content["vectors"], path
             )
         state = _decoded(stored.content["state"], vectors)
-        if state["epoch"] > run.epochs:
+        if state["epoch"] + bool(state["done"]) > run.epochs:
             expected, got = f"a run of at most {run.epochs} epochs, as this one", f"one after {state['epoch']}"
             raise InvalidParameter(problem(f"checkpoint {str(self.folder)!r}", expected, got, REMEDY))
         for name in PLAIN:
@@ -75,10 +93,13 @@ class Checkpoint:
             buffer.copy_(state["buffers"][name])
         run.averaged = state["averaged"]
         run.update.load_state_dict(state["moments"])
+        run.noise = state["noise"]
+        run.seen = Collected(run, state["seen"]) if state["done"] else None
         for name in JUDGED:
             setattr(keeper, name, state[name])
         keeper.snapshot = Snapshot(run, state["kept"])
         keeper.snapshot.buffers.update(state["kept_buffers"])
+        _compare(conditions(run), stored.content["conditions"])
         log.info("training goes on from epoch %d in %s", run.epoch, self.folder)
         return True
 
@@ -93,37 +114,79 @@ class Checkpoint:
             "moments": run.update.state_dict(),
             "kept": keeper.snapshot.theta,
             "kept_buffers": keeper.snapshot.buffers,
+            "seen": run.seen.state() if run.done and run.seen is not None else None,
+            "noise": run.precision.noise() if run.done else None,
         }
         tensors: dict[str, torch.Tensor] = {}
         encoded = _encoded(state, tensors, "state")
-        path = self.folder / f"epoch-{run.epoch:06d}.nw"
+        name = f"{run.epoch:06d}_{run.done:09d}" if run.done else f"{run.epoch:06d}"
         spread: list[str] = []
-        self.folder.mkdir(parents=True, exist_ok=True)
         if run.shards is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
             spread = [name for name, tensor in tensors.items() if tensor.shape == run.flat.theta.shape]
             vectors = {name: tensors.pop(name) for name in spread}
+            path = self.folder / f"{BEGIN}-{name}.nw"
             import_module("netwright.train.processes.sharded_files").write(run, vectors, path)
         if run.group.leads:
             arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
-            content = {"identity": self.identity, "state": encoded, "vectors": spread}
-            storage.write(path, KIND, content, arrays)
-            self._sweep(path)
+            content = {"identity": self.identity, "conditions": conditions(run), "state": encoded, "vectors": spread}
+            _, old = self._generations.write(name, KIND, content, arrays)
+            for path in old:
+                shutil.rmtree(path.with_suffix(".shards"), ignore_errors=True)
+        self._pace.begin_anew()
         run.group.wait()
 
-    def _expect_same(self, found: dict[str, Any]) -> None:
-        other = [name for name, item in self.identity.items() if found.get(name) != item]
-        if other:
-            name = other[0]
-            expected = f"{name} {self.identity[name]}, as of this run"
-            raise InvalidParameter(problem(f"checkpoint {str(self.folder)!r}", expected, f"{found.get(name)}", REMEDY))
+    def on_batch_end(self, run: Run) -> None:
+        """After a batch that is not the last one: write the run down when it is time, or when it is asked to end."""
+        run.done = run.batch + 1
+        if run.done < len(run.batches) and (self._asked or self._pace.is_due(run.done)):
+            assert self._keeper is not None
+            self.save(run, self._keeper)
+            self.end()
 
-    def _sweep(self, newest: Path) -> None:
-        """Remove what is older than two generations, and later ones, of a run that this one replaces."""
-        there = sorted(self.folder.glob("epoch-*.nw"))
-        kept = [path for path in there if path <= newest][-KEPT:]
-        for old in set(there) - set(kept):
-            old.unlink()
-            shutil.rmtree(old.with_suffix(".shards"), ignore_errors=True)
+    def end(self) -> None:
+        """Leave the program, if it was asked to end and the run is written down.
+
+        Raises
+        ------
+        SystemExit : with 143.
+        """
+        if self._asked:
+            raise SystemExit(TERMINATED)
+
+    @contextmanager
+    def asked_to_end(self) -> Iterator[None]:
+        """A request to end (SIGTERM) is met after the next batch, when the run is written down."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def ask(number: int, frame: Any) -> None:
+            self._asked = True
+
+        before = signal.signal(signal.SIGTERM, ask)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+def conditions(run: Run) -> dict[str, str]:
+    """What the bits depend on beside the run itself, by name."""
+    return {
+        "netwright": sys.modules["netwright"].__version__,
+        "torch": torch.__version__,
+        "device": run.precision.device.type,
+        "threads": str(torch.get_num_threads()),
+        "processes": str(run.group.size),
+    }
+
+
+def _compare(now: dict[str, str], then: dict[str, str]) -> None:
+    other = [f"{name} {then.get(name)} then, {item} now" for name, item in now.items() if then.get(name) != item]
+    if other:
+        text = f"training goes on under other conditions ({'; '.join(other)}): the last bits may differ from those of"
+        warnings.warn(f"{text} a run that was not cut.", UserWarning, stacklevel=2)
 
 
 def newest(folder: Path) -> tuple[Path, storage.Stored] | None:
@@ -133,19 +196,15 @@ def newest(folder: Path) -> tuple[Path, storage.Stored] | None:
     ----------
     folder : of a `Checkpoint`; it may not be there yet.
     """
-    for path in sorted(folder.glob("epoch-*.nw"), reverse=True):
-        try:
-            return path, storage.read(path)
-        except (CorruptFile, OSError) as error:
-            log.warning("%s; the checkpoint before it is taken", error)
-    return None
+    return Generations(folder, BEGIN).newest()
 
 
 def _encoded(item: Any, tensors: dict[str, torch.Tensor], name: str) -> Any:
     """A state as plain data, with its tensors put aside under names of their own."""
     if isinstance(item, torch.Tensor):
-        tensors[name] = item
-        return {"tensor": name}
+        short = item.dtype == torch.bfloat16  # NumPy and the file have no such numbers
+        tensors[name] = item.view(torch.int16) if short else item
+        return {"bfloat16" if short else "tensor": name}
     if isinstance(item, dict):
         return {"dict": [[key, _encoded(part, tensors, f"{name}.{key}")] for key, part in item.items()]}
     if isinstance(item, (list, tuple)):
@@ -161,9 +220,10 @@ def _decoded(item: Any, tensors: dict[str, Any]) -> Any:
     if not isinstance(item, dict):
         return item
     ((kind, content),) = item.items()
-    if kind == "tensor":
+    if kind in ("tensor", "bfloat16"):
         found = tensors[content]
-        return torch.from_numpy(found.copy()) if isinstance(found, np.ndarray) else found
+        tensor = torch.from_numpy(found.copy()) if isinstance(found, np.ndarray) else found
+        return tensor.view(torch.bfloat16) if kind == "bfloat16" else tensor
     if kind == "dict":
         return {key: _decoded(part, tensors) for key, part in content}
     if kind == "float":

@@ -16,14 +16,28 @@ MEMORY = 2**22  # elements of training outputs that are kept for the score
 
 
 class Collected:
-    """The losses and outputs of an epoch's batches; nothing is read back before `results`."""
+    """The losses and outputs of an epoch's batches; nothing is read back before `results`.
 
-    def __init__(self, run: Run) -> None:
+    Parameters
+    ----------
+    run : the run. state : what `state` gave in the middle of the epoch, when it goes on from there.
+    """
+
+    def __init__(self, run: Run, state: dict[str, Any] | None = None) -> None:
         self._run = run
         self._losses: list[torch.Tensor] = []
         self._outputs: list[Any] = []
         self._targets: list[Any] = []
         self._scored = run.score is not None and run.batches.whole
+        if state is not None:
+            self._losses, self._scored = list(state["losses"].to(run.precision.device).unbind()), state["scored"]
+            if self._scored:
+                self._outputs, self._targets = [_on(run, state["outputs"])], [_on(run, state["targets"])]
+
+    def state(self) -> dict[str, Any]:
+        """What is needed to go on in the middle of an epoch."""
+        found = {"losses": torch.stack(self._losses), "scored": self._scored}
+        return found | ({"outputs": joined(self._outputs), "targets": joined(self._targets)} if self._scored else {})
 
     def add(self, loss: torch.Tensor, output: Any, target: Any) -> None:
         """Take in a batch."""
@@ -135,6 +149,12 @@ def score_of(run: Run, outputs: Any, targets: Any, weight: torch.Tensor | None) 
         return float("nan")
     with torch.no_grad():
         return run.score(outputs, targets, weight)
+
+
+def _on(run: Run, rows: Any) -> Any:
+    """Rows on the device of the run."""
+    device = run.precision.device
+    return tuple(part.to(device) for part in rows) if isinstance(rows, tuple) else rows.to(device)
 
 
 def _detached(output: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:

@@ -53,9 +53,9 @@ def train(run: Run, epochs: int, callbacks: Iterable[Any] = (), patience: int | 
     """
     run.epochs, run.patience, run.stop = run.epoch + epochs, patience, False
     run.interrupted, run.diverged = False, None
-    heard = listeners([recorder := Recorder(), *callbacks])
+    heard = listeners([recorder := Recorder(), *callbacks, *run.writing])
     devices = [run.precision.device] if run.precision.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices), limited_threads(run.work):
+    with torch.random.fork_rng(devices=devices), limited_threads(run.work), run.heeding():
         keeper = Keeper(run)
         tell(heard["on_fit_start"], run)
         try:
@@ -63,7 +63,7 @@ def train(run: Run, epochs: int, callbacks: Iterable[Any] = (), patience: int | 
             while run.epoch < run.epochs and not run.stop:
                 run.precision.seed_noise(derive(run.seed, "noise", run.epoch))
                 record = one_pass(run, heard) | recorder.measure(run)
-                run.epoch += 1
+                run.epoch, run.done, run.seen = run.epoch + 1, 0, None
                 if keeper.judge(record):
                     run.history.append(record)
                     tell(heard["on_epoch_end"], run)
@@ -79,7 +79,7 @@ def train(run: Run, epochs: int, callbacks: Iterable[Any] = (), patience: int | 
 def _epoch(run: Run, heard: dict[str, list[Hook]]) -> dict[str, Any]:
     """One pass over the training rows and one over the held-out rows; gives the losses and scores."""
     forward, flat, objective, context = run.forward, run.flat, run.objective, run.precision.context
-    average, seen = Averaging(run), Collected(run)
+    average, run.seen = Averaging(run), run.seen or Collected(run)
     step = partial(run.update.step, run.total) if run.optimizer.takes == "loss" else direct_step(run.update)
     penalties = [(part, *flat.front(part.biases)) for part in run.penalties]
     every_step = run.optimizer.every_step
@@ -96,7 +96,7 @@ def _epoch(run: Run, heard: dict[str, list[Hook]]) -> dict[str, Any]:
     run.module.train()
     tell(heard["on_epoch_start"], run)
     run.set_rate(run.epoch)
-    for run.batch, (inputs, target, weight) in enumerate(run.parts()):  # noqa: B020 (it counts in the run)
+    for run.batch, (inputs, target, weight) in enumerate(run.parts(), run.done):  # noqa: B020
         for hook in heard["on_batch_start"]:
             hook(run)
         if every_step:
@@ -110,10 +110,10 @@ def _epoch(run: Run, heard: dict[str, list[Hook]]) -> dict[str, Any]:
         for part in projections:
             flat.project(part)
         average.update()
-        seen.add(run.loss, output, target)
+        run.seen.add(run.loss, output, target)
         for hook in heard["on_batch_end"]:
             hook(run)
-    record = {"epoch": run.epoch + 1, **seen.results()}
+    record = {"epoch": run.epoch + 1, **run.seen.results()}
     if run.validation is not None:
         with average.swapped_in():
             record |= evaluate(run, run.validation)

@@ -58,6 +58,17 @@ class Precision:
         if self.device.type == "cuda":
             torch.cuda.manual_seed(seed)
 
+    def noise(self) -> dict[str, torch.Tensor]:
+        """Where these generators are."""
+        found = {"cpu": torch.get_rng_state()}
+        return found | ({"cuda": torch.cuda.get_rng_state(self.device)} if self.device.type == "cuda" else {})
+
+    def set_noise(self, state: dict[str, torch.Tensor]) -> None:
+        """Bring them to where `noise` found them."""
+        torch.set_rng_state(state["cpu"])
+        if self.device.type == "cuda" and "cuda" in state:
+            torch.cuda.set_rng_state(state["cuda"], self.device)
+
     def place(self, module: torch.nn.Module) -> torch.nn.Module:
         """Move a module to this format, device and layout, in place."""
         module.to(device=self.device, dtype=self.dtype)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -55,6 +56,8 @@ class Run:
     ----------
     flat : the parameters and gradients as vectors. update : the built optimizer.
     batches, validation : the rows. epoch, batch : where the run is. epochs : where it ends.
+    done : batches of the epoch that are done, where it goes on within one. seen : their losses and outputs. noise : the
+        state of the generators after them.
     patience : epochs without a better monitored loss after which it ends, or None.
     stop : set it to end the run after this epoch. loss : of the last batch, a tensor.
     best_epoch : the epoch with the lowest monitored loss. diverged : the epoch whose loss was infinite or NaN, or None.
@@ -89,6 +92,9 @@ class Run:
     epoch: int = field(init=False, default=0)
     epochs: int = field(init=False, default=0)
     batch: int = field(init=False, default=0)
+    done: int = field(init=False, default=0)
+    seen: Any = field(init=False, default=None)
+    noise: Any = field(init=False, default=None)
     patience: int | None = field(init=False, default=None)
     stop: bool = field(init=False, default=False)
     loss: torch.Tensor | None = field(init=False, default=None)
@@ -167,6 +173,15 @@ class Run:
         """Multiply-accumulates of one batch."""
         return self.macs * max((stop - start for start, stop in self.batches.bounds), default=0)
 
+    @property
+    def writing(self) -> tuple[Any, ...]:
+        """What is told of each batch and writes the run down within an epoch; of several processes none does."""
+        return () if self.checkpoint is None or self.group.several else (self.checkpoint,)
+
+    def heeding(self) -> AbstractContextManager[None]:
+        """The context in which a request to end is met by writing the run down."""
+        return self.checkpoint.asked_to_end() if self.writing else nullcontext()  # type: ignore[no-any-return]
+
     def penalty(self) -> float:
         """The penalties of the weights as they stand."""
         return sum(float(self.flat.add_up(part.penalty(self.flat.front(part.biases)[0]))) for part in self.penalties)
@@ -180,8 +195,15 @@ class Run:
         """The batches of the epoch, of several processes this one's part of each."""
         batches, group = self.batches(self.epoch), self.group
         if not group.several:
-            return batches
+            return self._rest(batches) if self.done else batches
         return self._shared(group.parts(batches, getattr(self.batches, "counted", None)))
+
+    def _rest(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """The batches that are not done yet, with the noise that belongs to them."""
+        for _ in zip(range(self.done), batches, strict=False):
+            """Drawn only, so that the others are those of the epoch."""
+        self.precision.set_noise(self.noise)
+        yield from batches
 
     def _shared(self, parts: Iterator[Batch]) -> Iterator[Batch]:
         yield from parts

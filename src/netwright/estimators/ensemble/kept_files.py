@@ -13,7 +13,8 @@ import torch
 
 from netwright.core import storage
 from netwright.core.errors import InvalidParameter, problem
-from netwright.train.checkpoint import REMEDY, Checkpoint
+from netwright.core.generations import REMEDY
+from netwright.train.checkpoint import Checkpoint
 
 KIND = "Kept"
 

@@ -6,7 +6,6 @@ trains it: one process, workers of joblib (loky, dask, ray, as ``joblib.parallel
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import Any
 
@@ -19,6 +18,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length
 
 from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
+from netwright.core.generations import checkpoints_of
 from netwright.core.seeds import derive
 from netwright.data import Stream, holdout
 from netwright.estimators.ensemble.adversarial import FastGradientSign
@@ -87,7 +87,7 @@ def seeded(estimator: Any, seed: int, place: int, only_missing: bool = False) ->
                 own = derive(seed, "member", place) if name == "random_state" else derive(seed, "member", place, name)
                 seeds[name] = own if "netwright" in type(_owner(member, name)).__module__ else own % 2**32
         elif name.rpartition("__")[2] == "checkpoint" and item is not None:  # a folder is of one run
-            seeds[name] = os.path.join(item, f"member{place}")
+            seeds[name] = checkpoints_of(item).within(f"member{place}")
     return member.set_params(**seeds)
 
 

@@ -7,7 +7,6 @@ checkpoints: one is of one run, and each fit of a search gets a sub-folder of it
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from netwright.core.errors import InvalidParameter, problem, shown
+from netwright.core.generations import checkpoints_of
 from netwright.estimators.ensemble.choices import ONE_RUN
 from netwright.estimators.ensemble.ensemble import Ensemble
 from netwright.estimators.tuning.fingerprint import digest
@@ -102,7 +102,7 @@ def unfitted(
         made.set_params(**{name: min(enough, made.get_params(deep=True)[name])})
     if place:
         folders = {
-            name: os.path.join(item, place)
+            name: checkpoints_of(item).within(place)
             for name, item in made.get_params(deep=True).items()
             if _leaf(name) == "checkpoint" and item is not None
         }

@@ -1,0 +1,167 @@
+"""Generations: the last states of something that goes on, each a whole file in one folder.
+
+A new one is complete before an old one goes (`netwright.core.storage` writes whole files or none), so whenever a
+program is killed the folder has one that is good. A file that is damaged nevertheless is passed over for the one before
+it, with a warning.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import KW_ONLY
+from pathlib import Path
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from netwright.core import storage
+from netwright.core.errors import CorruptFile, InvalidParameter, problem
+from netwright.core.validation import Constraint, instance, integer, nothing, number
+from netwright.core.value import value
+
+KEPT = 2
+REMEDY = "Give this run a folder of its own, or resume=False to replace what is there."
+
+folder_of_checkpoints: Constraint = nothing | instance(str, os.PathLike, text="the name of a folder, or Checkpoints")
+
+
+@final
+@value("checkpoints")
+class Checkpoints:
+    """Where a run is written down, and how often: after every epoch, and within one by steps or by time.
+
+    Parameters
+    ----------
+    folder : of one run; it is made.
+    steps : after how many batches of an epoch, >= 1; None: not by their number.
+    seconds : after how many seconds since it was written down last, > 0; None: not by time. Runs of several processes
+        are written down after epochs only.
+
+    Raises
+    ------
+    InvalidParameter : options out of range.
+
+    Examples
+    --------
+    >>> Checkpoints("runs/a"), Checkpoints("runs/a", steps=100, seconds=None)
+    (Checkpoints('runs/a'), Checkpoints('runs/a', steps=100, seconds=None))
+    """
+
+    folder: str
+    _: KW_ONLY
+    steps: int | None = None
+    seconds: float | None = 60.0
+
+    constraints: ClassVar[Mapping[str, Constraint]] = {
+        "folder": instance(str, text="the name of a folder"),
+        "steps": integer(1) | nothing,
+        "seconds": number(0, closed="neither") | nothing,
+    }
+
+    def __fspath__(self) -> str:
+        return self.folder
+
+    def within(self, name: str) -> Checkpoints:
+        """The same for a run that has a folder in this one."""
+        return Checkpoints(os.path.join(self.folder, name), steps=self.steps, seconds=self.seconds)
+
+
+def checkpoints_of(given: str | os.PathLike[str]) -> Checkpoints:
+    """What an option stands for: `Checkpoints`, or the name of a folder."""
+    return given if isinstance(given, Checkpoints) else Checkpoints(os.fspath(given))
+
+
+class Pace:
+    """Whether it is time to write a run down within an epoch."""
+
+    def __init__(self, asked: Checkpoints) -> None:
+        self._asked, self._last = asked, time.monotonic()
+
+    def is_due(self, step: int) -> bool:
+        """Whether it is, after so many steps of the epoch."""
+        asked = self._asked
+        by_steps = asked.steps is not None and step % asked.steps == 0
+        return by_steps or (asked.seconds is not None and time.monotonic() - self._last >= asked.seconds)
+
+    def begin_anew(self) -> None:
+        """It was written down just now."""
+        self._last = time.monotonic()
+
+
+class Generations:
+    """The states in a folder, by names whose order is that of time.
+
+    Parameters
+    ----------
+    folder : that holds them; it is made when the first one is written. begin : of the names of the files.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> there = Generations(tempfile.mkdtemp(), "step")
+    >>> for step in range(4):
+    ...     _ = there.write(f"{step:03d}", "Counter", {"step": step}, {"x": np.full(2, step)})
+    >>> [path.name for path in there.files()]
+    ['step-002.nw', 'step-003.nw']
+    >>> there.newest()[1].content
+    {'step': 3}
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], begin: str) -> None:
+        self.folder, self.begin = Path(folder), begin
+
+    def files(self) -> list[Path]:
+        """The files, the oldest first."""
+        return sorted(self.folder.glob(f"{self.begin}-*.nw"))
+
+    def newest(self) -> tuple[Path, storage.Stored] | None:
+        """The newest one that is whole, with what it holds; None where there is none."""
+        for path in reversed(self.files()):
+            try:
+                return path, storage.read(path)
+            except (CorruptFile, OSError) as error:
+                warnings.warn(f"{error} The checkpoint before it is taken.", UserWarning, stacklevel=3)
+        return None
+
+    def write(
+        self, name: str, kind: str, content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    ) -> tuple[Path, list[Path]]:
+        """Write one, and remove those that are older than two, and later ones, of a run that this one replaces.
+
+        Parameters
+        ----------
+        name : of this one; a later one comes later in the alphabet. kind, content, arrays : as of `storage.write`.
+
+        Returns
+        -------
+        the file, and the files that were removed.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"{self.begin}-{name}.nw"
+        storage.write(path, kind, content, arrays)
+        there = self.files()
+        kept = [each for each in there if each <= path][-KEPT:]
+        old = [each for each in there if each not in kept]
+        for each in old:
+            each.unlink(missing_ok=True)
+        return path, old
+
+    def expect(self, wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+        """Compare what a run is with what the folder's run was.
+
+        Parameters
+        ----------
+        wanted, found : settings and rows, by name.
+
+        Raises
+        ------
+        InvalidParameter : another run, with the first setting that differs.
+        """
+        for name, item in wanted.items():
+            if found.get(name) != item:
+                expected = f"{name} {item}, as of this run"
+                where = f"checkpoint {str(self.folder)!r}"
+                raise InvalidParameter(problem(where, expected, f"{found.get(name)}", REMEDY))

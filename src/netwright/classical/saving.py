@@ -49,16 +49,27 @@ def from_content(kind: str, content: dict[str, Any], tensors: dict[str, np.ndarr
     if not isinstance(content, dict) or set(content) != _FIELDS:
         raise CorruptFile(problem("file", "the fields params and learned", shown(content), "Fetch it again."))
     network = registry.look_up("classical", kind)(**_named(content["params"], tensors))
-    vars(network).update(_named(content["learned"], tensors))
+    take_up(network, content["learned"], tensors)
     return network
+
+
+def learned_of(network: Any, tensors: dict[str, np.ndarray], path: str = "") -> dict[str, Any]:
+    """Everything that a network has learned as plain data, its arrays put into `tensors`."""
+    params = network.get_params(deep=False)
+    learned = {name: item for name, item in vars(network).items() if name not in params}
+    return {name: _encoded(item, f"{path}{name}", tensors) for name, item in learned.items()}
+
+
+def take_up(network: Any, learned: dict[str, Any], tensors: dict[str, np.ndarray]) -> None:
+    """Give a network what `learned_of` has told of one."""
+    vars(network).update(_named(learned, tensors))
 
 
 def _content(network: Any, path: str, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
     params = network.get_params(deep=False)
-    learned = {name: item for name, item in vars(network).items() if name not in params}
     return {
         "params": {name: _encoded(item, f"{path}params.{name}", tensors) for name, item in params.items()},
-        "learned": {name: _encoded(item, f"{path}{name}", tensors) for name, item in learned.items()},
+        "learned": learned_of(network, tensors, path),
     }
 
 

@@ -8,9 +8,12 @@ it, with a warning.
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import KW_ONLY
 from pathlib import Path
 from typing import Any, ClassVar, final
@@ -23,6 +26,7 @@ from netwright.core.validation import Constraint, instance, integer, nothing, nu
 from netwright.core.value import value
 
 KEPT = 2
+TERMINATED = 143  # what a program ends with that was asked to end: 128 and the number of the signal
 REMEDY = "Give this run a folder of its own, or resume=False to replace what is there."
 
 folder_of_checkpoints: Constraint = nothing | instance(str, os.PathLike, text="the name of a folder, or Checkpoints")
@@ -36,9 +40,10 @@ class Checkpoints:
     Parameters
     ----------
     folder : of one run; it is made.
+    epochs : after how many epochs, >= 1; the last one is always written down.
     steps : after how many batches of an epoch, >= 1; None: not by their number.
     seconds : after how many seconds since it was written down last, > 0; None: not by time. Runs of several processes
-        are written down after epochs only.
+        are written down after epochs only, and so are classical networks.
 
     Raises
     ------
@@ -52,11 +57,13 @@ class Checkpoints:
 
     folder: str
     _: KW_ONLY
+    epochs: int = 1
     steps: int | None = None
     seconds: float | None = 60.0
 
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "folder": instance(str, text="the name of a folder"),
+        "epochs": integer(1),
         "steps": integer(1) | nothing,
         "seconds": number(0, closed="neither") | nothing,
     }
@@ -66,7 +73,8 @@ class Checkpoints:
 
     def within(self, name: str) -> Checkpoints:
         """The same for a run that has a folder in this one."""
-        return Checkpoints(os.path.join(self.folder, name), steps=self.steps, seconds=self.seconds)
+        folder = os.path.join(self.folder, name)
+        return Checkpoints(folder, epochs=self.epochs, steps=self.steps, seconds=self.seconds)
 
 
 def checkpoints_of(given: str | os.PathLike[str]) -> Checkpoints:
@@ -75,16 +83,47 @@ def checkpoints_of(given: str | os.PathLike[str]) -> Checkpoints:
 
 
 class Pace:
-    """Whether it is time to write a run down within an epoch."""
+    """Whether it is time to write a run down; when it is asked to end (SIGTERM), it always is."""
 
     def __init__(self, asked: Checkpoints) -> None:
-        self._asked, self._last = asked, time.monotonic()
+        self._asked, self._last, self._ending = asked, time.monotonic(), False
 
-    def is_due(self, step: int) -> bool:
-        """Whether it is, after so many steps of the epoch."""
+    def is_due_within(self, step: int) -> bool:
+        """Whether it is, after so many steps of an epoch."""
         asked = self._asked
         by_steps = asked.steps is not None and step % asked.steps == 0
-        return by_steps or (asked.seconds is not None and time.monotonic() - self._last >= asked.seconds)
+        by_time = asked.seconds is not None and time.monotonic() - self._last >= asked.seconds
+        return by_steps or by_time or self._ending
+
+    def is_due_after(self, epoch: int, last: bool) -> bool:
+        """Whether it is, after so many epochs."""
+        return last or epoch % self._asked.epochs == 0 or self._ending
+
+    def end(self) -> None:
+        """Leave the program, if it was asked to end; the run is written down.
+
+        Raises
+        ------
+        SystemExit : with 143.
+        """
+        if self._ending:
+            raise SystemExit(TERMINATED)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """A request to end is heard inside this block, in the main thread."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def ask(number: int, frame: Any) -> None:
+            self._ending = True
+
+        before = signal.signal(signal.SIGTERM, ask)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
     def begin_anew(self) -> None:
         """It was written down just now."""

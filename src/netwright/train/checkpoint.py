@@ -16,12 +16,9 @@ import logging
 import math
 import os
 import shutil
-import signal
 import sys
-import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -40,7 +37,6 @@ log = logging.getLogger("netwright")
 
 KIND = "Checkpoint"
 BEGIN = "epoch"
-TERMINATED = 143  # what a program ends with that was asked to end: 128 and the number of the signal
 PLAIN = ("epoch", "done", "stop", "best_epoch", "diverged", "first_loss", "averaged_updates")
 JUDGED = ("best", "best_record", "waited")
 
@@ -60,7 +56,6 @@ class Checkpoint:
         self._pace = Pace(asked := checkpoints_of(folder))
         self._generations = Generations(asked, BEGIN)
         self.folder = self._generations.folder
-        self._asked = False
         self._keeper: Keeper | None = None
 
     def take_up(self, run: Run, keeper: Keeper) -> bool:
@@ -139,36 +134,20 @@ class Checkpoint:
     def on_batch_end(self, run: Run) -> None:
         """After a batch that is not the last one: write the run down when it is time, or when it is asked to end."""
         run.done = run.batch + 1
-        if run.done < len(run.batches) and (self._asked or self._pace.is_due(run.done)):
+        if run.done < len(run.batches) and self._pace.is_due_within(run.done):
             assert self._keeper is not None
             self.save(run, self._keeper)
-            self.end()
+            self._pace.end()
 
-    def end(self) -> None:
-        """Leave the program, if it was asked to end and the run is written down.
+    def after_epoch(self, run: Run, keeper: Keeper) -> None:
+        """After an epoch: write the run down when it is time, or when it is asked to end."""
+        if self._pace.is_due_after(run.epoch, run.stop or run.epoch == run.epochs):
+            self.save(run, keeper)
+            self._pace.end()
 
-        Raises
-        ------
-        SystemExit : with 143.
-        """
-        if self._asked:
-            raise SystemExit(TERMINATED)
-
-    @contextmanager
-    def asked_to_end(self) -> Iterator[None]:
-        """A request to end (SIGTERM) is met after the next batch, when the run is written down."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def ask(number: int, frame: Any) -> None:
-            self._asked = True
-
-        before = signal.signal(signal.SIGTERM, ask)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGTERM, before)
+    def asked_to_end(self) -> AbstractContextManager[None]:
+        """The context in which a request to end (SIGTERM) is met after the next batch, when the run is written down."""
+        return self._pace.listening()
 
 
 def conditions(run: Run) -> dict[str, str]:

@@ -80,8 +80,7 @@ class Keeper:
         run = self.run
         run.stop = run.group.agree(run.stop)
         if run.checkpoint is not None:
-            run.checkpoint.save(run, self)
-            run.checkpoint.end()
+            run.checkpoint.after_epoch(run, self)
 
     def finish(self) -> None:
         """Leave in the module what the user gets: the best weights, or the average, or the last ones."""

@@ -38,12 +38,14 @@ import warnings
 from collections import deque
 from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import chain
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from netwright.classical.base import learns
+from netwright.classical.checkpoints import each_epoch
 from netwright.classical.chunks import Chunks, in_order, one_thread
 from netwright.classical.maps.grid import Grid
 from netwright.classical.maps.neighborhoods import NEIGHBORHOODS
@@ -63,6 +65,7 @@ from netwright.classical.nearest import require_squares
 from netwright.classical.rates import over_steps, varying
 from netwright.classical.rows import read_labels
 from netwright.core.errors import DivergenceWarning, InvalidParameter, problem, shown
+from netwright.core.generations import folder_of_checkpoints
 from netwright.core.seeds import RANDOM_STATE, derive, to_seed
 from netwright.core.validation import (
     Constraint,
@@ -110,6 +113,9 @@ class SOFM(TrainedMap):
     n_jobs : workers of a batch and of answers; None is one, or what ``joblib.parallel_config`` says; -1 one a core.
         The bits of the result do not depend on it.
     random_state : seed of the start and the orders; None, an integer >= 0, a RandomState or a Generator.
+    checkpoint : a folder, or `netwright.train.Checkpoints`, in which `fit` is written down after epochs; the same fit,
+        begun again after it was killed, goes on from there and ends with the same bits. None for nowhere.
+    resume : whether it goes on from what the folder has; else it begins anew.
 
     Attributes
     ----------
@@ -166,6 +172,8 @@ class SOFM(TrainedMap):
         "chunk_size": integer(1),
         "n_jobs": nothing | integer(1) | integer(high=-1),
         "random_state": RANDOM_STATE,
+        "checkpoint": folder_of_checkpoints,
+        "resume": boolean,
     }
 
     @checks_options
@@ -186,6 +194,8 @@ class SOFM(TrainedMap):
         chunk_size: int = 4096,
         n_jobs: int | None = None,
         random_state: Any = None,
+        checkpoint: Any = None,
+        resume: bool = True,
     ) -> None:
         self.shape = shape
         self.topology = topology
@@ -201,6 +211,8 @@ class SOFM(TrainedMap):
         self.chunk_size = chunk_size
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.checkpoint = checkpoint
+        self.resume = resume
 
     @learns
     def fit(self, X: Any, y: Any = None) -> SOFM:
@@ -220,9 +232,8 @@ class SOFM(TrainedMap):
         self._begin(chunks)
         grid = self._grid()
         with one_thread():
-            for _ in range(self.epochs):
-                if not self._epoch(chunks, grid):
-                    break
+            for _ in each_epoch(self, chain(chunks, [] if y is None else [y])):
+                self._epoch(chunks, grid)
         return self._finish(chunks, y)
 
     @learns

@@ -1,0 +1,113 @@
+"""Fits that go on: a network as it stands after an epoch, in a folder, from which the same fit ends with the same bits.
+
+An epoch of a classical network is a function of what was learned, the rows, the seed and the epoch's number, so what
+was learned is all that there is to write down. Two generations are kept (`netwright.core.generations`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from netwright.classical.saving import learned_of, take_up
+from netwright.core.generations import Generations, Pace, checkpoints_of
+
+KIND = "ClassicalCheckpoint"
+_NOT_ITS_OWN = {"checkpoint", "resume", "n_jobs", "random_state", "verbose"}  # what does not tell one fit from others
+
+
+def each_epoch(network: Any, parts: Iterable[Any]) -> Iterator[int]:
+    """The epochs of a fit that are still to be done, by their numbers from 0; after each the network is written down.
+
+    Where the network has no folder these are all epochs. It ends early when an epoch leaves ``n_iter_`` as it was.
+
+    Parameters
+    ----------
+    network : that has begun: ``seed_`` and ``n_iter_`` = 0. It has the options ``epochs``, ``checkpoint``, ``resume``.
+    parts : the rows, and labels, as arrays, by which a fit is known from others; gone through only where there is a
+        folder.
+
+    Raises
+    ------
+    InvalidParameter : a folder that holds another fit. SystemExit : with 143, after SIGTERM.
+    """
+    place = None if network.checkpoint is None else Place(network, parts)
+    with nullcontext() if place is None else place.listening():
+        while network.n_iter_ < network.epochs:
+            before = network.n_iter_
+            yield before
+            if place is not None:
+                place.save(network, stopped=network.n_iter_ == before)
+            if network.n_iter_ == before:
+                return
+
+
+class Place:
+    """Where a fit is written down; a network that has begun is brought to where the newest good generation is.
+
+    Parameters
+    ----------
+    network, parts : as of `each_epoch`.
+    """
+
+    def __init__(self, network: Any, parts: Iterable[Any]) -> None:
+        asked = checkpoints_of(network.checkpoint)
+        self._generations, self._pace = Generations(asked, "epoch"), Pace(asked)
+        self.listening = self._pace.listening
+        self._identity = identity_of(network, parts)
+        found = self._generations.newest() if network.resume else None
+        if found is None:
+            return
+        _, stored = found
+        wanted = dict(self._identity)
+        if network.random_state is None:  # the seed of its beginning holds
+            wanted["seed"] = self._identity["seed"] = stored.content["identity"].get("seed")
+        self._generations.expect(wanted, stored.content["identity"])
+        take_up(network, stored.content["learned"], stored.tensors)
+
+    def save(self, network: Any, stopped: bool) -> None:
+        """Write the network down when it is time.
+
+        Parameters
+        ----------
+        network : after an epoch. stopped : whether it ends here.
+        """
+        if self._pace.is_due_after(network.n_iter_, stopped or network.n_iter_ >= network.epochs):
+            tensors: dict[str, np.ndarray] = {}
+            content = {"identity": self._identity, "learned": learned_of(network, tensors)}
+            self._generations.write(f"{network.n_iter_:06d}", KIND, content, tensors)
+            self._pace.end()
+
+
+def identity_of(network: Any, parts: Iterable[Any]) -> dict[str, str]:
+    """What tells a fit from others: its kind, options, seed and rows, by name."""
+    params = network.get_params(deep=False)
+    settings = {name: _said(item) for name, item in params.items() if name not in _NOT_ITS_OWN}
+    rows = _digest(parts)
+    return {"network": type(network).__name__, **settings, "seed": str(network.seed_), "rows": rows}
+
+
+def _said(item: Any) -> str:
+    """An option as a text: arrays by their hash, functions by their names."""
+    if isinstance(item, np.ndarray):
+        return f"an array {_digest([item])}"
+    if callable(item) and hasattr(item, "__qualname__"):
+        return f"{item.__module__}.{item.__qualname__}"
+    return repr(item)
+
+
+def _digest(parts: Iterable[Any]) -> str:
+    """A hash of arrays: their types, shapes and contents."""
+    found = hashlib.blake2b(digest_size=12)
+    for part in parts:
+        array = np.asarray(part)
+        if array.dtype.kind in "OUS":  # texts and objects by what they print as
+            found.update(repr(array.tolist()).encode("utf-8", "backslashreplace"))
+            continue
+        found.update(f"{array.dtype.str}{array.shape}".encode())
+        found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return found.hexdigest()

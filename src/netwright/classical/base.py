@@ -20,8 +20,10 @@ from sklearn.utils.validation import check_is_fitted
 from netwright.classical.rows import read_rows as read_rows
 from netwright.classical.saving import save_network
 from netwright.core import registry
-from netwright.core.validation import Constraint, check_all
+from netwright.core.generations import folder_of_checkpoints
+from netwright.core.validation import Constraint, boolean, check_all
 
+GOING_ON: Mapping[str, Constraint] = {"checkpoint": folder_of_checkpoints, "resume": boolean}  # of a fit in epochs
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -70,7 +72,9 @@ def learns(method: F) -> F:
 
     @functools.wraps(method)
     def whole(self: Any, *args: Any, **kwargs: Any) -> Any:
-        check_all(type(self).__name__, self.get_params(deep=False), self.constraints)
+        params = self.get_params(deep=False)
+        check_all(type(self).__name__, params, self.constraints)
+        check_all(type(self).__name__, params, {name: item for name, item in GOING_ON.items() if name in params})
         before = dict(vars(self))
         try:
             return method(self, *args, **kwargs)

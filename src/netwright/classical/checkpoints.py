@@ -7,7 +7,7 @@ was learned is all that there is to write down. Two generations are kept (`netwr
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -20,7 +20,21 @@ KIND = "ClassicalCheckpoint"
 _NOT_ITS_OWN = {"checkpoint", "resume", "n_jobs", "random_state", "verbose"}  # what does not tell one fit from others
 
 
-def each_epoch(network: Any, parts: Iterable[Any]) -> Iterator[int]:
+def in_epochs(network: Any, parts: Iterable[Any], learn: Callable[[int], object], epochs: int | None = None) -> None:
+    """All epochs of a fit at once; or, where it has a folder, those that are still to be done, one by one.
+
+    Parameters
+    ----------
+    network, parts : as of `each_epoch`. learn : learns so many more epochs. epochs : in all, None for the option.
+    """
+    if network.checkpoint is None:
+        learn(network.epochs if epochs is None else epochs)
+        return
+    for _ in each_epoch(network, parts, epochs):
+        learn(1)
+
+
+def each_epoch(network: Any, parts: Iterable[Any], epochs: int | None = None) -> Iterator[int]:
     """The epochs of a fit that are still to be done, by their numbers from 0; after each the network is written down.
 
     Where the network has no folder these are all epochs. It ends early when an epoch leaves ``n_iter_`` as it was.
@@ -30,19 +44,22 @@ def each_epoch(network: Any, parts: Iterable[Any]) -> Iterator[int]:
     network : that has begun: ``seed_`` and ``n_iter_`` = 0. It has the options ``epochs``, ``checkpoint``, ``resume``.
     parts : the rows, and labels, as arrays, by which a fit is known from others; gone through only where there is a
         folder.
+    epochs : in all; None for the option.
 
     Raises
     ------
     InvalidParameter : a folder that holds another fit. SystemExit : with 143, after SIGTERM.
     """
+    epochs = network.epochs if epochs is None else epochs
     place = None if network.checkpoint is None else Place(network, parts)
     with nullcontext() if place is None else place.listening():
-        while network.n_iter_ < network.epochs:
+        while network.n_iter_ < epochs:
             before = network.n_iter_
             yield before
+            stopped = network.n_iter_ == before
             if place is not None:
-                place.save(network, stopped=network.n_iter_ == before)
-            if network.n_iter_ == before:
+                place.save(network, last=stopped or network.n_iter_ >= epochs)
+            if stopped:
                 return
 
 
@@ -69,14 +86,14 @@ class Place:
         self._generations.expect(wanted, stored.content["identity"])
         take_up(network, stored.content["learned"], stored.tensors)
 
-    def save(self, network: Any, stopped: bool) -> None:
+    def save(self, network: Any, last: bool) -> None:
         """Write the network down when it is time.
 
         Parameters
         ----------
-        network : after an epoch. stopped : whether it ends here.
+        network : after an epoch. last : whether the fit ends with it.
         """
-        if self._pace.is_due_after(network.n_iter_, stopped or network.n_iter_ >= network.epochs):
+        if self._pace.is_due_after(network.n_iter_, last):
             tensors: dict[str, np.ndarray] = {}
             content = {"identity": self._identity, "learned": learned_of(network, tensors)}
             self._generations.write(f"{network.n_iter_:06d}", KIND, content, tensors)

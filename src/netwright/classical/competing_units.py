@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import Any, ClassVar, Self
 
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, ClusterMixin, Transfor
 from sklearn.utils.validation import check_is_fitted
 
 from netwright.classical.base import ClassicalNetwork, learns
+from netwright.classical.checkpoints import in_epochs
 from netwright.classical.nearest import require_squares
 from netwright.classical.rows import read_rows
 
@@ -38,7 +40,7 @@ class CompetingUnits(
         """
         rows = read_rows(self, X, reset=True, least=self.least_rows)
         self._begin(rows)
-        self._learn(rows, self.epochs)
+        in_epochs(self, [rows], partial(self._learn, rows))
         return self
 
     @learns

@@ -66,7 +66,7 @@ def take_up(network: Any, learned: dict[str, Any], tensors: dict[str, np.ndarray
 
 
 def _content(network: Any, path: str, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
-    params = network.get_params(deep=False)
+    params = {name: None if name == "checkpoint" else item for name, item in network.get_params(deep=False).items()}
     return {
         "params": {name: _encoded(item, f"{path}params.{name}", tensors) for name, item in params.items()},
         "learned": learned_of(network, tensors, path),

@@ -8,6 +8,7 @@ columns of X belong to inputs whose weights are fixed: they make the units respo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import Any, NoReturn
 
 import numba
@@ -17,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from netwright.classical.associative.presentation import ARRAY, finite, given_weights, order_of
 from netwright.classical.base import ClassicalNetwork, learns
+from netwright.classical.checkpoints import in_epochs
 from netwright.classical.rates import over_steps, varying
 from netwright.classical.rows import read_rows, read_targets
 from netwright.core.errors import InvalidData, InvalidParameter, problem
@@ -63,7 +65,8 @@ class Associator(ClassicalNetwork, ABC, shared=True):
         """
         rows, activity = self._read(X, y, begin=True)
         self._begin(rows.shape[1], activity, one=np.ndim(y) == 1)
-        self._show(rows, activity, self.epochs)
+        parts = [rows] if activity is None else [rows, activity]
+        in_epochs(self, parts, partial(self._show, rows, activity))
         return self
 
     @learns

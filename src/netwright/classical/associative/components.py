@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from netwright.classical.associative.presentation import ARRAY, finite, given_weights, order_of
 from netwright.classical.base import ClassicalNetwork, learns
+from netwright.classical.checkpoints import in_epochs
 from netwright.classical.rates import over_steps, varying
 from netwright.classical.rows import read_rows
 from netwright.core.errors import InvalidData, InvalidParameter, problem
@@ -67,7 +69,8 @@ class Components(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassicalNet
         -------
         the network.
         """
-        self._show(self._begin(read_rows(self, X, reset=True, dtype=np.float64)), self.epochs)
+        rows = self._begin(read_rows(self, X, reset=True, dtype=np.float64))
+        in_epochs(self, [rows, self.mean_], partial(self._show, rows))
         return self
 
     @learns

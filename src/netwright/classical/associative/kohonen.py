@@ -77,6 +77,8 @@ class Kohonen(CompetingUnits):
     init : "sample", as many rows by chance, or an array of the first units (which then says their number).
     shuffle : rows in another order in each epoch; False in their own.
     random_state : seed of rows and orders.
+    checkpoint, resume : a folder, or `netwright.train.Checkpoints`, in which `fit` is written down after epochs, and
+        whether a fit that was killed goes on from what is there, to the same bits.
 
     Attributes
     ----------
@@ -137,6 +139,8 @@ class Kohonen(CompetingUnits):
         init: Any = "sample",
         shuffle: bool = True,
         random_state: Any = None,
+        checkpoint: Any = None,
+        resume: bool = True,
     ) -> None:
         self.n_units = n_units
         self.winner = winner
@@ -147,6 +151,8 @@ class Kohonen(CompetingUnits):
         self.init = init
         self.shuffle = shuffle
         self.random_state = random_state
+        self.checkpoint = checkpoint
+        self.resume = resume
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """The winner of each row, without conscience.

@@ -53,6 +53,8 @@ class Oja(Components):
     epochs : times that fit shows all rows, >= 1; also the length of a falling learning rate.
     shuffle : show the rows of each epoch in a random order; False: as they come.
     random_state : seed of weights and orders; None, an integer >= 0, a RandomState or a Generator.
+    checkpoint, resume : a folder, or `netwright.train.Checkpoints`, in which `fit` is written down after epochs, and
+        whether a fit that was killed goes on from what is there, to the same bits.
 
     Attributes
     ----------
@@ -106,6 +108,8 @@ class Oja(Components):
         epochs: int = 10,
         shuffle: bool = True,
         random_state: Any = None,
+        checkpoint: Any = None,
+        resume: bool = True,
     ) -> None:
         self.n_components = n_components
         self.learning_rate = learning_rate
@@ -114,6 +118,8 @@ class Oja(Components):
         self.epochs = epochs
         self.shuffle = shuffle
         self.random_state = random_state
+        self.checkpoint = checkpoint
+        self.resume = resume
 
     @staticmethod
     def _learn(weights: Array, rows: Array, order: NDArray[np.intp], rates: Array) -> None:

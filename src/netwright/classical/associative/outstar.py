@@ -48,6 +48,8 @@ class Outstar(Associator):
     epochs : times that fit shows all rows, >= 1; also the length of a falling learning rate.
     shuffle : show the rows of each epoch in a random order; False: as they come.
     random_state : seed of weights and orders; None, an integer >= 0, a RandomState or a Generator.
+    checkpoint, resume : a folder, or `netwright.train.Checkpoints`, in which `fit` is written down after epochs, and
+        whether a fit that was killed goes on from what is there, to the same bits.
 
     Attributes
     ----------
@@ -94,6 +96,8 @@ class Outstar(Associator):
         epochs: int = 1,
         shuffle: bool = False,
         random_state: Any = None,
+        checkpoint: Any = None,
+        resume: bool = True,
     ) -> None:
         self.n_units = n_units
         self.learning_rate = learning_rate
@@ -101,6 +105,8 @@ class Outstar(Associator):
         self.epochs = epochs
         self.shuffle = shuffle
         self.random_state = random_state
+        self.checkpoint = checkpoint
+        self.resume = resume
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

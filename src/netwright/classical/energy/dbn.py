@@ -28,15 +28,18 @@ the layers to a classifier) and in leaving out the up-down fine-tuning of the ge
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Self
 
 from sklearn.utils.validation import check_is_fitted
 
 from netwright.classical.base import learns
+from netwright.classical.checkpoints import in_epochs
 from netwright.classical.energy.boltzmann import Array, Machine, hidden_probabilities, visible_means, visible_units
 from netwright.classical.energy.epochs import machine_of
 from netwright.classical.energy.network import OPTIONS, EnergyNetwork
 from netwright.classical.energy.rbm import RBM
+from netwright.core.generations import checkpoints_of
 from netwright.core.seeds import derive, to_seed
 from netwright.core.validation import Constraint, boolean, check, checks_options, integer, tuple_of
 
@@ -56,6 +59,8 @@ class DBN(EnergyNetwork):
     n_jobs : workers for answers such as `transform`; None is one, or what ``joblib.parallel_config`` says.
     chunk_size : rows that are read together, as in `RBM`. What a machine learns from is computed chunk by chunk, so
         that no layer needs memory for all rows.
+    checkpoint, resume : a folder, or `netwright.train.Checkpoints`, in which `fit` is written down after epochs, and
+        whether a fit that was killed goes on from what is there, to the same bits.
 
     Attributes
     ----------
@@ -109,6 +114,8 @@ class DBN(EnergyNetwork):
         random_state: Any = None,
         n_jobs: int | None = None,
         chunk_size: int = 4096,
+        checkpoint: Any = None,
+        resume: bool = True,
     ) -> None:
         self.layers = layers
         self.visible = visible
@@ -123,6 +130,8 @@ class DBN(EnergyNetwork):
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.chunk_size = chunk_size
+        self.checkpoint = checkpoint
+        self.resume = resume
 
     @learns
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -144,10 +153,17 @@ class DBN(EnergyNetwork):
         del options["layers"]
         for number, width in enumerate(self.layers):
             options["random_state"] = derive(self.seed_, "layer", number)
+            if self.checkpoint is not None:
+                options["checkpoint"] = checkpoints_of(self.checkpoint).within(f"layer{number}")
+                if self.random_state is None:  # each layer has the seed of its beginning in its folder
+                    options["random_state"] = None
             rbm, lifted = RBM(width, **options), rows.lifted(self._machines())
             rbm._begin(lifted)
-            self.rbms_.append(rbm._learn(lifted, self.epochs))
+            in_epochs(rbm, lifted, partial(rbm._learn, lifted))
+            self.rbms_.append(rbm.set_params(checkpoint=None))
             options["visible"] = "bernoulli"
+        if options["random_state"] is None:
+            self.seed_ = self.rbms_[0].seed_
         return self
 
     def transform(self, X: Any) -> Array:

@@ -34,6 +34,7 @@ when it is saved.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -41,6 +42,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from netwright.classical.base import learns
+from netwright.classical.checkpoints import in_epochs
 from netwright.classical.energy.boltzmann import (
     Array,
     Machine,
@@ -91,6 +93,8 @@ class RBM(EnergyNetwork):
     n_jobs : workers for answers such as `transform`; None is one, or what ``joblib.parallel_config`` says.
     chunk_size : rows that are read together (rounded up to whole batches in a fit). Of a stream, rows are shuffled
         inside chunks only; arrays, frames and memmaps give the same bits whatever it is.
+    checkpoint, resume : a folder, or `netwright.train.Checkpoints`, in which `fit` is written down after epochs, and
+        whether a fit that was killed goes on from what is there, to the same bits.
 
     Attributes
     ----------
@@ -157,6 +161,8 @@ class RBM(EnergyNetwork):
         random_state: Any = None,
         n_jobs: int | None = None,
         chunk_size: int = 4096,
+        checkpoint: Any = None,
+        resume: bool = True,
     ) -> None:
         self.n_components = n_components
         self.visible = visible
@@ -172,6 +178,8 @@ class RBM(EnergyNetwork):
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.chunk_size = chunk_size
+        self.checkpoint = checkpoint
+        self.resume = resume
 
     @learns
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -188,7 +196,8 @@ class RBM(EnergyNetwork):
         """
         pieces = self._training_rows(X, reset=True)
         self._begin(pieces)
-        return self._learn(pieces, self.epochs)
+        in_epochs(self, pieces, partial(self._learn, pieces))
+        return self
 
     @learns
     def partial_fit(self, X: Any, y: Any = None) -> Self:

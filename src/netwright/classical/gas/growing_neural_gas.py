@@ -94,6 +94,8 @@ class GrowingNeuralGas(CompetingUnits):
     init : "sample", two rows by chance, or an array of two or more first units.
     shuffle : rows in another order in each epoch; False in their own.
     random_state : seed of rows and orders.
+    checkpoint, resume : a folder, or `netwright.train.Checkpoints`, in which `fit` is written down after epochs, and
+        whether a fit that was killed goes on from what is there, to the same bits.
 
     Attributes
     ----------
@@ -169,6 +171,8 @@ class GrowingNeuralGas(CompetingUnits):
         init: Any = "sample",
         shuffle: bool = True,
         random_state: Any = None,
+        checkpoint: Any = None,
+        resume: bool = True,
     ) -> None:
         self.max_nodes = max_nodes
         self.learning_rate = learning_rate
@@ -183,6 +187,8 @@ class GrowingNeuralGas(CompetingUnits):
         self.init = init
         self.shuffle = shuffle
         self.random_state = random_state
+        self.checkpoint = checkpoint
+        self.resume = resume
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """The cluster of each row: the connected component of its nearest unit.

@@ -97,6 +97,8 @@ class NeuralGas(CompetingUnits):
     init : "sample", as many rows by chance, or an array of the first units (which then says their number).
     shuffle : rows in another order in each epoch; False in their own.
     random_state : seed of rows and orders.
+    checkpoint, resume : a folder, or `netwright.train.Checkpoints`, in which `fit` is written down after epochs, and
+        whether a fit that was killed goes on from what is there, to the same bits.
 
     Attributes
     ----------
@@ -161,6 +163,8 @@ class NeuralGas(CompetingUnits):
         init: Any = "sample",
         shuffle: bool = True,
         random_state: Any = None,
+        checkpoint: Any = None,
+        resume: bool = True,
     ) -> None:
         self.n_units = n_units
         self.algorithm = algorithm
@@ -171,6 +175,8 @@ class NeuralGas(CompetingUnits):
         self.init = init
         self.shuffle = shuffle
         self.random_state = random_state
+        self.checkpoint = checkpoint
+        self.resume = resume
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """The nearest unit of each row.

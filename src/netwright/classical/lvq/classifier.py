@@ -21,6 +21,7 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -29,6 +30,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from netwright.classical.base import ClassicalNetwork, learns
+from netwright.classical.checkpoints import in_epochs
 from netwright.classical.chunks import Chunks, one_thread
 from netwright.classical.lvq.prototypes.kernels import class_distances
 from netwright.classical.lvq.prototypes.labelled_rows import LabelledRows, Part
@@ -203,6 +205,17 @@ def begin(network: Any, data: LabelledRows) -> None:
     network.prototypes_, codes = first_prototypes(network, data)
     network.labels_ = data.classes[codes]
     network.n_iter_ = 0
+
+
+def run_all(network: Any, data: LabelledRows, epochs: int) -> None:
+    """All epochs of a fit, or those that are left where it goes on.
+
+    Parameters
+    ----------
+    epochs : in all.
+    """
+    parts = (array for part in data.parts() for array in (part.rows, data.classes[part.codes]))
+    in_epochs(network, parts, partial(run_epochs, network, data), epochs)
 
 
 def run_epochs(network: Any, data: LabelledRows, epochs: int) -> None:

@@ -42,7 +42,7 @@ from netwright.classical.lvq.classifier import (
     PrototypeClassifier,
     accept,
     begin,
-    run_epochs,
+    run_all,
     show,
     working_copy,
 )
@@ -85,6 +85,8 @@ class GLVQ(PrototypeClassifier):
     random_state : seed of the start and the orders; None, an integer >= 0, a RandomState or a Generator.
     chunk_size : rows whose costs are summed together, and that are read together where they are not in memory.
     n_jobs : workers of "lbfgs", which share the chunks; the result is the same bits for any number of them.
+    checkpoint, resume : a folder, or `netwright.train.Checkpoints`, in which `fit` is written down after epochs, and
+        whether a fit that was killed goes on from what is there, to the same bits.
 
     Attributes
     ----------
@@ -138,6 +140,8 @@ class GLVQ(PrototypeClassifier):
         random_state: Any = None,
         chunk_size: int = 10_000,
         n_jobs: int | None = None,
+        checkpoint: Any = None,
+        resume: bool = True,
     ) -> None:
         self.prototypes_per_class = prototypes_per_class
         self.init = init
@@ -151,6 +155,8 @@ class GLVQ(PrototypeClassifier):
         self.random_state = random_state
         self.chunk_size = chunk_size
         self.n_jobs = n_jobs
+        self.checkpoint = checkpoint
+        self.resume = resume
 
     def _begin(self, data: LabelledRows) -> None:
         begin(self, data)
@@ -158,7 +164,7 @@ class GLVQ(PrototypeClassifier):
 
     def _run(self, data: LabelledRows) -> None:
         if self.solver == "sgd":
-            run_epochs(self, data, self.epochs)
+            run_all(self, data, self.epochs)
             return
         start, labels = working_copy(self)
         found = lowest(data, start, labels, beta_of(self), self.unit_, self.epochs, n_jobs=self.n_jobs)

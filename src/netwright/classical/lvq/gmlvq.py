@@ -50,7 +50,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from netwright.classical.chunks import Chunks, one_thread
-from netwright.classical.lvq.classifier import PrototypeClassifier, accept, begin, run_epochs, stored, working_copy
+from netwright.classical.lvq.classifier import PrototypeClassifier, accept, begin, run_all, stored, working_copy
 from netwright.classical.lvq.glvq import GENERALIZED, beta_of, rates_of
 from netwright.classical.lvq.prototypes.kernels import rivals, two_squared
 from netwright.classical.lvq.prototypes.labelled_rows import LabelledRows, Part
@@ -87,6 +87,8 @@ class GMLVQ(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PrototypeClassifi
     random_state : seed of the start and the orders; None, an integer >= 0, a RandomState or a Generator.
     chunk_size : rows whose costs are summed together, and that are read together where they are not in memory.
     n_jobs : workers of "lbfgs", which share the chunks; the result is the same bits for any number of them.
+    checkpoint, resume : a folder, or `netwright.train.Checkpoints`, in which `fit` is written down after epochs, and
+        whether a fit that was killed goes on from what is there, to the same bits.
 
     Attributes
     ----------
@@ -159,6 +161,8 @@ class GMLVQ(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PrototypeClassifi
         random_state: Any = None,
         chunk_size: int = 10_000,
         n_jobs: int | None = None,
+        checkpoint: Any = None,
+        resume: bool = True,
     ) -> None:
         self.prototypes_per_class = prototypes_per_class
         self.init = init
@@ -175,6 +179,8 @@ class GMLVQ(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PrototypeClassifi
         self.random_state = random_state
         self.chunk_size = chunk_size
         self.n_jobs = n_jobs
+        self.checkpoint = checkpoint
+        self.resume = resume
 
     @property
     def relevance_matrix_(self) -> NDArray[Any]:
@@ -216,7 +222,7 @@ class GMLVQ(ClassNamePrefixFeaturesOutMixin, TransformerMixin, PrototypeClassifi
 
     def _run(self, data: LabelledRows) -> None:
         if self.solver == "sgd":
-            run_epochs(self, data, self.epochs)
+            run_all(self, data, self.epochs)
             return
         start, labels = working_copy(self)
         first, unit, beta = self.omega_.astype(np.float64), self.unit_, beta_of(self)

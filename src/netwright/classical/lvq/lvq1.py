@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 
 import numba
 
-from netwright.classical.lvq.classifier import RATE, SHARED, PrototypeClassifier, begin, run_epochs, show
+from netwright.classical.lvq.classifier import RATE, SHARED, PrototypeClassifier, begin, run_all, show
 from netwright.classical.lvq.prototypes.kernels import move, nearest
 from netwright.classical.lvq.prototypes.labelled_rows import LabelledRows, Part
 from netwright.classical.rates import over_steps
@@ -51,6 +51,8 @@ class LVQ1(PrototypeClassifier):
     shuffle : show the rows of each epoch in a random order; False: as they come.
     random_state : seed of the start and the orders; None, an integer >= 0, a RandomState or a Generator.
     chunk_size : rows that are read together where they are not in memory.
+    checkpoint, resume : a folder, or `netwright.train.Checkpoints`, in which `fit` is written down after epochs, and
+        whether a fit that was killed goes on from what is there, to the same bits.
 
     Attributes
     ----------
@@ -97,6 +99,8 @@ class LVQ1(PrototypeClassifier):
         shuffle: bool = True,
         random_state: Any = None,
         chunk_size: int = 10_000,
+        checkpoint: Any = None,
+        resume: bool = True,
     ) -> None:
         self.prototypes_per_class = prototypes_per_class
         self.init = init
@@ -106,12 +110,14 @@ class LVQ1(PrototypeClassifier):
         self.shuffle = shuffle
         self.random_state = random_state
         self.chunk_size = chunk_size
+        self.checkpoint = checkpoint
+        self.resume = resume
 
     def _begin(self, data: LabelledRows) -> None:
         begin(self, data)
 
     def _run(self, data: LabelledRows) -> None:
-        run_epochs(self, data, self.epochs)
+        run_all(self, data, self.epochs)
 
     def _epoch(self, data: LabelledRows, parts: Iterable[Part]) -> dict[str, Any]:
         rates = over_steps(self.learning_rate, self.n_iter_, self.epochs, data.n, where="LVQ1(learning_rate)", most=1)

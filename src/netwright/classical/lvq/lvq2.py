@@ -36,7 +36,7 @@ from typing import Any, ClassVar
 import numba
 import numpy as np
 
-from netwright.classical.lvq.classifier import PrototypeClassifier, begin, run_epochs
+from netwright.classical.lvq.classifier import PrototypeClassifier, begin, run_all
 from netwright.classical.lvq.prototypes.kernels import in_window, move, two_nearest
 from netwright.classical.lvq.prototypes.labelled_rows import LabelledRows, Part
 from netwright.classical.lvq.prototypes.window import WINDOWED, ratio_of, show_windowed
@@ -62,6 +62,8 @@ class LVQ2(PrototypeClassifier):
     shuffle : show the rows of each epoch in a random order; False: as they come.
     random_state : seed of the start and the orders; None, an integer >= 0, a RandomState or a Generator.
     chunk_size : rows that are read together where they are not in memory.
+    checkpoint, resume : a folder, or `netwright.train.Checkpoints`, in which `fit` is written down after epochs, and
+        whether a fit that was killed goes on from what is there, to the same bits.
 
     Attributes
     ----------
@@ -110,6 +112,8 @@ class LVQ2(PrototypeClassifier):
         shuffle: bool = True,
         random_state: Any = None,
         chunk_size: int = 10_000,
+        checkpoint: Any = None,
+        resume: bool = True,
     ) -> None:
         self.prototypes_per_class = prototypes_per_class
         self.init = init
@@ -121,12 +125,14 @@ class LVQ2(PrototypeClassifier):
         self.shuffle = shuffle
         self.random_state = random_state
         self.chunk_size = chunk_size
+        self.checkpoint = checkpoint
+        self.resume = resume
 
     def _begin(self, data: LabelledRows) -> None:
         begin(self, data)
 
     def _run(self, data: LabelledRows) -> None:
-        run_epochs(self, data, self.warm_epochs + self.epochs)
+        run_all(self, data, self.warm_epochs + self.epochs)
 
     def _epoch(self, data: LabelledRows, parts: Iterable[Part]) -> dict[str, Any]:
         return show_windowed(self, data, parts, lvq2_epoch, ratio_of(self.window))

@@ -65,7 +65,6 @@ from netwright.classical.nearest import require_squares
 from netwright.classical.rates import over_steps, varying
 from netwright.classical.rows import read_labels
 from netwright.core.errors import DivergenceWarning, InvalidParameter, problem, shown
-from netwright.core.generations import folder_of_checkpoints
 from netwright.core.seeds import RANDOM_STATE, derive, to_seed
 from netwright.core.validation import (
     Constraint,
@@ -113,9 +112,8 @@ class SOFM(TrainedMap):
     n_jobs : workers of a batch and of answers; None is one, or what ``joblib.parallel_config`` says; -1 one a core.
         The bits of the result do not depend on it.
     random_state : seed of the start and the orders; None, an integer >= 0, a RandomState or a Generator.
-    checkpoint : a folder, or `netwright.train.Checkpoints`, in which `fit` is written down after epochs; the same fit,
-        begun again after it was killed, goes on from there and ends with the same bits. None for nowhere.
-    resume : whether it goes on from what the folder has; else it begins anew.
+    checkpoint, resume : a folder, or `netwright.train.Checkpoints`, in which `fit` is written down after epochs, and
+        whether a fit that was killed goes on from what is there, to the same bits.
 
     Attributes
     ----------
@@ -172,8 +170,6 @@ class SOFM(TrainedMap):
         "chunk_size": integer(1),
         "n_jobs": nothing | integer(1) | integer(high=-1),
         "random_state": RANDOM_STATE,
-        "checkpoint": folder_of_checkpoints,
-        "resume": boolean,
     }
 
     @checks_options

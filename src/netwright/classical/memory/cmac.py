@@ -29,6 +29,7 @@ levels a unit, cut towards 0, so that the cell around 0 is twice as wide), and i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import numba
@@ -38,6 +39,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from netwright.classical.base import ClassicalNetwork, learns
+from netwright.classical.checkpoints import in_epochs
 from netwright.classical.memory.tilings import Grid, cells_of, make_grid
 from netwright.classical.rates import over_steps, varying
 from netwright.classical.rows import read_rows, read_targets
@@ -93,6 +95,8 @@ class CMAC(MultiOutputMixin, RegressorMixin, ClassicalNetwork):
         array as ``weights_``.
     shuffle : whether each epoch visits the rows in a new random order; False visits them as they are.
     random_state : of the orders.
+    checkpoint, resume : a folder, or `netwright.train.Checkpoints`, in which `fit` is written down after epochs, and
+        whether a fit that was killed goes on from what is there, to the same bits.
 
     Attributes
     ----------
@@ -159,6 +163,8 @@ class CMAC(MultiOutputMixin, RegressorMixin, ClassicalNetwork):
         init: Any = "zeros",
         shuffle: bool = True,
         random_state: Any = None,
+        checkpoint: Any = None,
+        resume: bool = True,
     ) -> None:
         self.n_tilings = n_tilings
         self.resolution = resolution
@@ -171,6 +177,8 @@ class CMAC(MultiOutputMixin, RegressorMixin, ClassicalNetwork):
         self.init = init
         self.shuffle = shuffle
         self.random_state = random_state
+        self.checkpoint = checkpoint
+        self.resume = resume
 
     @learns
     def fit(self, X: Any, y: Any) -> CMAC:
@@ -186,7 +194,8 @@ class CMAC(MultiOutputMixin, RegressorMixin, ClassicalNetwork):
         the network.
         """
         rows, targets = self._read(X, y, anew=True)
-        return self._learn(rows, targets, self.epochs)
+        in_epochs(self, [rows, targets], partial(self._learn, rows, targets))
+        return self
 
     @learns
     def partial_fit(self, X: Any, y: Any) -> CMAC:

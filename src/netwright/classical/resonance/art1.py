@@ -68,6 +68,8 @@ class ART1(Resonance):
         feature are then as good as others, and templates have 2 n_features columns.
     binarize : numbers above it are 1; None where X is 0/1 already.
     random_state : seed of the orders; None, an integer >= 0, a RandomState or a Generator.
+    checkpoint, resume : a folder, or `netwright.train.Checkpoints`, in which `fit` is written down after epochs, and
+        whether a fit that was killed goes on from what is there, to the same bits.
 
     Attributes
     ----------
@@ -128,6 +130,8 @@ class ART1(Resonance):
         complement: bool = False,
         binarize: float | None = None,
         random_state: Any = None,
+        checkpoint: Any = None,
+        resume: bool = True,
     ) -> None:
         self.vigilance = vigilance
         self.choice = choice
@@ -137,6 +141,8 @@ class ART1(Resonance):
         self.complement = complement
         self.binarize = binarize
         self.random_state = random_state
+        self.checkpoint = checkpoint
+        self.resume = resume
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -80,6 +80,8 @@ class FuzzyART(Resonance):
     epochs : times that fit shows all rows, >= 1; with fast learning once is usual.
     shuffle : show the rows of each epoch in a random order; False: as they come.
     random_state : seed of the orders; None, an integer >= 0, a RandomState or a Generator.
+    checkpoint, resume : a folder, or `netwright.train.Checkpoints`, in which `fit` is written down after epochs, and
+        whether a fit that was killed goes on from what is there, to the same bits.
 
     Attributes
     ----------
@@ -142,6 +144,8 @@ class FuzzyART(Resonance):
         epochs: int = 1,
         shuffle: bool = False,
         random_state: Any = None,
+        checkpoint: Any = None,
+        resume: bool = True,
     ) -> None:
         self.vigilance = vigilance
         self.choice = choice
@@ -152,6 +156,8 @@ class FuzzyART(Resonance):
         self.epochs = epochs
         self.shuffle = shuffle
         self.random_state = random_state
+        self.checkpoint = checkpoint
+        self.resume = resume
 
     @property
     def boxes_(self) -> Array:

@@ -21,6 +21,7 @@ from sklearn.base import ClusterMixin
 from sklearn.utils.validation import check_is_fitted
 
 from netwright.classical.base import ClassicalNetwork, learns
+from netwright.classical.checkpoints import each_epoch
 from netwright.core.errors import problem
 from netwright.core.seeds import derive, to_seed
 from netwright.core.validation import Constraint, integer, nothing, number
@@ -57,10 +58,9 @@ class Resonance(ClusterMixin, ClassicalNetwork, ABC, shared=True):
         """
         codes = self._coded(X, begin=True)
         self._begin()
-        for _ in range(self.epochs):
+        for _ in each_epoch(self, [codes]):
             if not self._epoch(codes):
                 self.n_iter_ = self.epochs
-                break
         self._warn_of_rows_without_unit()
         return self
 

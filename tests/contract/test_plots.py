@@ -36,6 +36,7 @@ from netwright.classical import (
 )
 from netwright.core.errors import InvalidParameter
 from netwright.estimators import Search, integers, log_uniform, search
+from netwright.plots.generative import GAME
 from netwright.train import RangeTest
 from netwright.vision.embeddings.rates.roc import ROC, roc
 from netwright.vision.metrics.account import DetectionAccount, detection_account
@@ -113,6 +114,7 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "filters": lambda: {"module": small_network()},
     "embedding_map": lambda: {"embeddings": CLOUD, "labels": ["$a$", "b", "c"] * 20},
+    "game_curves": lambda: {"history": [{**dict.fromkeys(GAME, 0.5), "$one$": i / 2} for i in range(3)]},
     "heat_map": lambda: {"image": IMAGES[0], "heat": IMAGES[1]},
     "hits": lambda: {
         "som": SOFM((4, 3), topology="hexagon", epochs=2).fit(CLOUD),

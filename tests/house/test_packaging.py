@@ -17,7 +17,20 @@ from packaging.utils import canonicalize_name
 import netwright as nw
 
 DIRECT = {"torch", "numpy", "scipy", "scikit-learn", "numba", "safetensors"}  # at most
-EXTRAS = {"plots", "frames", "images", "search", "onnx", "tensorboard", "download", "keras", "docs", "test", "dev"}
+EXTRAS = {
+    "plots",
+    "frames",
+    "images",
+    "search",
+    "onnx",
+    "tensorboard",
+    "download",
+    "keras",
+    "hnsw",
+    "docs",
+    "test",
+    "dev",
+}
 
 
 @pytest.fixture(scope="module")

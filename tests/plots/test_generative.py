@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from netwright.core.errors import InvalidData
-from netwright.plots import latent_grid, latent_map, sample_frames, sample_points
+from netwright.plots import game_curves, latent_grid, latent_map, sample_frames, sample_points
 
 DRAW = np.random.default_rng(0)
 
@@ -37,6 +37,25 @@ def test_frames_of_images_are_mosaics(shape: tuple[int, ...]) -> None:
     corner = frames[1, 0].reshape(shape)
     expected = corner[0, 0, 0] if shape == (3, 4, 4) else np.ravel(corner[0, 0])[0]
     assert np.ravel(shown[0, 0])[0] == pytest.approx(expected / 255)
+
+
+def test_a_game_is_drawn_as_its_columns_and_what_was_measured_beside() -> None:
+    rng = np.random.default_rng(1)
+    names = ("generator_loss", "discriminator_loss", "discriminator_accuracy", "gradient_penalty", "modes")
+    columns = {name: rng.random(5) for name in names}
+    records = [{"epoch": i + 1, "train_loss": 0.5, **{n: float(columns[n][i]) for n in names}} for i in range(5)]
+    for record in records[1::2]:
+        del record["modes"]  # measured every other time
+    axes = game_curves(records)
+    assert [ax.get_ylabel() for ax in axes] == ["loss", "accuracy", "penalty", "modes"]
+    drawn = [line for ax in axes for line in ax.lines if len(line.get_xdata()) > 2]
+    for line, name in zip(drawn, names, strict=True):
+        np.testing.assert_allclose(line.get_ydata(), columns[name][:: 2 if name == "modes" else 1])
+    assert axes[-1].lines[0].get_xdata().tolist() == [1, 3, 5]
+    without = [{**record, "gradient_penalty": 0.0} for record in records]
+    assert len(game_curves(without)) == 3
+    with pytest.raises(InvalidData, match="records of a GAN, with generator_loss, got only"):
+        game_curves([{"train_loss": 1.0}])
 
 
 def test_circles_stand_round_the_centres() -> None:

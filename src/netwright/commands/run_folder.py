@@ -8,6 +8,8 @@ findings.json       what the run's own checks found
 predictions.csv     a row for each test row: true, predicted, probability
 evaluation.nw       the test rows' predictions and some samples, from which a report is made
 report.html         the report
+checkpoint          where the training is, as long as it lasts or where it was cut
+command.json        the command, likewise
 =================== =====================================================================
 """
 
@@ -18,8 +20,12 @@ import io
 import json
 import math
 import os
+import shutil
+import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from argparse import Namespace
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -33,28 +39,29 @@ from netwright.train import History
 from netwright.train.history import flatten
 
 HISTORY, PREDICTIONS, REPORT = "history.csv", "predictions.csv", "report.html"
+CHECKPOINT, COMMAND = "checkpoint", "command.json"
 RUNS = "runs"
 
 
-def choose_folder(out: str | None, name: str, force: bool) -> Path:
-    """The folder that a run may write into, made if need be: `out`, or the first free runs/<name>-<number>.
+def choose_folder(options: Namespace, name: str) -> Path:
+    """The folder that a run may write into, made if need be: ``--out``, or the first free runs/<name>-<number>.
 
     Raises
     ------
-    InvalidParameter : `out` has a model already, and `force` does not say to replace it; or it is a file, or a folder
-        that cannot be made or written into.
+    InvalidParameter : ``--out`` has a model already, and ``--force`` does not say to replace it; or it is a file, or a
+        folder that cannot be made or written into.
     """
-    if out is None:
+    if options.out is None:
         number = 1
         while True:
-            folder = Path(RUNS) / f"{name}-{number}"
+            folder = Path(RUNS) / f"{options.name or name}-{number}"
             try:
                 return _made(folder, new=True)
             except FileExistsError:
                 number += 1
-    require_free(out, force)
-    folder = Path(out)
-    return _made(folder, new=False)
+    if getattr(options, "resume", None) is None:
+        require_free(options.out, options.force)
+    return _made(Path(options.out), new=False)
 
 
 def _made(folder: Path, new: bool) -> Path:
@@ -82,6 +89,62 @@ def require_free(out: str | None, force: bool) -> None:
     if (folder / MODEL).exists() and not force:
         remedy = "Choose another folder, or add --force to replace it."
         raise InvalidParameter(problem("--out", "a folder without a model", f"{out!r}, which has {MODEL}", remedy))
+
+
+def resumed(options: Namespace) -> Namespace:
+    """The options of the run that is to go on, from its folder; other options as they are, if their folder is free.
+
+    Raises
+    ------
+    InvalidParameter : no data, or a folder that has no run that was cut. InvalidData : the folder of the data is gone.
+    """
+    if options.resume is None:
+        if options.data is None:
+            raise InvalidParameter(problem("netwright train", "DATA", "none", "netwright train --help lists it."))
+        require_free(options.out, options.force)
+        return options
+    folder = Path(options.resume or options.out or "")
+    if not (folder / COMMAND).is_file():
+        remedy = "Name the folder of a run that was cut: --resume DIR."
+        raise InvalidParameter(problem("--resume", f"a folder with {COMMAND}", repr(str(folder)), remedy))
+    if options.data is None:
+        begun, folder = read_json(folder / COMMAND), folder.resolve()
+        try:
+            os.chdir(str(begun.get("folder")))
+        except OSError as error:
+            raise InvalidData(problem(f"{folder / COMMAND}", "the folder of its run", f"{error}")) from error
+        options.__dict__.update(vars(options.parse([str(word) for word in begun.get("words", ())])))
+    options.out, options.resume = str(folder), str(folder)
+    return options
+
+
+@contextmanager
+def in_training(folder: Path, estimator: Any, options: Namespace) -> Iterator[None]:
+    """A training that is written down in the folder of its run; where it fails at once the folder does not stay.
+
+    Parameters
+    ----------
+    folder : of the run. estimator : that is about to be fitted. options : of the command line.
+    """
+    write_json(folder / COMMAND, {"words": options.words, "folder": os.getcwd()})
+    estimator.set_params(checkpoint=str(folder / CHECKPOINT), resume=options.resume is not None)
+    try:
+        yield
+    except SystemExit:
+        print(f"netwright: asked to end; go on with: netwright train --resume {folder}", file=sys.stderr)
+        raise
+    except BaseException:
+        if not (folder / CHECKPOINT).exists():
+            (folder / COMMAND).unlink()
+        with suppress(OSError):
+            folder.rmdir()  # it stays if there is something in it
+        raise
+
+
+def end_training(folder: Path) -> None:
+    """Remove what a run needs to go on; it is at its end, and everything is written."""
+    shutil.rmtree(folder / CHECKPOINT, ignore_errors=True)
+    (folder / COMMAND).unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

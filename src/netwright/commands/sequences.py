@@ -6,7 +6,6 @@ import sys
 import tempfile
 import time
 from argparse import Namespace
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,16 +65,12 @@ def train(options: Namespace) -> int:
         say("rows", f"{len(training.X):,} for training and validation, {held:,} for test; drawn by seed {options.seed}")
         say("model", repr(estimator))
     estimator.set_params(callbacks=None if options.quiet else [Progress()])
-    name = options.name or Path(options.data).name.split(".")[0]
-    folder = run_folder.choose_folder(options.out, name, options.force)
-    try:
+    folder = run_folder.choose_folder(options, Path(options.data).name.split(".")[0])
+    with run_folder.in_training(folder, estimator, options):
         estimator.fit(training.X, training.y)
-    except BaseException:
-        with suppress(OSError):
-            folder.rmdir()
-        raise
     parts = {"training": training, "test": test}
     evaluation = write_run(folder, estimator, parts, target, options, time.perf_counter() - begin)
+    run_folder.end_training(folder)
     if options.quiet:
         print(folder)
         return 0

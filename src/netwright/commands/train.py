@@ -6,7 +6,6 @@ import shlex
 import time
 from argparse import Namespace
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -53,7 +52,7 @@ class Watch:
 
 def run(options: Namespace) -> int:
     """Run the command; 130 where Ctrl-C ended the training, and the partial model was written."""
-    run_folder.require_free(options.out, options.force)
+    options = run_folder.resumed(options)
     if detection.meant(options):
         return detection.train(options)
     if sequences.meant(options):
@@ -66,20 +65,19 @@ def run(options: Namespace) -> int:
     watch = Watch(estimator, options.quiet)
     progress = [] if options.quiet else [Progress(every=max(1, estimator.epochs // LINES))]
     estimator.set_params(callbacks=[watch, *progress])
-    folder = run_folder.choose_folder(options.out, options.name or data.name, options.force)
-    try:
+    folder = run_folder.choose_folder(options, data.name)
+    with run_folder.in_training(folder, estimator, options):
         estimator.fit(parts["training"].X, parts["training"].y)
-    except BaseException:
-        with suppress(OSError):
-            folder.rmdir()  # it stays if there is something in it
-        raise
     seconds = time.perf_counter() - begin
     scores = write_run(folder, estimator, parts, data, target, options, seconds)
     if options.quiet:
         print(folder)
     else:
         tell_end(estimator, scores, folder, watch.interrupted)
-    return INTERRUPTED if watch.interrupted else 0
+    if watch.interrupted:
+        return INTERRUPTED
+    run_folder.end_training(folder)
+    return 0
 
 
 def describe(estimator: Any, run: Any) -> str:

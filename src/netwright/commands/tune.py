@@ -49,7 +49,7 @@ def run(options: Namespace) -> int:
         say("space", [f"{name}: {_written(item)}" for name, item in space.items()])
         say("search", _in_words(options))
         print(flush=True)
-    folder = run_folder.choose_folder(options.out, options.name or data.name, options.force)
+    folder = run_folder.choose_folder(options, data.name)
     try:
         found = _searched(estimator, space, parts, options)
     except BaseException:

@@ -38,6 +38,7 @@ class RunEstimator(BaseEstimator):
     _group: Group = Group.alone
     _watching: Watching | None = None
     _diagnosis: Diagnosis | None = None
+    _each_epoch: Callable[[Run], None] | None = None  # completes the record of an epoch, before the user's callbacks
     _finish: Callable[[Run], None] | None = None  # fits what stands on the trained network, while its rows are there
     _called: str = ""  # the estimator that the user sees, where this one works for it
 
@@ -159,7 +160,8 @@ class RunEstimator(BaseEstimator):
         self._watching, self._diagnosis = Watching(), None
         if run.group.several:
             run.group.expect_same(run.digest(), f"{self._name}.fit")
-        callbacks = (*(self.callbacks or ()), *([Progress()] if self.verbose else []), self._watching)
+        own = () if self._each_epoch is None else (self._each_epoch,)
+        callbacks = (*own, *(self.callbacks or ()), *([Progress()] if self.verbose else []), self._watching)
         self.history_ = run.history
         try:
             run.checkpoint = checkpoint_of(self, run)

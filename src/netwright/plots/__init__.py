@@ -30,7 +30,7 @@ from netwright.plots.detection import detection_faults, precision_recall
 from netwright.plots.embeddings import embedding_map, pair_scores, verification_curve
 
 # generative networks
-from netwright.plots.generative import latent_grid, latent_map, sample_frames, sample_points
+from netwright.plots.generative import game_curves, latent_grid, latent_map, sample_frames, sample_points
 
 # inside a network
 from netwright.plots.filter_images import filters
@@ -69,6 +69,7 @@ __all__ = [
     "energy_curves",
     "fantasies",
     "filters",
+    "game_curves",
     "heat_map",
     "hits",
     "latent_grid",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from netwright.core.arrays import require_finite
 from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
 from netwright.core.validation import check, integer, one_of
 from netwright.plots import canvas
@@ -117,6 +118,7 @@ def embedding_map(
     if x.ndim != 2 or len(x) < 3 or len(names) != len(x):
         got = f"{x.shape} and {len(names)} labels"
         raise InvalidData(problem("embedding_map", "three embeddings (n, D) or more, with a label each", got))
+    require_finite(x, "embedding_map(embeddings)")
     places, words = _plane(x, method, random_state)
     ax = canvas.axes_or_new("embedding_map", ax, (6.4, 5.6))
     classes = list(dict.fromkeys(names))

@@ -18,6 +18,8 @@ from netwright.core.errors import InvalidData, problem
 from netwright.core.validation import check, integer
 from netwright.plots import canvas
 from netwright.plots.mosaic import images_of, in_unit_range, mosaic, opaque
+from netwright.plots.subjects import column, epochs, history_of
+from netwright.train.history import COLUMNS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +29,7 @@ COLOURS = (canvas.BLUE, canvas.VERMILLION, canvas.GREEN, canvas.ORANGE, PURPLE, 
 POINTS = 2000  # real points that are drawn
 ROWS = 3  # of panels at most
 WIDE = 5  # panels side by side
+GAME = ("generator_loss", "discriminator_loss", "discriminator_accuracy", "gradient_penalty")
 
 
 def sample_frames(
@@ -127,6 +130,60 @@ def sample_points(
     return ax
 
 
+def game_curves(history: Any, figure: Any = None) -> np.ndarray:
+    """The course of a game: losses of both players, how often the discriminator is right, and what was measured beside.
+
+    Parameters
+    ----------
+    history : of a `GAN`, or the fitted `GAN` itself, whose steps are counted then.
+    figure : an empty Figure or SubFigure, or None for a new figure.
+
+    Returns
+    -------
+    array of Axes, from top to bottom: losses, accuracy, penalty if there was one, and one for each figure that
+    `netwright.vision.MeasureSamples` has measured.
+
+    Raises
+    ------
+    InvalidData : a history of no game. InvalidParameter : neither a history nor an estimator.
+
+    Examples
+    --------
+    >>> from netwright.plots import game_curves
+    >>> record = {"generator_loss": 1.0, "discriminator_loss": 1.2, "discriminator_accuracy": 0.6, "modes": 7.0}
+    >>> axes = game_curves([record, {**record, "modes": 8.0}])
+    >>> [ax.get_ylabel() for ax in axes]
+    ['loss', 'accuracy', 'modes']
+    """
+    records = history_of("game_curves", history)
+    if "generator_loss" not in records:
+        got = f"only {sorted(records[-1])}"
+        raise InvalidData(problem("game_curves(history)", "records of a GAN, with generator_loss", got))
+    panels = _game_panels(records)
+    heights = [2.6, *[1.6] * (len(panels) - 1)]
+    figure = canvas.figure_or_new("game_curves", figure, (6.8, sum(heights) + 0.6))
+    axes = canvas.panels(figure, len(panels), sharex=True, gridspec_kw={"height_ratios": heights})
+    steps = getattr(history, "steps", None)
+    x = epochs(records) * (1.0 if steps is None else steps / history.epochs)
+    for ax, (label, lines) in zip(axes, panels.items(), strict=True):
+        ends = []
+        for (text, name), colour in zip(lines.items(), (canvas.BLUE, canvas.VERMILLION), strict=False):
+            y = column(records, name)
+            there = np.flatnonzero(np.isfinite(y))
+            if there.size:
+                ax.plot(x[there], y[there], color=colour, linewidth=1.6, marker=canvas.marker(len(there)))
+                ends.append((float(x[there[-1]]), float(y[there[-1]]), text, colour))
+        if label == "accuracy":
+            ax.axhline(0.5, color=canvas.GRAY, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+            ax.set_ylim(0.0, 1.03)
+        ax.set_ylabel(label, parse_math=False)
+        canvas.tidy(ax)
+        if len(lines) > 1:
+            canvas.direct_labels(ax, ends)
+    axes[-1].set_xlabel("epoch" if steps is None else "updates of the generator")
+    return axes
+
+
 def latent_map(codes: Any, labels: Any = None, ax: Axes | None = None) -> Axes:
     """Codes in the plane, coloured by class: the first two numbers, or the two principal directions of longer ones.
 
@@ -196,6 +253,19 @@ def latent_grid(images: Any, columns: int | None = None, ax: Axes | None = None)
     ax = canvas.axes_or_new("latent_grid", ax, (5.0, 5.0), layout="compressed")
     _show(ax, mosaic(tiles, max(wide, 1)))
     return ax
+
+
+def _game_panels(records: Any) -> dict[str, dict[str, str]]:
+    """By panel, the names of its lines and their columns."""
+    panels = {
+        "loss": {"generator": "generator_loss", "discriminator": "discriminator_loss"},
+        "accuracy": {"discriminator": "discriminator_accuracy"},
+    }
+    if np.nan_to_num(column(records, "gradient_penalty")).any():
+        panels["penalty"] = {"penalty": "gradient_penalty"}
+    named = [name for record in records for name, item in record.items() if isinstance(item, float)]
+    others = [name for name in dict.fromkeys(named) if name not in (*COLUMNS, *GAME)]
+    return panels | {name: {name: name} for name in others}
 
 
 def _plane(where: str, points: Any) -> np.ndarray:

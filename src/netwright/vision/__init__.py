@@ -56,16 +56,18 @@ from netwright.vision.single.localizer import Localizer
 # embeddings: is it the same, and who is it
 from netwright.vision.embeddings.triplet_network import TripletNetwork
 from netwright.vision.embeddings.siamese_network import SiameseNetwork
+from netwright.vision.embeddings.ensemble import EmbeddingEnsemble
+from netwright.vision.embeddings.normalizer import ScoreNormalizer
 from netwright.vision.embeddings.verifier import Verifier
 from netwright.vision.embeddings.recognizer import Recognizer
 
 # losses and distances of embeddings
-from netwright.vision.embeddings.arcface import arcface_loss
-from netwright.vision.embeddings.contrastive import contrastive_loss
-from netwright.vision.embeddings.cosface import cosface_loss
+from netwright.vision.embeddings.losses.arcface import arcface_loss
+from netwright.vision.embeddings.losses.contrastive import contrastive_loss
+from netwright.vision.embeddings.losses.cosface import cosface_loss
 from netwright.vision.embeddings.distances import pairwise_distances
-from netwright.vision.embeddings.prototypical import prototypical_loss
-from netwright.vision.embeddings.triplet import triplet_loss
+from netwright.vision.embeddings.losses.prototypical import prototypical_loss
+from netwright.vision.embeddings.losses.triplet import triplet_loss
 
 # rates of verification and identification, few-shot episodes
 from netwright.vision.embeddings.episodes import Episode, EpisodeScores, episodes, score_episodes
@@ -80,6 +82,7 @@ from netwright.vision.generative.autoencoder import Autoencoder
 from netwright.vision.generative.variational import VariationalAutoencoder
 from netwright.vision.generative.networks import dcgan_discriminator, dcgan_generator
 from netwright.vision.generative.distances import frechet_distance, kernel_distance, precision_recall_of_samples
+from netwright.vision.generative.measuring import MeasureSamples
 from netwright.vision.generative.modes import ModeCoverage, mode_coverage
 from netwright.vision.generative.gaussians import grid_of_gaussians, ring_of_gaussians
 
@@ -119,6 +122,7 @@ __all__ = [
     "Autoencoder",
     "DetectionAccount",
     "DetectionScores",
+    "EmbeddingEnsemble",
     "Episode",
     "EpisodeScores",
     "FastRCNN",
@@ -130,6 +134,7 @@ __all__ = [
     "ImageClassifier",
     "LandmarkDetector",
     "Localizer",
+    "MeasureSamples",
     "ModeCoverage",
     "Mosaic",
     "OpenSetRates",
@@ -137,6 +142,7 @@ __all__ = [
     "RCNN",
     "ROC",
     "Recognizer",
+    "ScoreNormalizer",
     "SegmentationScores",
     "Segmenter",
     "ShallowEncoder",

@@ -1,6 +1,6 @@
-"""Examples of layers/upsampling.py for the contract: constructions and the shapes that they take."""
+"""Examples of layers/space/upsampling.py and pixel_shuffle.py for the contract: constructions and the shapes that they take."""
 
-from netwright.layers import Upsample
+from netwright.layers import PixelShuffle, Upsample
 
 EXAMPLES = {
     "Upsample": [
@@ -9,5 +9,9 @@ EXAMPLES = {
         (Upsample((2, 3), "bilinear", align_corners=True), ((2, 3, 2),)),
         (Upsample(2, "bicubic"), ((1, 3, 4),)),
         (Upsample((1, 2, 3), "trilinear"), ((1, 2, 3, 2),)),
+    ],
+    "PixelShuffle": [
+        (PixelShuffle(), ((8, 3, 4),)),
+        (PixelShuffle(3), ((9, 2, 1),)),
     ],
 }

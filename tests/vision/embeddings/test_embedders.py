@@ -235,8 +235,10 @@ def test_bad_data_are_named(kind: str) -> None:
     broken[3, 1] = np.nan
     with pytest.raises(InvalidData, match=r"fit\(X\).*NaN"):
         net.fit(broken, y)
-    with pytest.raises(InvalidParameter, match=r"\(augment\): expected images to augment, got rows of 12 features"):
+    with pytest.raises(InvalidParameter, match=r"\(augment\): expected images, got rows of 12 features"):
         made(kind, augment="Flip(0.5)").fit(X, y)
+    with pytest.raises(InvalidParameter, match=r"\(mirror\): expected images, got rows.*Leave mirror out"):
+        made(kind, mirror=True).fit(X, y)
     with pytest.raises(NotFittedError):
         net.transform(X)
     net.fit(X, y)
@@ -300,3 +302,33 @@ def test_a_damaged_file_is_named(tmp_path: Path, fitted: dict[str, Any]) -> None
     (tmp_path / "net.nw").write_bytes(bytes(content))
     with pytest.raises(CorruptFile):
         nw.load(tmp_path / "net.nw")
+
+
+@pytest.mark.parametrize("size", [None, 6])
+def test_bytes_and_numbers_are_not_taken_for_each_other(size: Any, tmp_path: Path) -> None:
+    X, y = drawings()
+    net = TripletNetwork(SMALL, epochs=1, size=size, random_state=0).fit(X, y)
+    net.save(tmp_path / "net.nw")
+    for one in (net, nw.load(tmp_path / "net.nw")):
+        if size is None:  # stretched bytes are rounded
+            np.testing.assert_allclose(one.transform(X / 255.0), one.transform(X), atol=1e-5)
+        for wrong in (X.astype(float), X.astype(int)):
+            with pytest.raises(InvalidData, match=r"bytes, or numbers to 1, as in fit, got.*Divide by 255"):
+                one.transform(wrong)
+    other = TripletNetwork(SMALL, epochs=1, size=size, random_state=0).fit(X.astype(float), y)
+    with pytest.raises(InvalidData, match=r"numbers to .*, as in fit, got bytes, which are brought to"):
+        other.transform(X)
+    centred = (X - X.mean()) / X.std()
+    assert TripletNetwork(SMALL, epochs=1, random_state=0).fit(centred, y).transform(3 * centred).shape == (36, 64)
+
+
+def test_areas_of_one_kind_of_pairs_are_refused() -> None:
+    X, y = blobs(6)
+    net = made("triplet", epochs=1).fit(X, y)
+    with pytest.raises(InvalidData, match=r"score\(y\): expected pairs of one class and of two"):
+        net.score(X[::8], y[::8])
+    pairs = made("pairs", epochs=1).fit(X, y)
+    with pytest.raises(InvalidData, match=r"score\(same\): expected pairs of one class and of two"):
+        pairs.score(X[:4], X[4:8], [True] * 4)
+    with pytest.raises(InvalidData, match=r"SiameseNetwork\(validation\), y: expected at least two classes"):
+        made("pairs", validation=(X[:8], y[:8])).fit(X, y)

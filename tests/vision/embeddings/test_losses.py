@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from netwright.core.errors import InvalidData, InvalidParameter
-from netwright.vision.embeddings.arcface import arcface_logits, arcface_loss
-from netwright.vision.embeddings.contrastive import contrastive_loss
-from netwright.vision.embeddings.cosface import cosface_logits, cosface_loss
 from netwright.vision.embeddings.distances import paired_distances, pairwise_distances
-from netwright.vision.embeddings.prototypical import prototypical_loss
-from netwright.vision.embeddings.triplet import hardest, pairs, triplet_loss
+from netwright.vision.embeddings.losses.arcface import arcface_logits, arcface_loss
+from netwright.vision.embeddings.losses.contrastive import contrastive_loss
+from netwright.vision.embeddings.losses.cosface import cosface_logits, cosface_loss
+from netwright.vision.embeddings.losses.prototypical import prototypical_loss
+from netwright.vision.embeddings.losses.triplet import hardest, pairs, triplet_loss
 
 X = torch.tensor([[0, 0], [1, 0], [0, 2], [3, 0], [1, 1]], dtype=torch.float64)
 Y = torch.tensor([0, 0, 0, 1, 1])
@@ -251,3 +251,15 @@ def test_bad_batches_are_named() -> None:
         contrastive_loss(x, y, distance="euclid")
     with pytest.raises(InvalidData, match=r"got \(12, 4\) and \(3, 5\)"):
         pairwise_distances(x, torch.zeros(3, 5))
+
+
+@pytest.mark.parametrize("loss", [arcface_loss, cosface_loss])
+def test_losses_with_centres_name_what_cannot_be(loss: Any) -> None:
+    x, centres = torch.ones(3, 4), torch.eye(4)[:3]
+    with pytest.raises(InvalidData, match=rf"{loss.__name__}\(labels\): expected 0 to 2, one a centre, got 0 to 5"):
+        loss(x, torch.tensor([0, 1, 5]), centres)
+    with pytest.raises(InvalidData, match=rf"{loss.__name__}\(labels\): expected integers, got torch.float32"):
+        loss(x, torch.zeros(3), centres)
+    with pytest.raises(InvalidData, match=r"\(centres\): expected shape \(k, 4\), got \(3, 5\)"):
+        loss(x, torch.tensor([0, 1, 2]), torch.ones(3, 5))
+    assert float(loss(x[:0], torch.zeros(0, dtype=torch.long), centres)) == 0

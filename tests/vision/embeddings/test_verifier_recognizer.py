@@ -206,6 +206,73 @@ def test_recognizers_name_what_cannot_be(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(InvalidData, match="NaN"):
         known.predict(np.full((1, 5), np.nan))
     monkeypatch.setitem(__import__("sys").modules, "hnswlib", None)
-    with pytest.raises(InvalidParameter, match="pip install hnswlib"):
+    with pytest.raises(InvalidParameter, match=r"pip install .netwright\[hnsw\]"):
         Recognizer(Plain(), index="hnsw").enrol(X, y).predict(X)
     assert known.forget("p0").forget("p1").names_ == [f"p{i}" for i in range(2, 12)]
+
+
+@pytest.mark.parametrize("distance", ["cosine", "euclidean", "sqeuclidean"])
+def test_a_graph_compares_what_it_finds_exactly(distance: str) -> None:
+    pytest.importorskip("hnswlib")
+    X, y = people(20, 4)
+    exact, graph = (
+        Recognizer(Plain(distance), index=index, unknown="?").enrol(X[::2], y[::2]) for index in ("exact", "hnsw")
+    )
+    for known in (exact, graph):
+        known.forget("p3").enrol(X[-3:], ["p19", "p19", "new"])
+    for one, other in zip(exact.top_k(X[1::2], 5), graph.top_k(X[1::2], 5), strict=True):
+        assert [name for name, _ in one] == [name for name, _ in other]
+        np.testing.assert_allclose([score for _, score in one], [score for _, score in other], atol=1e-6)
+    strangers = np.where(y[1::2] == "p3", "stranger", y[1::2])
+    rates = [known.calibrate(X[1::2], strangers, far=0.3) for known in (exact, graph)]
+    assert rates[0].threshold == pytest.approx(rates[1].threshold)
+    assert (rates[0].dir, rates[0].far) == (rates[1].dir, rates[1].far)
+    few = Recognizer(Plain(distance), index="hnsw").enrol(X[:1], y[:1])
+    assert [name for name, _ in few.top_k(X[:2], 9)[0]] == ["p0"]
+
+
+# what is calibrated, and on whom
+
+
+def test_intervals_of_few_people_are_no_points() -> None:
+    X, y = people(6, 5, noise=0.1)
+    verifier = Verifier(far=0.02).fit(Plain(), X, y)
+    assert verifier.frr_ == 0
+    errors, trials = round(verifier.far_ * 375), 375
+    for found, wanted in (
+        (verifier.far_interval_, clopper_pearson(errors, trials)),
+        (verifier.frr_interval_, clopper_pearson(0, 60)),
+    ):
+        assert found[0] <= wanted[0]
+        assert found[1] >= wanted[1] > 0
+    with pytest.warns(UserWarning, match="at least 3 people for intervals, got 2"):
+        two = Verifier(far=0.1).fit(Plain(), X[:10], y[:10])
+    assert two.far_interval_[0] < two.far_ < two.far_interval_[1]
+
+
+def test_a_threshold_that_accepts_nobody_is_told() -> None:
+    _, y = people(6, 5)
+    with pytest.warns(UserWarning, match="one that accepts nobody.*collapsed"):
+        verifier = Verifier(far=0.1).fit(Plain(), np.ones((30, 5)), y)
+    assert verifier.threshold_ == np.inf
+    assert verifier.frr_ == 1
+
+
+def test_a_threshold_that_is_given_later_counts() -> None:
+    X, y = people(8)
+    known = Recognizer(Plain(), threshold=0.5).enrol(X[:16], y[:16])
+    found = known.calibrate(X, y, far=0.1).threshold
+    assert known.threshold_ == found != 0.5
+    assert known.set_params(threshold=0.123).threshold_ == 0.123
+    known.calibrate(X, y, far=0.1)
+    assert known.threshold_ == found
+    assert known.fit(X[:8], y[:8]).threshold_ == 0.123
+
+
+def test_embeddings_of_another_width_are_refused() -> None:
+    X, y = people()
+    known = Recognizer(Plain()).enrol(X, y)
+    for call in (lambda: known.predict(X[:2, :3]), lambda: known.enrol(X[:1, :3], ["new"])):
+        with pytest.raises(InvalidData, match="embeddings of 5 numbers, as those enrolled, got 3"):
+            call()
+    assert "new" not in known.names_

@@ -6,7 +6,6 @@ import ast
 import inspect
 import time
 from argparse import Namespace
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -94,20 +93,19 @@ def train(options: Namespace) -> int:
     ending = Ending()
     progress = [] if options.quiet else [Progress(every=max(1, detector.epochs // LINES))]
     detector.set_params(callbacks=[ending, *progress])
-    name = options.name or Path(options.data).resolve().name or "images"
-    folder = run_folder.choose_folder(options.out, name, options.force)
-    try:
+    name = Path(options.data).resolve().name or "images"
+    folder = run_folder.choose_folder(options, name)
+    with run_folder.in_training(folder, detector, options):
         detector.fit(parts["training"].files, parts["training"].targets)
-    except BaseException:
-        with suppress(OSError):
-            folder.rmdir()  # it stays if there is something in it
-        raise
     evaluation = write_run(folder, detector, parts, options, time.perf_counter() - begin)
     if options.quiet:
         print(folder)
     else:
         _tell_end(detector, evaluation, folder, ending.interrupted)
-    return INTERRUPTED if ending.interrupted else 0
+    if ending.interrupted:
+        return INTERRUPTED
+    run_folder.end_training(folder)
+    return 0
 
 
 def examined(options: Namespace) -> tuple[Diagnosis, str]:

@@ -1,32 +1,44 @@
 """Estimators made of others in one model file: what is their own as JSON, and the file of each part inside it.
 
 A part is written by its own ``save`` and read back, so that every kind that can be saved can be a part. The names of
-its arrays begin with ``parts.<number>.``; `netwright.load` restores the parts, each by its kind, before the whole.
+its arrays begin with ``parts.<number>.``, those of the whole with ``own.``; `netwright.load` restores the parts, each
+by its kind, before the whole, which finds its arrays in ``own["arrays"]``.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from netwright.core import storage
 from netwright.core.errors import InvalidParameter, problem, shown
 
 
-def save_parts(path: str | os.PathLike[str], kind: str, own: dict[str, Any], parts: list[Any]) -> None:
+def save_parts(
+    path: str | os.PathLike[str],
+    kind: str,
+    own: dict[str, Any],
+    parts: list[Any],
+    arrays: Mapping[str, np.ndarray] | None = None,
+) -> None:
     """Write a whole with its parts.
 
     Parameters
     ----------
-    path : of the file. kind : of the whole. own : plain data of the whole. parts : fitted estimators.
+    path : of the file. kind : of the whole. own : plain data of the whole. parts : fitted estimators. arrays : of
+        the whole, by name.
 
     Raises
     ------
     InvalidParameter : a part that cannot be saved.
     """
-    described, tensors = [], {}
+    described = []
+    tensors = {f"own.{name}": array for name, array in (arrays or {}).items()}
     with tempfile.TemporaryDirectory() as folder:
         for place, part in enumerate(parts):
             stored = _stored(part, Path(folder) / "part.nw", kind)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -43,18 +43,23 @@ from netwright.vision.embeddings import saving
 from netwright.vision.embeddings.batches import EmbeddingBatches, Sampler, as_floats
 from netwright.vision.embeddings.collapse import warn_of_collapse
 from netwright.vision.embeddings.distances import DISTANCES, directions, paired_distances
+from netwright.vision.embeddings.labelling import classes_among, frequent
 from netwright.vision.embeddings.networks import EmbeddingNetwork, closed_network
 from netwright.vision.embeddings.reading import Form, read_samples
+from netwright.vision.single.labels import read_labels
 
 RATE, DECAY = 2e-3, 1e-4  # of the rule that is chosen
 PIECE = 256  # samples that are embedded together
 Part = tuple[Tensor, Sampler]
+Labelled = tuple[Tensor, list[Any]]  # samples with a label each
+Split = Callable[[list[Any], float, int, str], tuple[list[int], list[int]]]
 _SHARED = ("optimizer", "regularizer", "augment", "epochs", "patience", "average", "device", "checkpoint", "resume")
 OPTIONS: Mapping[str, Constraint] = {
     **{name: CONSTRAINTS[name] for name in (*_SHARED, "callbacks", "verbose")},
     "network": nothing | instance(Expression, text="layers joined by >>") | instance(str, text="their text"),
     "embedding_dim": nothing | integer(1),
     "normalize": boolean,
+    "mirror": boolean,
     "size": nothing | integer(1) | tuple_of(integer(1), least=2),
     "margin": nothing | number(0, closed="neither"),
     "distance": nothing | one_of(*DISTANCES),
@@ -72,6 +77,7 @@ class Embedder(RunEstimator):
     network: Any
     embedding_dim: int | None
     normalize: bool
+    mirror: bool
     size: Any
     distance: str | None
     margin: float | None
@@ -212,10 +218,10 @@ class Embedder(RunEstimator):
             raise InvalidParameter(problem(f"{self._name}.fit", "one process", "several", remedy))
         own, held = self._parts(X, y)
         change = augmentation_of(self.augment, f"{self._name}(augment)")
-        if change is not None and own[0].ndim != 4:
-            remedy = "Leave augment out."
-            got = f"rows of {own[0].shape[1]} features"
-            raise InvalidParameter(problem(f"{self._name}(augment)", "images to augment", got, remedy))
+        for name, used in (("augment", change is not None), ("mirror", self.mirror)):
+            if used and own[0].ndim != 4:
+                remedy, got = f"Leave {name} out.", f"rows of {own[0].shape[1]} features"
+                raise InvalidParameter(problem(f"{self._name}({name})", "images", got, remedy))
         self.network_ = closed_network(self.network, self.form_.shape, self.embedding_dim, self._centred)
         self._build(derive(self.seed_, "network"))
         self.module_.learn(as_floats(own[0][torch.linspace(0, len(own[0]) - 1, min(len(own[0]), 2000)).long()]))
@@ -255,14 +261,38 @@ class Embedder(RunEstimator):
         size = (self.size, self.size) if isinstance(self.size, int) else self.size
         x = read_samples(X, None if size is None else (int(size[0]), int(size[1])), where)
         shape = tuple(x.shape[1:])
-        self.form_ = Form(shape, (shape[1], shape[2]) if size is not None and len(shape) == 3 else None)
+        stretched = (shape[1], shape[2]) if size is not None and len(shape) == 3 else None
+        self.form_ = Form(shape, stretched, 1.0 if x.dtype == torch.uint8 else float(x.max()))
         if bool((x == x[:1]).all()):
             remedy = "Look at how they were read: nothing can be learned from them."
             raise InvalidData(problem(where, "samples that differ", f"{len(x)} identical ones", remedy))
         return x
 
+    def _labelled(self, X: Any, y: Any, least: int, split: Split) -> tuple[Labelled, Labelled | None]:
+        """Samples with a label each to train on, and those that are held out.
+
+        Parameters
+        ----------
+        X, y : of a fit.
+        least : samples that a class needs.
+        split : what divides them where a share is held out.
+        """
+        where, held_where = f"{self._name}.fit", f"{self._name}(validation)"
+        x = self._first(X, f"{where}(X)")
+        labels = read_labels(y, len(x), f"{where}(y)")
+        kept = frequent(labels, least, f"{where}(y)")
+        x, labels = x[kept], [labels[row] for row in kept]
+        classes_among(labels, f"{where}(y)")
+        if self.validation is None:
+            return (x, labels), None
+        if isinstance(self.validation, (tuple, list)):
+            others = self.form_.again(self.validation[0], f"{held_where}, X")
+            return (x, labels), (others, read_labels(self.validation[1], len(others), f"{held_where}, y"))
+        rows, out = split(labels, float(self.validation), self.seed_, held_where)
+        return (x[rows], [labels[row] for row in rows]), (x[out], [labels[row] for row in out])
+
     def _embedded(self, x: Tensor, change: Any = None, seed: int = 0) -> Tensor:
-        """Embeddings of samples, changed by an augmentation where there is one."""
+        """Embeddings of samples, changed by an augmentation where there is one; with ``mirror`` means over both."""
         self.module_.eval()
         device = self._precision.device
         generator = torch.Generator(device).manual_seed(seed)
@@ -271,7 +301,9 @@ class Embedder(RunEstimator):
             for some in x.split(PIECE):
                 shown_ = as_floats(some.to(device))
                 shown_ = shown_ if change is None else change(shown_, generator)
-                found.append(self.module_(shown_).float().cpu())
+                made = self.module_(shown_)
+                made = (made + self.module_(shown_.flip(-1))) / 2 if self.mirror else made
+                found.append(made.float().cpu())
         return torch.cat(found)
 
     def _finish(self, run: Run) -> None:

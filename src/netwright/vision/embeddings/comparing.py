@@ -55,7 +55,7 @@ def compared(embedder: Any, a: Floats, b: Floats) -> Floats:
 
     Parameters
     ----------
-    embedder : whose ``distance_`` and head say what is alike; the cosine, where it has none.
+    embedder : whose ``compare_all``, head or ``distance_`` says what is alike; the cosine, where it has none.
     a, b : embeddings.
 
     Shapes
@@ -67,6 +67,8 @@ def compared(embedder: Any, a: Floats, b: Floats) -> Floats:
     >>> compared(None, np.array([[3.0, 4.0]]), np.array([[6.0, 8.0], [4.0, -3.0]])).round(6).tolist()
     [[1.0, 0.0]]
     """
+    if hasattr(embedder, "compare_all"):
+        return np.asarray(embedder.compare_all(a, b), np.float64)
     if has_head(embedder):
         rows = np.repeat(np.arange(len(a)), len(b))
         columns = np.tile(np.arange(len(b)), len(a))
@@ -99,7 +101,7 @@ def compared_pairs(embedder: Any, a: Floats, b: Floats) -> Floats:
     >>> compared_pairs(None, np.eye(2), np.ones((2, 2))).round(4).tolist()
     [0.7071, 0.7071]
     """
-    if has_head(embedder):
+    if has_head(embedder) or hasattr(embedder, "compare_all"):
         return np.asarray(embedder.compare(a, b), np.float64)
     distance = getattr(embedder, "distance_", "cosine")
     if distance == "cosine":

@@ -1,7 +1,9 @@
 """The gallery that probes are compared with: embeddings with a name each, searched exactly or by a graph.
 
 Exact search is one product of matrices, (n, D) by (D, m): 10^5 entries of 128 numbers take some milliseconds a probe.
-The graph of hnswlib (an extra) looks at a small part of the entries, and may miss the best one.
+The graph of hnswlib (the extra ``hnsw``) looks at a small part of the entries, and may miss the best one. It is built
+by one thread, so that it comes again the same, at the first question after people came or went; that takes as long as
+many questions, and pays where there are far more of these than changes.
 
 Malkov, Yashunin, *Efficient and robust approximate nearest neighbor search using hierarchical navigable small world
 graphs*, 2018.
@@ -21,6 +23,7 @@ from netwright.vision.embeddings.comparing import Floats, compared, has_head
 SPACES = {"cosine": "cosine", "euclidean": "l2", "sqeuclidean": "l2"}
 MARGIN = 4  # entries that a graph is asked for, for each name that is wanted, and some more
 MORE = 32
+SEARCHED = 128  # entries that a graph looks at, at least
 BLOCK = 2**24  # similarities that are held at once
 
 Numbers = NDArray[np.int64]
@@ -66,36 +69,52 @@ class Gallery:
         return np.concatenate([names for names, _ in found]), np.concatenate([scores for _, scores in found])
 
     def _best(self, probes: Floats, k: int) -> tuple[Numbers, Floats]:
-        scores = np.full((len(probes), self.names), -np.inf)
-        if self._graph is None:
-            alike = compared(self.embedder, probes, self.embeddings)
-            order = np.argsort(self.places, kind="stable")
-            begins = np.flatnonzero(np.append(True, np.diff(self.places[order]) > 0))
-            scores[:, self.places[order][begins]] = np.maximum.reduceat(alike[:, order], begins, axis=1)
+        if self._graph is not None:
+            return self._near(probes, k)
+        alike = compared(self.embedder, probes, self.embeddings)
+        order = np.argsort(self.places, kind="stable")
+        scores = np.maximum.reduceat(alike[:, order], _begins(self.places[order]), axis=1)
+        if k == 1:  # of equal ones the first, as below
+            top = scores.argmax(1)[:, None]
         else:
-            count = min(len(self.embeddings), MARGIN * k + MORE)
-            near, _ = self._graph.knn_query(probes.astype(np.float32), k=count)
-            for row, entries in enumerate(near.astype(np.int64)):
-                alike = compared(self.embedder, probes[row : row + 1], self.embeddings[entries])[0]
-                np.maximum.at(scores[row], self.places[entries], alike)
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-        top = np.take_along_axis(scores, order, axis=1)
-        return np.where(np.isfinite(top), order, -1), top
+            top = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        return top, np.take_along_axis(scores, top, axis=1)
+
+    def _near(self, probes: Floats, k: int) -> tuple[Numbers, Floats]:
+        """The best among the entries that the graph gives, compared as exactly as all would be."""
+        graph: Any = self._graph
+        count = min(len(self.embeddings), MARGIN * k + MORE)
+        graph.set_ef(max(count, SEARCHED))
+        near, _ = graph.knn_query(probes.astype(np.float32), k=count)
+        names, best = np.full((len(probes), k), -1), np.full((len(probes), k), -np.inf)
+        for row, entries in enumerate(near.astype(np.int64)):
+            entries = entries[np.argsort(self.places[entries], kind="stable")]
+            alike = compared(self.embedder, probes[row : row + 1], self.embeddings[entries])[0]
+            begins = _begins(self.places[entries])
+            scores = np.maximum.reduceat(alike, begins)
+            top = np.argsort(-scores, kind="stable")[:k]
+            names[row, : len(top)], best[row, : len(top)] = self.places[entries][begins][top], scores[top]
+        return names, best
+
+
+def _begins(places: Numbers) -> Numbers:
+    """Where each run of equal places begins."""
+    return np.flatnonzero(np.append(True, np.diff(places) != 0))
 
 
 def _graph_of(embedder: Any, embeddings: Floats) -> Any:
     """A graph of the entries."""
-    where, remedy = "Recognizer(index)", 'Leave index="exact".'
+    where = "Recognizer(index)"
     if has_head(embedder):
+        remedy = 'Leave index="exact".'
         raise InvalidParameter(problem(where, "'exact' for a head that is no distance", "'hnsw'", remedy))
     try:
         package = import_module("hnswlib")
     except ImportError as error:
-        remedy = 'pip install hnswlib, or leave index="exact".'
+        remedy = "pip install 'netwright[hnsw]' (hnswlib, which needs a C++ compiler), or leave index=\"exact\"."
         raise InvalidParameter(problem(where, "'exact', or the package hnswlib", f"'hnsw': {error}", remedy)) from error
     space = SPACES[getattr(embedder, "distance_", "cosine")]
     graph = package.Index(space=space, dim=embeddings.shape[1])
     graph.init_index(max_elements=len(embeddings), ef_construction=200, M=16, random_seed=0)
     graph.add_items(embeddings.astype(np.float32), num_threads=1)
-    graph.set_ef(max(2 * MORE, 128))
     return graph

@@ -10,7 +10,8 @@ array (n, 1 or 3, height, width)                itself, where the last axis is n
 list of arrays or of files                      as above; images of several sizes need ``size``
 =============================================== ==================================================================
 
-Bytes are scaled to [0, 1], other numbers are kept. With ``size`` images are stretched to it (bilinear, antialiased).
+Bytes are scaled to [0, 1], other numbers are kept: images of the one kind in a fit and of the other afterwards are
+refused where their numbers cannot be meant so. With ``size`` images are stretched to it (bilinear, antialiased).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from netwright.data import image_size, read_image
 
 CHANNELS = (1, 3)
 PATHS = (str, os.PathLike)
+BRIGHT = 2.0  # beyond which numbers are no shares of white
 KINDS = "images (n, height, width), (n, height, width, 3) or rows (n, features)"
 
 
@@ -43,10 +45,12 @@ class Form:
     ----------
     shape : of one sample.
     size : (height, width) to which images are brought, or None for as they are.
+    top : the greatest number of the images of the fit as the network got them; None where that is not known.
     """
 
     shape: tuple[int, ...]
     size: tuple[int, int] | None = None
+    top: float | None = None
 
     def again(self, X: Any, where: str) -> Tensor:
         """Samples that come after a fit.
@@ -66,7 +70,20 @@ class Form:
             remedy = remedy if len(self.shape) == 3 else "Give the columns that fit saw."
             got = f"{_told(tuple(x.shape[1:]))}"
             raise InvalidData(problem(where, f"{_told(self.shape)}, as in fit", got, remedy))
+        self._require_range(x, where)
         return x
+
+    def _require_range(self, x: Tensor, where: str) -> None:
+        """Refuse images to 255 where the fit saw such to 1, and bytes, which are brought to 1, where it saw others."""
+        if len(self.shape) == 1 or self.top is None:
+            return
+        if self.top > BRIGHT and x.dtype == torch.uint8:
+            got = "bytes, which are brought to [0, 1]"
+            remedy = "Give images.astype(float) as in fit, or bytes in both."
+            raise InvalidData(problem(where, f"numbers to {self.top:g}, as in fit", got, remedy))
+        if self.top <= 1 and x.dtype != torch.uint8 and float(x.max()) > BRIGHT:
+            remedy = "Divide by 255, or give bytes: images.astype(np.uint8)."
+            raise InvalidData(problem(where, "bytes, or numbers to 1, as in fit", f"numbers to {x.max():g}", remedy))
 
 
 def read_samples(X: Any, size: tuple[int, int] | None, where: str, channels: int | None = None) -> Tensor:

@@ -6,6 +6,7 @@ come and go by `enrol` and `forget`, which change the gallery alone: the embedde
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -25,6 +26,7 @@ from netwright.core.validation import (
     one_of,
     satisfies,
 )
+from netwright.vision.embeddings import saving
 from netwright.vision.embeddings.comparing import Floats, embeddings_of
 from netwright.vision.embeddings.gallery import Gallery
 from netwright.vision.embeddings.rates.identification import OpenSetRates, detection_identification
@@ -80,7 +82,7 @@ class Recognizer(BaseEstimator):
     _entries: Any = None  # embeddings, (m, D)
     _labels: tuple[Any, ...] = ()  # whose they are
     _made: Gallery | None = None  # of them, where somebody has asked
-    _calibrated: float | None = None
+    _calibrated: tuple[float, float | None] | None = None  # the threshold found, and the one given at that time
 
     @property
     def names_(self) -> list[Any]:
@@ -94,17 +96,19 @@ class Recognizer(BaseEstimator):
 
     @property
     def threshold_(self) -> float | None:
-        """The threshold in use."""
-        return self.threshold if self._calibrated is None else self._calibrated
+        """The threshold in use: that of the last `calibrate`, or one that was given since."""
+        if self._calibrated is None or self.threshold != self._calibrated[1]:
+            return self.threshold
+        return self._calibrated[0]
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Forget everybody, and enrol these.
+        """Forget everybody and what was calibrated, and enrol these.
 
         Parameters
         ----------
         X, y : as of `enrol`.
         """
-        self._entries, self._labels, self._made = None, (), None
+        self._entries, self._labels, self._made, self._calibrated = None, (), None, None
         return self.enrol(X, y)
 
     def enrol(self, X: Any, names: Any) -> Self:
@@ -121,7 +125,7 @@ class Recognizer(BaseEstimator):
             that is the word for somebody else.
         """
         check_all("Recognizer", self.get_params(deep=False), self._constraints)
-        found = embeddings_of(self.embedder, X, "Recognizer(embedder)")
+        found = self._embedded(X)
         labels = read_labels(names, len(found), "Recognizer.enrol(names)")
         if self.unknown is not None and self.unknown in labels:
             remedy = "Choose another name, or another word with unknown=..."
@@ -196,7 +200,7 @@ class Recognizer(BaseEstimator):
         InvalidData : no strangers, or nobody who is enrolled.
         """
         self.rates_ = self._rates(X, y, far, "calibrate")
-        self._calibrated = self.rates_.threshold
+        self._calibrated = self.rates_.threshold, self.threshold
         return self.rates_
 
     def score(self, X: Any, y: Any) -> float:
@@ -213,6 +217,27 @@ class Recognizer(BaseEstimator):
         wanted = [label if label in enrolled else self.unknown for label in labels]
         return float(np.mean([one == other for one, other in zip(told, wanted, strict=True)]))
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write who is enrolled, the threshold and the embedder to one file, never pickle; `netwright.load` reads it.
+
+        The embeddings of people are biometric data: keep the file as carefully as their photographs.
+
+        Parameters
+        ----------
+        path : of the file; an existing one is replaced only when the new one is complete.
+
+        Raises
+        ------
+        InvalidData : nobody is enrolled. InvalidParameter : an embedder or a name that cannot be saved.
+        """
+        self._require_somebody()
+        own = {name: item for name, item in self.get_params(deep=False).items() if name != "embedder"}
+        own["names"] = [saving.plain_label(label) for label in self._labels]
+        arrays = {"entries": self._entries}
+        if self._calibrated is not None and self.threshold_ == self._calibrated[0]:
+            arrays["rates"] = np.array([self.rates_.dir, self.rates_.far, self.rates_.threshold])
+        saving.save_around(path, "Recognizer", own, self.embedder, arrays)
+
     def _rates(self, X: Any, y: Any, far: float, method: str) -> OpenSetRates:
         names = self.names_
         places, scores = self._best(X, max(len(names), 1))
@@ -223,15 +248,27 @@ class Recognizer(BaseEstimator):
         return detection_identification(whole, names, labels, far)
 
     def _best(self, X: Any, k: int) -> tuple[NDArray[np.int64], Floats]:
-        if not self._labels:
-            remedy = "Call enrol(X, names) first."
-            raise InvalidData(problem("Recognizer", "somebody who is enrolled", "nobody", remedy))
-        probes = embeddings_of(self.embedder, X, "Recognizer(embedder)")
+        self._require_somebody()
+        probes = self._embedded(X)
         if self._made is None:
             names = {name: place for place, name in enumerate(self.names_)}
             places = np.array([names[name] for name in self._labels], dtype=np.int64)
             self._made = Gallery(self.embedder, self._entries, places, len(names), self.index)
         return self._made.best(probes, k)
+
+    def _embedded(self, X: Any) -> Floats:
+        """Embeddings, as wide as those that are enrolled."""
+        found = embeddings_of(self.embedder, X, "Recognizer(embedder)")
+        if self._entries is not None and found.shape[1] != self._entries.shape[1]:
+            expected = f"embeddings of {self._entries.shape[1]} numbers, as those enrolled"
+            remedy = "Enrol everybody anew where the embedder has changed."
+            raise InvalidData(problem("Recognizer(embedder)", expected, f"{found.shape[1]}", remedy))
+        return found
+
+    def _require_somebody(self) -> None:
+        if not self._labels:
+            remedy = "Call enrol(X, names) first."
+            raise InvalidData(problem("Recognizer", "somebody who is enrolled", "nobody", remedy))
 
     def __sklearn_is_fitted__(self) -> bool:
         return bool(self._labels)
@@ -239,3 +276,14 @@ class Recognizer(BaseEstimator):
     def __getstate__(self) -> dict[str, Any]:
         """For pickle and copy: the search is made anew where it is wanted."""
         return {name: item for name, item in super().__getstate__().items() if name != "_made"}
+
+
+def from_parts(kind: str, own: dict[str, Any], parts: list[Any]) -> Recognizer:
+    """The recognizer that a model file holds, with those who are enrolled."""
+    made = Recognizer(parts[0], **{name: own[name] for name in ("threshold", "unknown", "index")})
+    made._entries = own["arrays"]["entries"]
+    made._labels = tuple(saving.restored_label(item) for item in own["names"])
+    if "rates" in own["arrays"]:
+        made.rates_ = OpenSetRates(*own["arrays"]["rates"].tolist())
+        made._calibrated = made.rates_.threshold, made.threshold
+    return made

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from netwright.core import storage
-from netwright.core.errors import CorruptFile, problem
+from netwright.core.errors import CorruptFile, InvalidParameter, problem, shown
 from netwright.core.value import from_json, to_json
+from netwright.estimators.ensemble.saving import save_parts
 from netwright.estimators.saving import as_record, in_order, plain_param, restored_param
 from netwright.train import History, Precision, choose_device
 from netwright.vision.detection.saving import labels_array
@@ -45,7 +46,11 @@ def to_content(estimator: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         "given": to_json(estimator.network),
         "network": to_json(estimator.network_),
         "classes": None if classes is None else [plain_label(label) for label in classes.tolist()],
-        "form": {"shape": list(estimator.form_.shape), "size": estimator.form_.size},
+        "form": {
+            "shape": list(estimator.form_.shape),
+            "size": estimator.form_.size,
+            "top": estimator.form_.top,
+        },
         "found": estimator._to_state(),
         "history": [in_order(record) for record in estimator.history_.records],
         "seed": estimator.seed_,
@@ -71,7 +76,9 @@ def restore(kind: type[Any], content: dict[str, Any], tensors: dict[str, np.ndar
     params = {name: restored_param(item) for name, item in content["params"].items()}
     made = kind(**{**params, "network": from_json(content["given"]), "random_state": content["seed"]})
     size = content["form"]["size"]
-    made.form_ = Form(tuple(content["form"]["shape"]), None if size is None else tuple(size))
+    made.form_ = Form(
+        tuple(content["form"]["shape"]), None if size is None else tuple(size), content["form"].get("top")
+    )
     if content["classes"] is not None:
         made.classes_ = labels_array([restored_label(item) for item in content["classes"]])
     made.network_ = from_json(content["network"])
@@ -91,6 +98,29 @@ def restore(kind: type[Any], content: dict[str, Any], tensors: dict[str, np.ndar
     made.loss_curve_ = made.history_["train_loss"]
     made.n_iter_ = len(made.history_)
     return made
+
+
+def save_around(
+    path: str | os.PathLike[str], kind: str, own: dict[str, Any], embedder: Any, arrays: dict[str, np.ndarray]
+) -> None:
+    """Write what is built on an embedder to a file, with the embedder in it.
+
+    Parameters
+    ----------
+    path : of the file.
+    kind : of what is built.
+    own : its plain data.
+    embedder : fitted; None for none.
+    arrays : its own.
+
+    Raises
+    ------
+    InvalidParameter : an embedder that cannot be saved.
+    """
+    if embedder is not None and not hasattr(embedder, "save"):
+        remedy = "Embedders of scikit-learn have no model file: keep theirs and the embeddings apart."
+        raise InvalidParameter(problem(f"{kind}.save", "an embedder that can be saved", shown(embedder), remedy))
+    save_parts(path, kind, own, [] if embedder is None else [embedder], arrays)
 
 
 def plain_label(label: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from netwright.core.errors import InvalidData, problem
 from netwright.vision.embeddings.distances import pairwise_distances
 from netwright.vision.embeddings.rates.roc import roc
 
@@ -43,3 +44,21 @@ class PairArea:
         if bool(same.all()) or not bool(same.any()):
             return float("nan")
         return roc(scores.double().numpy(), same.numpy()).auc
+
+
+def require_area(area: float, where: str) -> float:
+    """An area that is a number.
+
+    Parameters
+    ----------
+    area : as `PairArea.over` gives it.
+    where : how an error names the labels.
+
+    Raises
+    ------
+    InvalidData : there were no pairs of one class, or none of two.
+    """
+    if area != area:
+        remedy = "Take two samples or more of some classes."
+        raise InvalidData(problem(where, "pairs of one class and of two", "one kind alone", remedy))
+    return area

@@ -28,13 +28,12 @@ from netwright.core.validation import Constraint, checks_options, integer, one_o
 from netwright.vision.detection.saving import labels_array
 from netwright.vision.embeddings import saving
 from netwright.vision.embeddings.base import MEANT, OPTIONS, Embedder, Part, similarity_by
-from netwright.vision.embeddings.contrastive import contrastive_terms
 from netwright.vision.embeddings.distances import paired_distances
-from netwright.vision.embeddings.labelling import classes_among, coded, frequent, split_classes
+from netwright.vision.embeddings.labelling import classes_among, coded, split_classes
+from netwright.vision.embeddings.losses.contrastive import contrastive_terms
 from netwright.vision.embeddings.networks import EmbeddingNetwork
 from netwright.vision.embeddings.sampling import GivenPairs, PairSampler
-from netwright.vision.embeddings.scoring import PairArea
-from netwright.vision.single.labels import read_labels
+from netwright.vision.embeddings.scoring import PairArea, require_area
 
 
 class PairNetwork(torch.nn.Module):
@@ -91,6 +90,7 @@ class SiameseNetwork(Embedder):
     distance : of the contrastive head: "euclidean", "sqeuclidean" or "cosine"; None for "euclidean".
     embedding_dim : D, the width of a last linear layer; None for none, what the network gives is the embedding.
     normalize : whether embeddings have length 1.
+    mirror : whether `transform` gives the mean over an image and its mirror image; for faces, not for letters.
     size : pixels of the side, or (height, width), to which images are stretched; None for as they are.
     batch_size : pairs in a batch.
     optimizer : an update rule of `nw.optim`, or its text; None for AdamW with a cosine decay.
@@ -149,6 +149,7 @@ class SiameseNetwork(Embedder):
         distance: str | None = None,
         embedding_dim: int | None = 64,
         normalize: bool = True,
+        mirror: bool = False,
         size: Any = None,
         batch_size: int = 64,
         optimizer: Any = None,
@@ -166,7 +167,7 @@ class SiameseNetwork(Embedder):
         verbose: int = 0,
     ) -> None:
         self.network, self.head, self.margin, self.distance = network, head, margin, distance
-        self.embedding_dim, self.normalize, self.size = embedding_dim, normalize, size
+        self.embedding_dim, self.normalize, self.mirror, self.size = embedding_dim, normalize, mirror, size
         self.batch_size = batch_size
         self.optimizer, self.regularizer, self.augment = optimizer, regularizer, augment
         self.epochs, self.validation, self.patience, self.average = epochs, validation, patience, average
@@ -183,7 +184,9 @@ class SiameseNetwork(Embedder):
         """
         found = torch.from_numpy(self.similarity(a, b))
         area = PairArea(None)
-        return area.over([area.seen(found, torch.from_numpy(read_same(same, len(found), f"{self._name}.score(same)")))])
+        where = f"{self._name}.score(same)"
+        truth = torch.from_numpy(read_same(same, len(found), where))
+        return require_area(area.over([area.seen(found, truth)]), where)
 
     @property
     def _centred(self) -> bool:
@@ -193,25 +196,13 @@ class SiameseNetwork(Embedder):
         self._settle()
         if isinstance(X, tuple):
             return self._given(X, y)
+        (x, labels), held = self._labelled(X, y, 2, split_classes)
         where = f"{self._name}.fit"
-        x = self._first(X, f"{where}(X)")
-        labels = read_labels(y, len(x), f"{where}(y)")
-        kept = frequent(labels, 2, f"{where}(y)")
-        x, labels = x[kept], [labels[row] for row in kept]
-        held: tuple[Tensor, list[Any]] | None = None
-        if isinstance(self.validation, (tuple, list)):
-            others = self.form_.again(self.validation[0], f"{self._name}(validation), X")
-            held = others, read_labels(self.validation[1], len(others), f"{self._name}(validation), y")
-        elif self.validation is not None:
-            classes_among(labels, f"{where}(y)")
-            rows, out = split_classes(labels, float(self.validation), self.seed_, f"{self._name}(validation)")
-            held = x[out], [labels[row] for row in out]
-            x, labels = x[rows], [labels[row] for row in rows]
         self.classes_ = labels_array(classes_among(labels, f"{where}(y)"))
-        return self._part(x, labels), None if held is None else self._part(*held)
+        held_part = None if held is None else self._part(*held, f"{self._name}(validation), y")
+        return self._part(x, labels, f"{where}(y)"), held_part
 
-    def _part(self, x: Tensor, labels: list[Any]) -> Part:
-        where = f"{self._name}(y)"
+    def _part(self, x: Tensor, labels: list[Any], where: str) -> Part:
         return x, PairSampler(coded(labels, classes_among(labels, where), where), self.batch_size)
 
     def _given(self, X: Any, y: Any) -> tuple[Part, Part | None]:

@@ -30,16 +30,16 @@ from netwright.core.seeds import derive
 from netwright.core.validation import Constraint, checks_options, integer, nothing, number, one_of
 from netwright.vision.detection.saving import labels_array
 from netwright.vision.embeddings import saving
-from netwright.vision.embeddings.arcface import arcface_logits
 from netwright.vision.embeddings.base import MEANT, OPTIONS, Embedder, Part, similarity_by
-from netwright.vision.embeddings.contrastive import contrastive_loss
-from netwright.vision.embeddings.cosface import cosface_logits
-from netwright.vision.embeddings.labelling import classes_among, coded, frequent, split_classes, split_samples
+from netwright.vision.embeddings.labelling import classes_among, coded, split_classes, split_samples
+from netwright.vision.embeddings.losses.arcface import arcface_logits
+from netwright.vision.embeddings.losses.contrastive import contrastive_loss
+from netwright.vision.embeddings.losses.cosface import cosface_logits
+from netwright.vision.embeddings.losses.prototypical import prototypical_loss
+from netwright.vision.embeddings.losses.triplet import MINING, triplet_loss
 from netwright.vision.embeddings.networks import WithCentres
-from netwright.vision.embeddings.prototypical import prototypical_loss
 from netwright.vision.embeddings.sampling import ClassSampler
-from netwright.vision.embeddings.scoring import PairArea
-from netwright.vision.embeddings.triplet import MINING, triplet_loss
+from netwright.vision.embeddings.scoring import PairArea, require_area
 from netwright.vision.single.image_classifier import Right
 from netwright.vision.single.labels import read_labels
 
@@ -75,6 +75,7 @@ class TripletNetwork(Embedder):
     shots : samples that a prototype is made of.
     embedding_dim : D, the width of a last linear layer; None for none, what the network gives is the embedding.
     normalize : whether embeddings have length 1.
+    mirror : whether `transform` gives the mean over an image and its mirror image; for faces, not for letters.
     size : pixels of the side, or (height, width), to which images are stretched; None for as they are.
     classes_per_batch, samples_per_class : what a batch holds; the ways, and shots + queries, of an episode.
     optimizer : an update rule of `nw.optim`, or its text; None for AdamW with a cosine decay.
@@ -142,6 +143,7 @@ class TripletNetwork(Embedder):
         shots: int = 1,
         embedding_dim: int | None = 64,
         normalize: bool = True,
+        mirror: bool = False,
         size: Any = None,
         classes_per_batch: int = 16,
         samples_per_class: int = 4,
@@ -161,7 +163,7 @@ class TripletNetwork(Embedder):
     ) -> None:
         self.network, self.loss, self.mining, self.margin = network, loss, mining, margin
         self.distance, self.scale, self.shots = distance, scale, shots
-        self.embedding_dim, self.normalize, self.size = embedding_dim, normalize, size
+        self.embedding_dim, self.normalize, self.mirror, self.size = embedding_dim, normalize, mirror, size
         self.classes_per_batch, self.samples_per_class = classes_per_batch, samples_per_class
         self.optimizer, self.regularizer, self.augment = optimizer, regularizer, augment
         self.epochs, self.validation, self.patience, self.average = epochs, validation, patience, average
@@ -179,26 +181,13 @@ class TripletNetwork(Embedder):
         labels = read_labels(y, len(found), f"{self._name}.score(y)")
         codes = torch.from_numpy(coded(labels, classes_among(labels, f"{self._name}.score(y)"), "y"))
         area = PairArea(self.distance_)
-        return area.over([area.seen(found, codes)])
+        return require_area(area.over([area.seen(found, codes)]), f"{self._name}.score(y)")
 
     def _parts(self, X: Any, y: Any) -> tuple[Part, Part | None]:
-        where = f"{self._name}.fit"
         self._settle()
-        x = self._first(X, f"{where}(X)")
-        labels = read_labels(y, len(x), f"{where}(y)")
-        kept = range(len(x)) if self._centred else frequent(labels, self._least, f"{where}(y)")
-        x, labels = x[list(kept)], [labels[row] for row in kept]
-        classes_among(labels, f"{where}(y)")
-        held: tuple[Tensor, list[Any]] | None = None
-        if isinstance(self.validation, (tuple, list)):
-            others = self.form_.again(self.validation[0], f"{self._name}(validation), X")
-            held = others, read_labels(self.validation[1], len(others), f"{self._name}(validation), y")
-        elif self.validation is not None:
-            split = split_samples if self._centred else split_classes
-            rows, out = split(labels, float(self.validation), self.seed_, f"{self._name}(validation)")
-            held = x[out], [labels[row] for row in out]
-            x, labels = x[rows], [labels[row] for row in rows]
-        classes = classes_among(labels, f"{where}(y)")
+        split = split_samples if self._centred else split_classes
+        (x, labels), held = self._labelled(X, y, self._least, split)
+        classes = classes_among(labels, f"{self._name}.fit(y)")
         self.classes_ = labels_array(classes)
         return self._part(x, labels, classes), None if held is None else self._held(*held, classes)
 
@@ -218,7 +207,7 @@ class TripletNetwork(Embedder):
     @property
     def _least(self) -> int:
         """The samples that a class needs."""
-        return self.shots + 1 if self.loss == "prototypical" else 2
+        return 1 if self._centred else self.shots + 1 if self.loss == "prototypical" else 2
 
     def _settle(self) -> None:
         """The options that the user left open."""

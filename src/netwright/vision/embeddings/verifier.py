@@ -11,6 +11,8 @@ be from f on others is told by an interval; below 1 / n no rate can be asked for
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -22,11 +24,14 @@ from sklearn.utils.validation import check_is_fitted
 from netwright.core.errors import InvalidData, InvalidParameter, problem
 from netwright.core.seeds import RANDOM_STATE
 from netwright.core.validation import Constraint, check_all, checks_options, number, one_of
+from netwright.vision.embeddings import saving
 from netwright.vision.embeddings.comparing import Floats, compared, compared_pairs, embeddings_of
 from netwright.vision.embeddings.labelling import classes_among, coded
 from netwright.vision.embeddings.rates.interval import bootstrap_people, clopper_pearson
 from netwright.vision.embeddings.rates.roc import ROC, read_scores, roc
 from netwright.vision.single.labels import read_labels
+
+FEWEST = 3  # people of whom pairs of two can be drawn
 
 
 class Verifier(BaseEstimator):
@@ -38,8 +43,9 @@ class Verifier(BaseEstimator):
     ----------
     far : f, the share of pairs of two people that may be accepted, in (0, 1).
     confidence : of the intervals, in (0, 1).
-    interval : "bootstrap" over people, or "clopper-pearson", which takes pairs as independent; of scores alone it is
-        always the latter, for it is not known whose they are.
+    interval : "clopper-pearson", which takes pairs as independent, or "bootstrap" over people, which is widened to the
+        former where it is narrower, as it is without any error; of scores alone it is always the former, for it is not
+        known whose they are.
     random_state : of the bootstrap: an integer, a RandomState, a Generator, or None.
 
     Attributes
@@ -170,6 +176,26 @@ class Verifier(BaseEstimator):
         found: NDArray[np.bool_] = np.asarray(scores, dtype=np.float64) >= self.threshold_
         return found
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the threshold, its rates and the embedder to one file, never pickle; `netwright.load` reads it.
+
+        Parameters
+        ----------
+        path : of the file; an existing one is replaced only when the new one is complete.
+
+        Raises
+        ------
+        InvalidParameter : an embedder that cannot be saved.
+        """
+        check_is_fitted(self, "threshold_")
+        params = self.get_params(deep=False)
+        params["random_state"] = params["random_state"] if isinstance(params["random_state"], int) else None
+        curve = self.roc_
+        own = {"params": params, "pairs": [curve.different, curve.same]}
+        found = [self.threshold_, self.far_, self.frr_, *self.far_interval_, *self.frr_interval_]
+        arrays = {"found": np.array(found), "thresholds": curve.thresholds, "far": curve.far, "tar": curve.tar}
+        saving.save_around(path, "Verifier", own, self.embedder_, arrays)
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "threshold_")
 
@@ -181,13 +207,45 @@ class Verifier(BaseEstimator):
             remedy = "Ask for a greater far, or calibrate on more people."
             raise InvalidData(problem("Verifier.fit", expected, f"{curve.different}", remedy))
         self.threshold_, self.roc_ = curve.threshold_at(self.far), curve
+        if np.isinf(self.threshold_):
+            got = "one that accepts nobody: the most alike pairs of two people are as alike as any of one"
+            remedy = "Look whether the embeddings have collapsed, and whether the labels are right."
+            warnings.warn(problem("Verifier.fit", f"a threshold for far={self.far:g}", got, remedy), stacklevel=3)
         accepted = scores >= self.threshold_
         self.far_, self.frr_ = float(accepted[~same].mean()), float((~accepted[same]).mean())
-        rates = {}
-        for name, wrong, kind in (("far", accepted, ~same), ("frr", ~accepted, same)):
-            if self.interval == "bootstrap" and first is not None:
+        by_people = self.interval == "bootstrap" and first is not None
+        if by_people:
+            warn_of_few(len(np.union1d(first, second)))
+        rates = []
+        for wrong, kind in ((accepted, ~same), (~accepted, same)):
+            low, high = clopper_pearson(int(wrong[kind].sum()), int(kind.sum()), self.confidence)
+            if by_people:  # pairs that depend on each other never say more than such as do not
                 people = first[kind], second[kind]
-                rates[name] = bootstrap_people(wrong[kind], *people, self.confidence, random_state=self.random_state)
-            else:
-                rates[name] = clopper_pearson(int(wrong[kind].sum()), int(kind.sum()), self.confidence)
-        self.far_interval_, self.frr_interval_ = rates["far"], rates["frr"]
+                drawn = bootstrap_people(wrong[kind], *people, self.confidence, random_state=self.random_state)
+                low, high = min(low, drawn[0]), max(high, drawn[1])
+            rates.append((low, high))
+        self.far_interval_, self.frr_interval_ = rates
+
+
+def warn_of_few(people: int) -> None:
+    """Say that two people make but one pair of people, of which nothing can be drawn.
+
+    Parameters
+    ----------
+    people : in the calibration.
+    """
+    if people < FEWEST:
+        remedy = "Calibrate on more people: the intervals hold for these two alone."
+        text = problem("Verifier.fit(y)", f"at least {FEWEST} people for intervals", f"{people}", remedy)
+        warnings.warn(text, stacklevel=4)
+
+
+def from_parts(kind: str, own: dict[str, Any], parts: list[Any]) -> Verifier:
+    """The calibrated verifier that a model file holds."""
+    made, arrays = Verifier(**own["params"]), own["arrays"]
+    made.roc_ = ROC(arrays["thresholds"], arrays["far"], arrays["tar"], *own["pairs"])
+    threshold, far, frr, *ends = arrays["found"].tolist()
+    made.threshold_, made.far_, made.frr_ = threshold, far, frr
+    made.far_interval_, made.frr_interval_ = (ends[0], ends[1]), (ends[2], ends[3])
+    made.embedder_ = parts[0] if parts else None
+    return made

@@ -12,12 +12,13 @@ the space of the first principal components (Baldi, Hornik 1989).
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from sklearn.base import TransformerMixin
 from torch import Tensor
 
 from netwright.core.errors import InvalidParameter, problem
@@ -62,7 +63,7 @@ class AutoencoderNetwork(torch.nn.Module):
         return found.sigmoid() if self.bounded else found
 
 
-class Autoencoder(TransformerMixin, Coder):
+class Autoencoder(Coder):
     """An autoencoder: plain, denoising, or convolutional, as it is for images where no layers are given.
 
     Parameters
@@ -147,6 +148,8 @@ class Autoencoder(TransformerMixin, Coder):
     def score(self, X: Any, y: Any = None) -> float:
         """The share of the variance of X that what is made again explains, at most 1; of PCA the same figure.
 
+        It is NaN, with a warning, of samples that do not vary, such as a single one.
+
         Parameters
         ----------
         X : in the form of the fit.
@@ -155,7 +158,12 @@ class Autoencoder(TransformerMixin, Coder):
         x = self._read(X, "score")
         scaled = self.form_.scaled(x).flatten(1).double()
         again = self._over(x, self.module_).flatten(1).double()
-        spread = (scaled - scaled.mean(0)).square().sum().clamp_min(1e-12)
+        spread = (scaled - scaled.mean(0)).square().sum()
+        if not spread > 0:
+            where, remedy = f"{self._name}.score(X)", "Look at reconstruct(X) instead."
+            text = problem(where, "samples that vary", f"{len(scaled)} without any variance", remedy)
+            warnings.warn(text, UserWarning, stacklevel=2)
+            return math.nan
         return float(1 - (again - scaled).square().sum() / spread)
 
     def _network(self, seed: int) -> AutoencoderNetwork:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -50,7 +51,7 @@ CODING: Mapping[str, Constraint] = {
 }
 
 
-class Coder(RunEstimator):
+class Coder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RunEstimator):
     """The abstract base of autoencoders."""
 
     _constraints: ClassVar[Mapping[str, Constraint]] = CODING
@@ -69,6 +70,11 @@ class Coder(RunEstimator):
     seed_: int
     networks_: dict[str, Expression]
     _precision: Precision
+
+    @property
+    def _n_features_out(self) -> int:
+        """The columns of `transform`, which scikit-learn gives names."""
+        return self.latent_
 
     @abstractmethod
     def _outputs(self) -> int:
@@ -113,14 +119,17 @@ class Coder(RunEstimator):
         InvalidData : codes of another length.
         """
         check_is_fitted(self, "module_")
-        given = torch.as_tensor(np.asarray(codes, dtype=np.float32))
+        where = f"{self._name}.inverse_transform(codes)"
+        try:
+            given = torch.as_tensor(np.asarray(codes, dtype=np.float32))
+        except (TypeError, ValueError) as error:
+            raise InvalidData(problem(where, f"numbers (n, {self.latent_})", str(error))) from error
         if given.ndim != 2 or given.shape[1] != self.latent_ or not bool(torch.isfinite(given).all()):
             got = (
                 f"shape {tuple(given.shape)}"
                 if given.ndim != 2 or given.shape[1] != self.latent_
                 else "NaN or infinity"
             )
-            where = f"{self._name}.inverse_transform(codes)"
             raise InvalidData(problem(where, f"finite numbers (n, {self.latent_})", got, "Give what transform gives."))
         return self.form_.restored(self._over(given, self.module_.decode, scale=False))
 
@@ -175,7 +184,7 @@ class Coder(RunEstimator):
             return x, held
         count = max(1, round(float(self.validation) * len(x)))
         if len(x) - count < 2:
-            got = f"{len(x)} rows"
+            got = f"{len(x) - count} of {len(x)}"
             remedy = "Leave validation out."
             raise InvalidData(problem(f"{self._name}(validation)", "two rows to train on", got, remedy))
         order = torch.randperm(len(x), generator=torch.Generator().manual_seed(derive(self.seed_, "validation")))

@@ -173,24 +173,30 @@ def _function(features: Any, where: str) -> Features:
     if features is None:
         return np.asarray
     if isinstance(features, torch.nn.Module):
-        return lambda samples: _by_module(features, samples)
+        return lambda samples: _by_module(features, samples, where)
     if hasattr(features, "transform"):
         return features.transform  # type: ignore[no-any-return]
     if callable(features):
         return features  # type: ignore[no-any-return]
     expected = "a function, something fitted with transform, a torch module, or None"
-    raise InvalidParameter(problem(f"{where}(features)", expected, shown(features)))
+    remedy = "Give its layers up to the last hidden one: features=clf.module_[:-1]." if hasattr(features, "fit") else ""
+    raise InvalidParameter(problem(f"{where}(features)", expected, shown(features), remedy))
 
 
-def _by_module(module: torch.nn.Module, samples: Any) -> Floats:
+def _by_module(module: torch.nn.Module, samples: Any, where: str) -> Floats:
     """What a module gives for samples, in evaluation."""
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
     training = module.training
     module.eval()
     try:
         with torch.inference_mode():
-            x = torch.as_tensor(np.asarray(samples, dtype=np.float32))
+            kind = next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)
+            x = torch.as_tensor(np.asarray(samples, dtype=np.float64)).to(kind)
             parts = [module(some.to(device)).flatten(1).double().cpu() for some in x.split(PIECE // 8)]
+    except RuntimeError as error:
+        expected, remedy = "samples that the module takes", "Images are (n, channels, height, width) for a module."
+        got = f"shape {tuple(np.shape(samples))}: {' '.join(str(error).split())}"
+        raise InvalidData(problem(f"{where}(features)", expected, got, remedy)) from error
     finally:
         module.train(training)
     found: Floats = torch.cat(parts).numpy()

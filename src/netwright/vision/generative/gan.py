@@ -63,6 +63,7 @@ from netwright.vision.generative.losses import KINDS
 from netwright.vision.generative.making import first_column, made_by, mean_accuracy, refresh
 from netwright.vision.generative.players import Players, columns_of, plain, spectrally_normalized
 from netwright.vision.generative.reading import Form
+from netwright.vision.generative.rejecting import believed
 from netwright.vision.generative.rounds import Rounds, epochs_of
 from netwright.vision.generative.settling import chosen, networks_of, range_of, warn_of_mixing
 from netwright.vision.generative.turns import TwoPlayers
@@ -199,7 +200,9 @@ class GAN(RunEstimator):
         """The lines of the history, one about every 100 steps."""
         return epochs_of(self.steps)
 
-    def sample(self, n: int = 1, labels: Any = None, random_state: Any = None) -> NDArray[Any]:
+    def sample(
+        self, n: int = 1, labels: Any = None, random_state: Any = None, rejection: float | None = None
+    ) -> NDArray[Any]:
         """New samples, in the form of the data: bytes where images came as bytes.
 
         Parameters
@@ -207,6 +210,8 @@ class GAN(RunEstimator):
         n : how many, >= 1.
         labels : the label of all, or (n,) labels, of a GAN that was fitted with y; None for the classes in turn.
         random_state : None, an integer, a RandomState or a Generator.
+        rejection : None, or a number in (0, 1) such as 0.8, greater is stricter: only samples that the discriminator
+            believes are kept, see `netwright.vision.generative.rejecting`. Of "original" and "minimax", not smoothed.
 
         Raises
         ------
@@ -216,6 +221,8 @@ class GAN(RunEstimator):
         check(f"{self._name}.sample(n)", n, integer(1))
         codes = self._codes(n, labels)
         generator = torch.Generator().manual_seed(to_seed(random_state))
+        if rejection is not None:
+            return self.form_.restored(believed(self.module_, codes, self._rejection(rejection), generator))
         noise = torch.randn(n, self.latent_, generator=generator)
         return self.form_.restored(made_by(self.module_, noise, codes))
 
@@ -229,6 +236,16 @@ class GAN(RunEstimator):
         check_is_fitted(self, "module_")
         saving.save(self, path)
 
+    def _rejection(self, rejection: float) -> float:
+        """The quantile, of a game whose logits tell a ratio of densities."""
+        where = f"{self._name}.sample(rejection)"
+        check(where, rejection, number(0, 1, closed="neither"))
+        if self.loss not in ("original", "minimax") or self.label_smoothing:
+            got = f"loss={self.loss!r}, label_smoothing={self.label_smoothing}"
+            expected = 'loss="original" or "minimax" without smoothing, whose logits tell a ratio of densities'
+            raise InvalidParameter(problem(where, expected, got, "Leave it out."))
+        return float(rejection)
+
     def _codes(self, n: int, labels: Any) -> Tensor:
         """The numbers of the classes that are asked for."""
         where = f"{self._name}.sample(labels)"
@@ -240,7 +257,8 @@ class GAN(RunEstimator):
             return torch.zeros(n, dtype=torch.long)
         if labels is None:
             return torch.arange(n) % len(classes)
-        several = isinstance(labels, (list, np.ndarray, Tensor)) or hasattr(labels, "to_numpy")
+        labels = labels.item() if isinstance(labels, (np.ndarray, Tensor)) and not labels.ndim else labels
+        several = isinstance(labels, (list, tuple, np.ndarray, Tensor)) or hasattr(labels, "to_numpy")
         given = read_labels(labels, len(labels), where) if several else [labels] * n
         if len(given) != n:
             raise InvalidParameter(problem(where, f"one label, or {n}", f"{len(given)}"))
@@ -261,7 +279,7 @@ class GAN(RunEstimator):
         self.latent_ = option.game.latent
         self.networks_ = networks_of(self, self.form_.shape, option)
         net = self._players(derive(self.seed_, "network"), option.spectral)
-        self.form_ = self.form_.within(*range_of(net.generator))
+        self.form_ = net.form = self.form_.within(*range_of(net.generator))
         warn_of_mixing(self._name, option.game.penalty, net.discriminator)
         self._precision = placed(self, net)
         turns = self.steps * (option.critic_steps + 1)
@@ -319,15 +337,17 @@ class GAN(RunEstimator):
         noise = torch.randn(count, self.latent_, generator=drawn)
         return made_by(net, noise, torch.arange(count) % max(net.game.classes, 1))
 
+    def _each_epoch(self, run: Run) -> None:
+        """Write the losses of both players into the history."""
+        run.history.records[-1].update(columns_of(self.module_.sums, run.epoch - 1))
+
     def _finish(self, run: Run) -> None:
-        """Keep the samples and the columns of the history; look whether the generator has collapsed."""
+        """Keep the samples; look whether the generator has collapsed."""
         net, rounds = self.module_, run.batches
         if run.averaged is not None:
             refresh(net, self.latent_, derive(self.seed_, "refresh"))
         net.frames[-1] = self._shown(net)
         self.samples_ = np.stack([self.form_.restored(frame) for frame in net.frames])
-        for epoch, record in enumerate(run.history.records):
-            record |= columns_of(net.sums, epoch)
         if run.diverged is None and not run.interrupted:
             self.ending_ = self._ending(net, rounds)
             warn_of_ending(self._name, self.loss, self.ending_, run.history["discriminator_accuracy"])
@@ -337,13 +357,13 @@ class GAN(RunEstimator):
 
     def _ending(self, net: Players, rounds: Any) -> Ending:
         """How much as many made samples vary as there are real ones to compare them with."""
-        count = min(LOOKED_AT, len(rounds.x) // 2)
+        count = max(2, min(LOOKED_AT, len(rounds.x) // 2))  # of two or three, both sets have some in common
         drawn = torch.Generator().manual_seed(derive(self.seed_, "ending"))
         rows = torch.randperm(len(rounds.x), generator=drawn)[: 2 * count]
         real = self.form_.scaled(rounds.x[rows])
         codes = rounds.codes[rows[:count]]
         made = made_by(net, torch.randn(count, self.latent_, generator=drawn), codes)
-        return ending_of(made, real[:count], real[count:])
+        return ending_of(made, real[:count], real[-count:])
 
     def _looked_at(self, parts: list[Any]) -> list[Batches]:
         return [part.some(ROWS) for part in parts]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from netwright.core.arrays import require_finite
 from netwright.core.errors import InvalidData, problem
 from netwright.core.validation import check, integer, number
 
@@ -51,7 +52,7 @@ def mode_coverage(samples: Any, centres: Any, std: float, *, within: float = 3.0
 
     Raises
     ------
-    InvalidData : other shapes.
+    InvalidData : other shapes, numbers that are not finite.
 
     Examples
     --------
@@ -62,9 +63,16 @@ def mode_coverage(samples: Any, centres: Any, std: float, *, within: float = 3.0
     check("mode_coverage(within)", within, number(0, closed="neither"))
     check("mode_coverage(least)", least, integer(1))
     points, places = np.asarray(samples, dtype=np.float64), np.asarray(centres, dtype=np.float64)
-    if points.ndim != 2 or places.ndim != 2 or points.shape[1:] != places.shape[1:] or not points.size:
+    if (
+        points.ndim != 2
+        or places.ndim != 2
+        or points.shape[1:] != places.shape[1:]
+        or not (points.size and places.size)
+    ):
         got = f"{points.shape} and {places.shape}"
         raise InvalidData(problem("mode_coverage(samples, centres)", "(n, d) and (modes, d)", got))
+    require_finite(points, "mode_coverage(samples)")
+    require_finite(places, "mode_coverage(centres)")
     distance, nearest = cKDTree(places).query(points)
     good = distance <= within * std
     counts = np.bincount(nearest[good], minlength=len(places))

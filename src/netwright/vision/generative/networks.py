@@ -182,7 +182,8 @@ def expect_output(network: Expression, shape: Shape, where: str) -> Expression:
         return network
     if isinstance(given, tuple) and all(isinstance(size, int) for size in given) and prod(given) == prod(shape):
         return network >> Reshape(*shape)
-    end = f"Linear({prod(shape)})" + (f" >> Reshape({', '.join(map(str, shape))})" if len(shape) > 1 else "")
+    flat = "" if isinstance(given, tuple) and len(given) == 1 else "Flatten() >> "
+    end = f"{flat}Linear({prod(shape)})" + (f" >> Reshape({', '.join(map(str, shape))})" if len(shape) > 1 else "")
     got = f"{given} of {shown(network, LONG)}"
     raise InvalidParameter(problem(where, f"an output of shape {shape}", got, f"End it with {end}."))
 

@@ -22,6 +22,7 @@ from torch.nn.utils import parametrizations, parametrize
 
 from netwright.vision.generative.losses import accuracy, discriminator_loss, generator_loss
 from netwright.vision.generative.penalty import gradient_penalty, r1_penalty
+from netwright.vision.generative.reading import Form
 from netwright.vision.generative.turns import DISCRIMINATOR
 
 NOT_MEASURED = -1.0  # accuracy in a turn of the generator
@@ -65,7 +66,7 @@ class Players(torch.nn.Module):
     Attributes
     ----------
     sums : (epochs, 6), of the losses of the generator and its turns, of those of the discriminator and its turns, of
-    its accuracy, and of the penalty.
+    its accuracy, and of the penalty. form : of the data, for who looks at samples; None where it is not told.
 
     Shapes
     ------
@@ -75,6 +76,7 @@ class Players(torch.nn.Module):
     sums: Tensor
     frames: Tensor
     noise: Tensor
+    form: Form | None = None
 
     def __init__(
         self,

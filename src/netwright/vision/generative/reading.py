@@ -3,7 +3,8 @@
 ==================================== ===================== ====================================================
 what comes                           what a network sees   its range
 ==================================== ===================== ====================================================
-(n, features)                        (n, features)         standardised: mean 0 and deviation 1 of each column
+(n, features)                        (n, features)         standardised: mean 0 and deviation 1 of each column; a
+                                                           constant one is 0
 (n, height, width)                   (n, 1, h, w)          low to high, from bytes or numbers in [0, 1]
 (n, height, width, 1 or 3)           (n, 1 or 3, h, w)     the same
 (n, 1 or 3, height, width)           (n, 1 or 3, h, w)     the same
@@ -27,7 +28,8 @@ from netwright.core.errors import InvalidData, problem
 
 CHANNELS = (1, 3)
 KINDS = "rows (n, features) or images (n, height, width), (n, height, width, 3) or (n, 3, height, width)"
-CONSTANT = 1e-6  # deviation below which a column counts as constant: it is moved and not stretched
+CONSTANT = 1e-7  # deviation, as a share of the mean, up to which a column counts as constant, as rounding makes it
+LEAST = 1e-30  # and in any case, as numbers of 32 bits have no room below it
 SLACK = 1e-4  # by which a number may lie outside [0, 1], from rounding
 
 
@@ -41,7 +43,7 @@ class Form:
     layout : "rows", "gray", "last" or "first", the place of the channels.
     bytes : whether images came as bytes.
     low, high : the range of images.
-    mean, spread : of each feature; () for images.
+    mean, spread : of each feature, the spread 0 of a constant one, which comes back as it was; () for images.
     """
 
     shape: tuple[int, ...]
@@ -84,7 +86,7 @@ class Form:
         if layout != "rows":
             return cls(shape, layout, x.dtype == torch.uint8), x
         mean, spread = x.double().mean(0), x.double().std(0, unbiased=False)
-        spread = torch.where(spread > CONSTANT, spread, torch.ones_like(spread))
+        spread = torch.where(spread > CONSTANT * mean.abs() + LEAST, spread, torch.zeros_like(spread))
         return cls(shape, layout, mean=tuple(mean.tolist()), spread=tuple(spread.tolist())), x
 
     def again(self, X: Any, where: str) -> Tensor:
@@ -123,7 +125,7 @@ class Form:
         x : as `again` gives them.
         """
         if self.layout == "rows":
-            return (x - x.new_tensor(self.mean)) / x.new_tensor(self.spread)
+            return (x - x.new_tensor(self.mean)) / x.new_tensor([spread or 1.0 for spread in self.spread])
         unit = x.float() / 255 if x.dtype == torch.uint8 else x
         return unit * (self.high - self.low) + self.low
 
@@ -168,7 +170,14 @@ class Form:
 
 
 def _array(X: Any, where: str) -> NDArray[Any]:
-    array = X.detach().cpu().numpy() if isinstance(X, Tensor) else np.asarray(X)
+    if isinstance(X, Tensor):
+        X = X.detach().cpu()
+        X = X.float() if X.dtype == torch.bfloat16 else X  # which NumPy has not
+    try:
+        array = np.asarray(X)
+    except ValueError as error:
+        remedy = "Bring images to one size, and rows to one length."
+        raise InvalidData(problem(where, KINDS, "samples of several shapes", remedy)) from error
     if array.dtype == object:
         try:
             array = array.astype(np.float64)
@@ -198,8 +207,10 @@ def _checked(array: NDArray[Any], layout: str, where: str) -> Tensor:
     """The samples as a tensor, channels first; images are bytes or in [0, 1]."""
     require_finite(array, where)
     if array.dtype != np.uint8 or layout == "rows":
-        array = array.astype(np.float32)
+        with np.errstate(over="ignore"):
+            array = array.astype(np.float32)
     if layout == "rows":
+        require_finite(array, where)  # as numbers of 32 bits
         return torch.from_numpy(np.ascontiguousarray(array))
     if array.dtype != np.uint8:
         least, most = float(array.min()), float(array.max())

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from netwright.core.errors import InvalidParameter, problem
+from netwright.core.errors import InvalidParameter, problem, shown
 from netwright.graph import Expression, begins_with_input, parse
 from netwright.optim import Adam, Optimizer, cosine
 from netwright.vision.generative import networks
@@ -83,9 +83,9 @@ def latent_of(gan: Any, shape: Shape, classes: int) -> int:
         wanted = given.plan().input_shapes
         if len(wanted) != 1 or len(wanted[0]) != 1 or wanted[0][0] <= classes:
             expected = "a network that takes a vector of noise" + (f" and {classes} classes" if classes else "")
-            raise InvalidParameter(
-                problem(f"{gan._name}(generator)", expected, f"one for {wanted}", "Begin with Reshape.")
-            )
+            got = f"one for {shown(wanted[0] if len(wanted) == 1 else wanted)}"
+            remedy = f"Begin it with Input({NOISE + classes}), numbers of noise and classes, or leave Input out."
+            raise InvalidParameter(problem(f"{gan._name}(generator)", expected, got, remedy))
         return int(wanted[0][0]) - classes
     return NOISE if len(shape) == 3 else max(2, min(shape[0], MOST))
 

@@ -32,7 +32,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -105,7 +104,7 @@ class VariationalNetwork(torch.nn.Module):
         return given.sigmoid() if self.likelihood == "bernoulli" else given
 
 
-class VariationalAutoencoder(TransformerMixin, Coder):
+class VariationalAutoencoder(Coder):
     """A variational autoencoder: samples, codes, and a bound of the log density in nats.
 
     Parameters
@@ -209,7 +208,8 @@ class VariationalAutoencoder(TransformerMixin, Coder):
                 found = found + (likely - divergence) / draws
             return found
 
-        stretched = sum(math.log(spread) for spread in self.form_.spread) if self.likelihood_ == "gaussian" else 0.0
+        spreads = self.form_.spread if self.likelihood_ == "gaussian" else ()
+        stretched = sum(math.log(spread or 1.0) for spread in spreads)
         nats: NDArray[np.float64] = self._over(x, bound).double().numpy() - stretched
         return nats
 

@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 
 from netwright.core.validation import check, number
-from netwright.vision.embeddings.batch import require_batch
 from netwright.vision.embeddings.distances import pairwise_distances
+from netwright.vision.embeddings.losses.batch import require_batch
 
 
 def contrastive_loss(embeddings: Tensor, labels: Tensor, margin: float = 1.0, distance: str = "euclidean") -> Tensor:

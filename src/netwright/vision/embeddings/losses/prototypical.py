@@ -24,8 +24,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from netwright.core.validation import check, integer, number
-from netwright.vision.embeddings.batch import require_batch
 from netwright.vision.embeddings.distances import pairwise_distances
+from netwright.vision.embeddings.losses.batch import require_batch
 
 
 def prototypical_loss(

@@ -26,9 +26,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from netwright.core.validation import check, number
-from netwright.vision.embeddings.batch import require_batch
-from netwright.vision.embeddings.distances import directions
+from netwright.vision.embeddings.losses.centres import centred_cosines
 
 
 def arcface_loss(
@@ -50,7 +48,7 @@ def arcface_loss(
 
     Raises
     ------
-    InvalidData : shapes that do not fit. InvalidParameter : an option that cannot be.
+    InvalidData : shapes that do not fit, a label without a centre. InvalidParameter : an option that cannot be.
 
     Examples
     --------
@@ -58,11 +56,9 @@ def arcface_loss(
     >>> round(float(arcface_loss(x, torch.tensor([0]), centres, scale=1.0)), 4)  # log(1 + exp(0 - cos(0.5)))
     0.3477
     """
-    require_batch("arcface_loss", embeddings, labels)
-    check("arcface_loss(margin)", margin, number(0, math.pi / 2))
-    check("arcface_loss(scale)", scale, number(0, closed="neither"))
-    cosines = directions(embeddings) @ directions(centres).T
-    return cross_entropy(arcface_logits(cosines, labels, margin, scale), labels)
+    cosines = centred_cosines("arcface_loss", embeddings, labels, centres, margin, math.pi / 2, scale)
+    logits = arcface_logits(cosines, labels, margin, scale)
+    return cross_entropy(logits, labels) if len(labels) else logits.sum()
 
 
 def arcface_logits(cosines: Tensor, labels: Tensor, margin: float = 0.5, scale: float = 64.0) -> Tensor:

@@ -29,8 +29,8 @@ import torch
 from torch import Tensor
 
 from netwright.core.validation import check, number, one_of
-from netwright.vision.embeddings.batch import require_batch
 from netwright.vision.embeddings.distances import pairwise_distances
+from netwright.vision.embeddings.losses.batch import require_batch
 
 MINING = ("all", "semihard", "hard")
 

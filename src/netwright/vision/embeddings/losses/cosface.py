@@ -16,9 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from netwright.core.validation import check, number
-from netwright.vision.embeddings.batch import require_batch
-from netwright.vision.embeddings.distances import directions
+from netwright.vision.embeddings.losses.centres import centred_cosines
 
 
 def cosface_loss(
@@ -40,7 +38,7 @@ def cosface_loss(
 
     Raises
     ------
-    InvalidData : shapes that do not fit. InvalidParameter : an option that cannot be.
+    InvalidData : shapes that do not fit, a label without a centre. InvalidParameter : an option that cannot be.
 
     Examples
     --------
@@ -48,11 +46,9 @@ def cosface_loss(
     >>> round(float(cosface_loss(x, torch.tensor([0]), centres, scale=1.0)), 4)  # log(1 + exp(0 - 0.65))
     0.4201
     """
-    require_batch("cosface_loss", embeddings, labels)
-    check("cosface_loss(margin)", margin, number(0, 1))
-    check("cosface_loss(scale)", scale, number(0, closed="neither"))
-    cosines = directions(embeddings) @ directions(centres).T
-    return cross_entropy(cosface_logits(cosines, labels, margin, scale), labels)
+    cosines = centred_cosines("cosface_loss", embeddings, labels, centres, margin, 1, scale)
+    logits = cosface_logits(cosines, labels, margin, scale)
+    return cross_entropy(logits, labels) if len(labels) else logits.sum()
 
 
 def cosface_logits(cosines: Tensor, labels: Tensor, margin: float = 0.35, scale: float = 64.0) -> Tensor:

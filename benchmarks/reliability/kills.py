@@ -49,6 +49,7 @@ BOXES = [np.array([[4.0, 5.0, 20.0, 22.0]]) for _ in PHOTOS]
 
 DENSE = "ReLU(32) >> BatchNorm() >> Dropout(0.2) >> Softmax(10)"
 CONV = "Conv(6, 3) >> BatchNorm() >> ReLU() >> Flatten() >> Dropout(0.2) >> Softmax(10)"
+LSTM = 'LSTM(12, output="last")'
 Fits = dict[str, tuple[Callable[[], Any], tuple[Any, ...]]]
 
 
@@ -62,7 +63,7 @@ def fits() -> Fits:
             lambda: nw.Regressor("Tanh(6) >> Linear(1)", optimizer="QuasiNewton()", epochs=30),
             (IRIS[:, :3], IRIS[:, 3]),
         ),
-        "sequences": (lambda: nw.sequence.SequenceClassifier('LSTM(12, output="last")', epochs=4, batch_size=16), (SEQUENCES, SUMS)),
+        "sequences": (lambda: nw.sequence.SequenceClassifier(LSTM, epochs=4, batch_size=16), (SEQUENCES, SUMS)),
         "tagger": (lambda: nw.sequence.SequenceTagger(epochs=3, batch_size=16), (WORDS, TAGS)),
         "language model": (lambda: nw.sequence.LanguageModel(epochs=2, batch_size=8), (TEXT,)),
         "gan": (lambda: v.GAN(steps=120, batch_size=64), (IRIS,)),

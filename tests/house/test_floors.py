@@ -26,6 +26,7 @@ FLOORS: dict[str, float] = {
     # One floor in the plan, with an order of its own: each may use those before it.
     "files": 6.0,
     "report": 6.1,
+    "serving": 6.1,
     "commands": 6.2,
     "cli": 6.3,
     "__main__": 6.4,

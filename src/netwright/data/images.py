@@ -7,6 +7,7 @@ An image is turned as its EXIF orientation says, laid on white where it is trans
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import warnings
 from collections import Counter
@@ -175,6 +176,60 @@ def read_image(file: str | os.PathLike[str]) -> NDArray[np.uint8]:
         return np.array(_plain(ops.exif_transpose(opened), "RGB"))
 
 
+def decode_image(content: bytes) -> NDArray[np.uint8]:
+    """One image from the bytes of its file, as `read_image` gives it.
+
+    Parameters
+    ----------
+    content : of an image file (png, jpg, bmp, gif, webp).
+
+    Shapes
+    ------
+    (height, width, 3) uint8, red, green, blue
+
+    Raises
+    ------
+    InvalidData : no image, or too large a one. InvalidParameter : Pillow is not installed.
+
+    Examples
+    --------
+    >>> import io
+    >>> from PIL import Image
+    >>> file = io.BytesIO()
+    >>> Image.new("RGB", (8, 6), (255, 0, 0)).save(file, "PNG")
+    >>> decode_image(file.getvalue()).shape
+    (6, 8, 3)
+    """
+    _, ops = _pillow()
+    with _opened(io.BytesIO(content)) as opened:
+        return np.array(_plain(ops.exif_transpose(opened), "RGB"))
+
+
+def fitted_to(image: NDArray[np.uint8], shape: Sequence[int]) -> NDArray[np.float32]:
+    """An image as a network takes it: resized, of one channel or three, in [0, 1], as `load_images` gives them.
+
+    Parameters
+    ----------
+    image : (height, width, 3) uint8. shape : (channels, height, width), channels 1 or 3.
+
+    Shapes
+    ------
+    (height, width, 3) -> shape
+
+    Examples
+    --------
+    >>> fitted_to(np.full((8, 6, 3), 51, np.uint8), (1, 4, 4)).mean()
+    np.float32(0.2)
+    """
+    image_module, _ = _pillow()
+    channels, height, width = shape
+    picture = _plain(image_module.fromarray(image), "L" if channels == 1 else "RGB")
+    if picture.size != (width, height):
+        picture = picture.resize((width, height), image_module.Resampling.BILINEAR)
+    pixels = np.asarray(picture, dtype=np.float32) / 255
+    return np.ascontiguousarray(pixels[None] if channels == 1 else pixels.transpose(2, 0, 1))
+
+
 def image_size(file: str | os.PathLike[str]) -> tuple[int, int]:
     """(height, width) of an image as it is to be seen, from its header alone.
 
@@ -219,7 +274,7 @@ def _pillow() -> Any:
 
 
 @contextlib.contextmanager
-def _opened(file: Path) -> Iterator[Any]:
+def _opened(file: Path | io.BytesIO) -> Iterator[Any]:
     """An open image whose pixels are not decoded yet; whatever goes wrong with it becomes one kind of error."""
     image_module, _ = _pillow()
     try:
@@ -232,6 +287,8 @@ def _opened(file: Path) -> Iterator[Any]:
             yield image
     except Exception as error:  # each decoder has errors of its own
         got = f"{type(error).__name__}: {error}"
+        if isinstance(file, io.BytesIO):
+            raise InvalidData(problem("image", "a png, jpg, bmp, gif or webp that can be read", got)) from error
         remedy = "Mend the file, or leave it out." if file.is_file() else "Look at the path."
         raise InvalidData(problem(f"image {str(file)!r}", "an image that can be read", got, remedy)) from error
 

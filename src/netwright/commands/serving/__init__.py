@@ -1,0 +1,1 @@
+"""``netwright serve``: its options, and the command."""

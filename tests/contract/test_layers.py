@@ -19,7 +19,7 @@ from netwright.core import registry
 from netwright.core.errors import InvalidParameter
 from netwright.core.value import from_json, to_json
 from netwright.graph import Expression, Input, Shape, parallel, parse
-from netwright.layers import ColumnEmbedding, Embedding, WordFeatures
+from netwright.layers import ColumnEmbedding, Embedding, HardSigmoid, WordFeatures
 
 Case = tuple[Expression, tuple[Shape, ...]]
 
@@ -111,6 +111,57 @@ def test_gradients(layer: Expression, shapes: tuple[Shape, ...]) -> None:
         return torch.func.functional_call(module, dict(zip(names, ps, strict=True)), xs)
 
     assert torch.autograd.gradcheck(run, (*moving, *parameters), check_forward_ad=True)
+
+
+@pytest.mark.slow
+@pytest.mark.touches_rng  # gradgradcheck draws from torch's global state
+@each
+def test_gradients_of_gradients(layer: Expression, shapes: tuple[Shape, ...]) -> None:
+    if isinstance(layer, HardSigmoid):
+        pytest.xfail("torch.nn.Hardsigmoid, which it is, has no second derivative")
+    module = closed(layer, shapes).build(seed=3).double().eval()
+    inputs = samples(layer, shapes, 2, seed=1)
+    moving = inputs[: 0 if looks_up(layer) else len(inputs) - int(has_lengths(layer))]
+    fixed = inputs[len(moving) :]
+    if moving:
+
+        def run(*xs: torch.Tensor) -> Any:
+            return module(*xs, *fixed)
+
+        assert torch.autograd.gradgradcheck(run, tuple(x.requires_grad_() for x in moving))
+
+
+@each
+def test_inputs_that_are_not_contiguous(layer: Expression, shapes: tuple[Shape, ...]) -> None:
+    module, inputs = closed(layer, shapes).build().double().eval(), samples(layer, shapes, 4)
+    strided = [torch.stack([x, x + 1], -1)[..., 0] for x in inputs]
+    assert all(not x.is_contiguous() for x in strided)
+    torch.testing.assert_close(module(*strided), module(*inputs), rtol=1e-12, atol=1e-12)
+    backwards = [x.flip(0).flip(0) for x in strided]
+    torch.testing.assert_close(module(*backwards), module(*inputs), rtol=1e-12, atol=1e-12)
+
+
+@each
+def test_no_rows(layer: Expression, shapes: tuple[Shape, ...]) -> None:
+    network = closed(layer, shapes)
+    output = network.build().double().eval()(*(x[:0] for x in samples(layer, shapes, 2)))
+    assert tuple(output.shape) == (0, *network.output_shape)
+
+
+@each
+def test_large_numbers_give_finite_ones(layer: Expression, shapes: tuple[Shape, ...]) -> None:
+    """Inputs of 1e4 in single precision: outputs and gradients that are numbers."""
+    module = closed(layer, shapes).build().eval()
+    inputs = [x.float() for x in samples(layer, shapes, 3)]
+    moving = inputs[: 0 if looks_up(layer) else len(inputs) - int(has_lengths(layer))]
+    for sign in (1e4, -1e4):
+        large = [(x * sign).requires_grad_() for x in moving]
+        output = module(*large, *inputs[len(moving) :])
+        assert output.isfinite().all()
+        if large and output.requires_grad:
+            assert all(
+                g is None or g.isfinite().all() for g in torch.autograd.grad(output.sum(), large, allow_unused=True)
+            )
 
 
 @each

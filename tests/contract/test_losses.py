@@ -92,6 +92,26 @@ def test_gradients_by_every_link(loss: Any, kind: str, shape: tuple[int, ...], d
         assert torch.autograd.gradcheck(lambda z, link=link: loss.terms(z, t, link), z)
 
 
+@pytest.mark.touches_rng  # gradgradcheck draws from torch's global state
+def test_gradients_of_gradients(loss: Any, kind: str, draw: Any, target_of: Any) -> None:
+    z, t = draw(4, 3).requires_grad_(), target_of(kind, (4, 3))
+    for link in loss.links:
+        assert torch.autograd.gradgradcheck(lambda z, link=link: loss(z, t, None, link), z)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_outputs_of_ten_thousand(loss: Any, kind: str, dtype: torch.dtype, draw: Any, target_of: Any) -> None:
+    """Losses and gradients of logits of +-1e4 are numbers, by every link that is fused."""
+    t = target_of(kind, (6, 3))
+    t = t.to(dtype) if t.is_floating_point() else t
+    for link in {"identity", loss.link}:
+        z = (1e4 * draw(6, 3).sign()).to(dtype).requires_grad_()
+        value = loss(z, t, None, link)
+        value.backward()
+        assert value.isfinite()
+        assert z.grad.isfinite().all()
+
+
 @pytest.mark.parametrize("loss", OPTIONS, ids=repr)
 def test_gradients_with_options(loss: Any, draw: Any, target_of: Any) -> None:
     for kind in loss.targets:

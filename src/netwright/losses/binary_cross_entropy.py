@@ -13,7 +13,7 @@ from netwright.core.errors import InvalidData, problem
 from netwright.core.validation import Constraint, number, tuple_of
 from netwright.core.value import value
 from netwright.losses.base import Loss, like
-from netwright.losses.link import class_axis
+from netwright.losses.link import class_axis, hard_sigmoid
 from netwright.losses.targets import check_entries, check_same_shape
 
 LOG_FLOOR = -100.0  # the logarithm of a probability of exactly 0, as in torch.nn.BCELoss
@@ -102,7 +102,7 @@ class BinaryCrossEntropy(Loss):
             target = (1 - self.label_smoothing) * target + self.label_smoothing / 2
         positive = None if self.positive_weight == 1.0 else self._positive(output)
         if link == "hard_sigmoid":
-            each = _from_probabilities(F.hardsigmoid(output), target, positive)
+            each = _from_probabilities(hard_sigmoid(output), target, positive)
             return each.mean() if reduction == "mean" else each
         return F.binary_cross_entropy_with_logits(output, target, pos_weight=positive, reduction=reduction)
 

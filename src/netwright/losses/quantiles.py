@@ -97,7 +97,7 @@ class Quantiles(Loss):
         ------
         (n, width) -> (n, Q, m), rising along the second axis
         """
-        z, c = output.reshape(len(output), len(self.levels), self.outputs), self.middle
+        z, c = output.reshape(output.shape[0], len(self.levels), self.outputs), self.middle
         normal = [NormalDist().inv_cdf(level) for level in self.levels]
         gaps = torch.tensor(normal, dtype=z.dtype, device=z.device).diff()[:, None]
         centre = z[:, c : c + 1] + normal[c]

@@ -183,7 +183,7 @@ class RankedSoftmax(GivesLogits, torch.nn.Module):
         """
         found = full(self.softmax.log_prob(x.reshape(-1, x.shape[-1])))
         found = found if self.ranks is None else found.index_select(-1, self.ranks)
-        return found.reshape(*x.shape[:-1], -1)
+        return found.reshape(*x.shape[:-1], found.shape[-1])
 
     def nll(self, x: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
         """-log p(target | x); of the clusters those that have targets are computed.

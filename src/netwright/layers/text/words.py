@@ -142,10 +142,10 @@ class TokenVectors(torch.nn.Module):
         letters = tokens[:, self.first :]
         count = (letters != 0).sum(1)
         if place is not None:
-            letters = letters[:, : max(int(count.max()), 1)]
+            letters = letters[:, : max(int(count.max()) if len(count) else 0, 1)]
         vectors = (self.characters(letters) * (letters != 0)[:, :, None]).transpose(1, 2)  # (tokens, width, letters)
         features = torch.cat([_largest(convolution, vectors, count) for convolution in self.windows], dim=1)
-        return (features if place is None else features[place]).view(*same.shape, -1)
+        return (features if place is None else features[place]).view(*same.shape, features.shape[-1])
 
 
 def _largest(convolution: torch.nn.Module, vectors: Tensor, count: Tensor) -> Tensor:

@@ -105,7 +105,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     ("words", "message"),
     [
         (["trian"], r"expected a known name, got 'trian'. Did you mean 'train'\?"),
-        (["train"], "the following arguments are required: DATA"),
+        (["train"], "netwright train: expected DATA, got none"),
         (["train", "digits", "--epohcs", "3"], r"train: .*got '--epohcs'. Did you mean '--epochs'\?"),
         (["train", "digits", "more"], "got 'more'. netwright train --help lists what it takes."),
         (["--fast", "list"], r"got '--fast'"),

@@ -1,4 +1,4 @@
-"""The command line: ``netwright train | tune | check | predict | summary | style | report | list | demo``.
+"""The command line: ``netwright train | tune | check | predict | summary | style | report | inspect | verify ...``.
 
 This file knows the options and nothing else, so that ``netwright --help`` loads neither torch nor NumPy; what a command
 does is in `netwright.commands`, a file each, which is loaded when it is called.
@@ -26,8 +26,9 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from netwright import __version__
-from netwright.commands import style_options
+from netwright.commands import model_file, style_options
 from netwright.commands.argument_types import count, image_size, seed, shape, share
+from netwright.commands.serving import options as serving
 from netwright.commands.tune_options import EXAMPLES, SUMMARY, add_search
 from netwright.core.errors import did_you_mean
 
@@ -74,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help()
         return WRONG
-    options.words, options.debug = words, getattr(options, "debug", False)
+    options.words, options.debug, options.parse = words, getattr(options, "debug", False), parser.parse_args
     options.commands = {name: summary for name, (_, summary, _, _) in COMMANDS.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)
@@ -180,10 +181,11 @@ def build_parser() -> Parser:
 
 
 def _train(parser: argparse.ArgumentParser) -> None:
-    _add_data(parser)
+    _add_data(parser, nargs="?")
     _add_model(parser)
     _add_loop(parser)
     _add_output(parser)
+    parser.add_argument("--resume", metavar="DIR", nargs="?", const="", help="go on with the run in DIR that was cut")
     parser.add_argument("--quiet", action="store_true", help="print the folder of the run and nothing else")
     parser.set_defaults(name=None)
 
@@ -208,8 +210,8 @@ def _check(parser: argparse.ArgumentParser) -> None:
     output.add_argument("--out", metavar="FILE", help="file to write (default: standard output)")
 
 
-def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", metavar="DATA", help=_DATA)
+def _add_data(parser: argparse.ArgumentParser, **more: Any) -> None:
+    parser.add_argument("data", metavar="DATA", help=_DATA, **more)
     data = parser.add_argument_group("data")
     data.add_argument(
         "--target", metavar="COL", help="column to learn (default: the one named target, label, class or y)"
@@ -373,6 +375,7 @@ COMMANDS: dict[str, tuple[str, str, Fill, tuple[str, ...]]] = {
         ),
     ),
     "style": ("netwright.commands.style", style_options.SUMMARY, style_options.add_style, style_options.EXAMPLES),
+    "serve": ("netwright.commands.serving.command", serving.SUMMARY, serving.add_serve, serving.EXAMPLES),
     "report": (
         "netwright.commands.report",
         "write the report of a run anew",
@@ -385,6 +388,8 @@ COMMANDS: dict[str, tuple[str, str, Fill, tuple[str, ...]]] = {
         _list,
         ("list", "list layers", "list schedules"),
     ),
+    "inspect": (model_file.__name__, model_file.INSPECT, model_file.add_inspect, model_file.INSPECT_EXAMPLES),
+    "verify": (model_file.__name__, model_file.VERIFY, model_file.add_verify, model_file.VERIFY_EXAMPLES),
     "demo": (
         "netwright.commands.demo",
         "train a small convolutional network on real images of digits, in less than a minute",

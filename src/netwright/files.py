@@ -185,8 +185,7 @@ def _made(kind: str, content: dict[str, Any], tensors: dict[str, Any], where: st
     check_content(content["own"], tensors, where)
     own, arrays = _shared_out(tensors, len(content["parts"]), where)
     parts = [
-        _made(part["kind"], part["content"], given, where)
-        for part, given in zip(content["parts"], arrays, strict=True)
+        _made(part["kind"], part["content"], given, where) for part, given in zip(content["parts"], arrays, strict=True)
     ]
     return reader.from_parts(kind, {**content["own"], "arrays": own}, parts)
 

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netwright.graph.shortcuts import SHORTCUTS, Shortcuts, run
+from netwright.graph.shortcuts import SHORTCUTS, Recurrences, Shortcuts, run
 
 aten = torch.ops.aten
 
@@ -139,3 +139,31 @@ assert "torch._dynamo" not in sys.modules
 assert "sympy" not in sys.modules
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=120)
+
+
+@pytest.mark.parametrize("kind", [torch.nn.LSTM, torch.nn.GRU, torch.nn.RNN])
+@pytest.mark.parametrize("options", [{}, {"bidirectional": True}, {"batch_first": False}, {"nonlinearity": "relu"}])
+def test_recurrences_have_the_shapes_of_torch(kind: Any, options: dict[str, Any]) -> None:
+    if "nonlinearity" in options and kind is not torch.nn.RNN:
+        return
+    with torch.random.fork_rng(devices=[]):
+        module = kind(3, 4, **{"batch_first": True, **options})
+    real = module(torch.zeros(2, 5, 3))
+    meta = module.to("meta")
+    with Recurrences():
+        found = meta(torch.zeros(2, 5, 3, device="meta"))
+    flat = torch.utils._pytree.tree_leaves
+    assert [part.shape for part in flat(found)] == [part.shape for part in flat(real)]
+    assert all(part.is_meta for part in flat(found))
+
+
+def test_a_long_recurrence_is_planned_at_once() -> None:
+    class Count(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.seen = getattr(self, "seen", 0) + 1
+            return func(*args, **(kwargs or {}))
+
+    lstm = torch.nn.LSTM(3, 4, batch_first=True, device="meta")
+    with Count() as count, Recurrences():
+        lstm(torch.zeros(2, 10_000, 3, device="meta"))
+    assert count.seen < 20

@@ -4,18 +4,18 @@ A file of one kilobyte can say ``Linear(10**12)``, a stack of a billion layers, 
 says is looked at before anything is made (`check_content`), and what is made is counted while it is made (`allowing`,
 `spend`): a weight that is larger than all arrays of the file together is not one of theirs.
 
-=================== ======================================= ===============================================
-what                limit                                   why
-=================== ======================================= ===============================================
-layers              `LAYERS` + 16 for each array            a layer without weights stands beside some
-elements of a       those of all arrays of the file,        weights come from the file; tables that are
-weight              and `TABLE`                             computed anew are small
-all elements        4 times those, and `TABLE`              a network is made at most twice
-weights             4 times the arrays, and `WEIGHTS`       as many as have a name in the file
-operations          `WORK` for a network                    shapes are found by running it without numbers
-texts of an array   64 times the manifest, and `TABLE`      NumPy gives all texts the room of the longest
-other names         `SHARED` times the file                 tied weights are copied when they are loaded
-=================== ======================================= ===============================================
+==================== ====================================== =====================================================
+what                 limit                                  why
+==================== ====================================== =====================================================
+layers               `LAYERS` + 16 for each array           those without weights stand beside some with
+elements of a weight those of all arrays, + `TABLE` / 2     only tables that are computed anew are not in it
+elements of all      4 times those of all arrays, + `TABLE` a network is made at most twice
+weights              4 for each array, + `WEIGHTS`          each has a name in the file
+values               `VALUES` + 64 for each array           a block is made of layers that the file does not name
+operations           `WORK` for a network                   shapes are found by running it without numbers
+texts of an array    64 times their letters, + `TABLE`      NumPy gives all texts the room of the longest
+names of arrays      `SHARED` times their bytes, + 8 MiB    tied weights are copied when they are loaded
+==================== ====================================== =====================================================
 """
 
 from __future__ import annotations
@@ -30,15 +30,18 @@ from typing import Any
 import numpy as np
 
 from netwright.core.errors import CorruptFile, problem, shown
-from netwright.core.manifest import FETCH
+from netwright.core.manifest import AXES, FETCH
 
-LAYERS = 200
-WEIGHTS = 10_000
+LAYERS = 1_000
+WEIGHTS = 2_000
 TABLE = 2**21  # elements: 8 MiB in single precision
-WORK = 100_000
+WORK = 300_000
+VALUES = 10_000
 SHARED = 16
 OWN = ("checkpoint", "callbacks")  # options that belong to the program: where it writes, and what it runs
-_TYPE = re.compile(r"[<>|=]?(?:[?bBhHiIlLqQefdgFDG]|[biufc](?:1|2|4|8|16)|O|[USa]([0-9]{1,9})|[mM]8(?:\[[0-9A-Za-z]+\])?)")
+_TYPE = re.compile(
+    r"[<>|=]?(?:[?bBhHiIlLqQefdgFDG]|[biufc](?:1|2|4|8|16)|O|[USa]([0-9]{1,9})|[mM]8(?:\[[0-9A-Za-z]+\])?)"
+)
 
 
 @dataclass
@@ -85,7 +88,9 @@ def check_content(content: Any, arrays: Mapping[str, np.ndarray], where: str) ->
             items += item
         elif isinstance(item, dict):
             items += item.values()
-            layers += str(item.get("$", "")).startswith("layer.")
+            if item.get("$") == "network.Input" and len(str(item.get("shape"))) > 1_000:
+                raise CorruptFile(problem(where, f"an Input of at most {AXES} axes", shown(item["shape"]), FETCH))
+            layers += str(item.get("$", "")).startswith(("layer.", "network."))
             _check_params(item.get("params"), where)
             _check_texts(item, where)
     if layers > limit and arrays:
@@ -128,6 +133,7 @@ def allowing(arrays: Mapping[str, np.ndarray]) -> Iterator[None]:
     """
     elements = sum(array.size for array in arrays.values())
     left = {"elements": 4 * elements + TABLE, "weights": 4 * len(arrays) + WEIGHTS, "operations": WORK}
+    left["values"] = VALUES + 64 * len(arrays)
     token = _GIVEN.set(Allowance(elements + TABLE // 2, left))
     try:
         yield
@@ -145,7 +151,7 @@ def spend(what: str, count: int = 1, one: int = 0) -> None:
 
     Parameters
     ----------
-    what : elements, weights or operations.
+    what : elements, weights, operations or values.
     count : of them.
     one : elements of this weight.
 

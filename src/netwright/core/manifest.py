@@ -175,14 +175,18 @@ def _text(item: str, path: str) -> str:
 
 
 def _decoded(item: Any, where: str, depth: int) -> Any:
-    """The inverse of `_encoded`."""
+    """The inverse of `_encoded`, in place."""
     if depth > DEPTH:
         raise CorruptFile(problem(where, f"at most {DEPTH} levels of nesting", "more", FETCH))
     if isinstance(item, list):
-        return [_decoded(part, where, depth + 1) for part in item]
+        for number, part in enumerate(item):
+            item[number] = _decoded(part, where, depth + 1)
+        return item
     if isinstance(item, dict):
         if "$float" not in item:
-            return {key: _decoded(part, where, depth + 1) for key, part in item.items()}
+            for key, part in item.items():  # in place: a second copy of a long history would double the memory
+                item[key] = _decoded(part, where, depth + 1)
+            return item
         name = item["$float"]
         if len(item) != 1 or not isinstance(name, str) or name not in _FLOATS:
             raise CorruptFile(problem(where, "$float to be nan, inf or -inf", shown(item), FETCH))

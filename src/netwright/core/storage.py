@@ -15,6 +15,7 @@ whole; the order of the metadata is fixed; data reach the disk; permissions are 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import platform
@@ -105,10 +106,12 @@ def read(path: PathLike, expected_sha256: str | None = None) -> Stored:
     Raises
     ------
     CorruptFile : a file that is cut, changed, of a newer version, or no netwright file.
-    OSError : a file that cannot be read; `FileNotFoundError` where there is none.
+    OSError : a file that cannot be read, or with more arrays than there is memory; `FileNotFoundError` where there is
+        none.
     """
     with _opened(path, expected_sha256, hashed=expected_sha256 is not None) as source:
         manifest, slots = read_header(source)
+        _require_memory(slots[-1].end if slots else 0)
         tensors = {slot.name: array for slot, array in _read_arrays(source, manifest, slots)}
     tensors |= {alias: tensors[name] for alias, name in manifest["aliases"].items()}
     return Stored(manifest["kind"], manifest["content"], tensors)
@@ -127,7 +130,7 @@ def read_manifest(path: PathLike) -> dict[str, Any]:
 
 
 def verify(path: PathLike, expected_sha256: str | None = None) -> str:
-    """Check all of a file, keeping no more than one of its arrays in memory, and give the SHA-256 of the whole.
+    """Check all of a file, keeping none of its arrays in memory, and give the SHA-256 of the whole.
 
     Raises
     ------
@@ -135,8 +138,9 @@ def verify(path: PathLike, expected_sha256: str | None = None) -> str:
     """
     with _opened(path, expected_sha256, hashed=True) as source:
         manifest, slots = read_header(source)
-        for _ in _read_arrays(source, manifest, slots):
-            pass
+        for slot in slots:
+            _take_array(source, manifest, slot, None)
+        _at_end(source)
     return str(source.digest.hexdigest())
 
 
@@ -217,16 +221,33 @@ def _read_arrays(source: Source, manifest: dict[str, Any], slots: list[Slot]) ->
     """Every tensor, read and checked."""
     for slot in slots:
         array = np.empty(slot.shape, DTYPES[slot.dtype])
-        numbers = array.reshape(-1).view(np.uint8)
-        digest = hashlib.sha256()
-        for start in range(0, len(numbers), CHUNK):
-            piece = numbers[start : start + CHUNK]
-            source.take(piece.data)
-            digest.update(piece.data)
-        if digest.hexdigest() != manifest["tensors"][slot.name]["sha256"]:
-            raise source.refused(f"tensor {shown(slot.name)} as its SHA-256 says", "other bytes: it was changed")
-        if slot.dtype == "BOOL" and numbers.max(initial=0) > 1:
-            raise source.refused(f"tensor {shown(slot.name)} of booleans", "bytes other than 0 and 1")
+        _take_array(source, manifest, slot, array.reshape(-1).view(np.uint8))
         yield slot, array
+    _at_end(source)
+
+
+def _require_memory(size: int) -> None:
+    """An error before memory is asked for that the machine does not have: a file with holes may say any size."""
+    if hasattr(os, "sysconf") and size > os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
+        raise OSError(errno.ENOMEM, f"{size} bytes of arrays, more than all memory of this machine")
+
+
+def _take_array(source: Source, manifest: dict[str, Any], slot: Slot, numbers: np.ndarray | None) -> None:
+    """Read the bytes of a tensor and check them; they are kept in `numbers` where that is given."""
+    digest, length = hashlib.sha256(), slot.end - slot.begin
+    buffer = np.empty(min(CHUNK, length) if numbers is None else 0, np.uint8)
+    strange = False
+    for start in range(0, length, CHUNK):
+        piece = buffer[: length - start] if numbers is None else numbers[start : start + CHUNK]
+        source.take(piece.data)
+        digest.update(piece.data)
+        strange |= slot.dtype == "BOOL" and piece.max() > 1
+    if digest.hexdigest() != manifest["tensors"][slot.name]["sha256"]:
+        raise source.refused(f"tensor {shown(slot.name)} as its SHA-256 says", "other bytes: it was changed")
+    if strange:
+        raise source.refused(f"tensor {shown(slot.name)} of booleans", "bytes other than 0 and 1")
+
+
+def _at_end(source: Source) -> None:
     if source.file.read(1):
         raise source.refused(f"{source.size} bytes", "more: it grew while it was read")

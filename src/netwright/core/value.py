@@ -47,6 +47,7 @@ import numpy as np
 
 from netwright.core import registry
 from netwright.core.errors import CorruptFile, InvalidParameter, problem, shown
+from netwright.core.limits import spend
 from netwright.core.validation import check_all, checks_options
 
 T = TypeVar("T")
@@ -62,6 +63,7 @@ def value(family: str) -> Callable[[type[T]], type[T]]:
         after = getattr(cls, "__post_init__", None)
 
         def __post_init__(self: Any) -> None:
+            spend("values")
             for field in dataclasses.fields(self):
                 if hasattr(self, field.name):  # a field that `after` computes is not there yet
                     object.__setattr__(self, field.name, _plain(getattr(self, field.name)))

@@ -7,6 +7,7 @@ it is. The plan of ``a >> b`` extends the plan of ``a``, so a join costs only wh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,7 +17,8 @@ from typing import Any
 
 import torch
 
-from netwright.core.errors import LONG, InvalidParameter, JoinError, problem, shown
+from netwright.core.errors import LONG, CorruptFile, InvalidParameter, JoinError, problem, shown
+from netwright.core.limits import limited
 from netwright.core.seeds import forked_random
 from netwright.graph.expression import (
     Block,
@@ -33,10 +35,11 @@ from netwright.graph.expression import (
     refuse,
 )
 from netwright.graph.observer import observing
-from netwright.graph.shortcuts import Shortcuts
+from netwright.graph.shortcuts import Recurrences, Shortcuts
 from netwright.graph.table import Shape
 
 SAMPLES = 2  # in the meta batch
+_REAL = 2**20  # elements of a sample that a file can make a layer run on
 _MERGE = "It gets {}: merge them first with Concat() or Add()."
 
 
@@ -199,8 +202,10 @@ def observe(layer: Layer, shapes: tuple[Shape, ...]) -> Shape:
     try:
         output = _run(layer, shapes, "meta")
     except Exception as error:  # whatever a module of a third party raises
-        if isinstance(error, (JoinError, InvalidParameter)):
+        if isinstance(error, (JoinError, InvalidParameter, CorruptFile)):
             raise
+        if limited() and sum(map(math.prod, shapes)) > _REAL:  # a file may not ask for numbers of any size
+            raise refuse(layer, "a shape that its module runs on", shapes) from error
         try:
             output = _run(layer, shapes, "cpu")
         except Exception as second:
@@ -217,7 +222,7 @@ def _run(layer: Layer, shapes: tuple[Shape, ...], device: str) -> Any:
             got = f"{shown(module)} from its make"
             raise InvalidParameter(problem(shown(layer, LONG), "a layer that makes a torch.nn.Module", got))
         batches = tuple(torch.zeros(SAMPLES, *shape) for shape in shapes)
-        with observing(module, device) as tensors, Shortcuts():
+        with observing(module, device) as tensors, Shortcuts(), Recurrences():
             return torch.func.functional_call(
                 module, tensors, (batches if layer.merges else batches[0],), tie_weights=False
             )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import torch
 
 from netwright.core import storage
 from netwright.core.errors import CorruptFile, InvalidParameter, problem, shown
+from netwright.core.limits import spend
 from netwright.core.value import from_json, to_json
 from netwright.graph.building import build
 from netwright.graph.expression import Expression, ability
@@ -41,6 +44,31 @@ def save_network(expression: Expression, path: str | os.PathLike[str], module: t
         raise InvalidParameter(problem("save(module)", "a module that this network built", f"{strange[0]} differs"))
     tensors = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in state.items()}
     storage.write(path, "module", content, tensors)
+
+
+@contextmanager
+def counting() -> Iterator[None]:
+    """Within the block every weight and buffer of every module is counted when it is made, on all devices.
+
+    Raises
+    ------
+    CorruptFile : from within, more than the file that is being loaded can be the reason of.
+    """
+
+    def seen(module: torch.nn.Module, name: str, tensor: Any) -> None:
+        if isinstance(tensor, torch.Tensor):
+            spend("weights")
+            spend("elements", 0 if tensor.is_meta else tensor.numel(), one=tensor.numel())
+
+    handles = [
+        torch.nn.modules.module.register_module_parameter_registration_hook(seen),
+        torch.nn.modules.module.register_module_buffer_registration_hook(seen),
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def from_content(kind: str, content: dict[str, Any], tensors: dict[str, np.ndarray]) -> Expression | torch.nn.Module:

@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from netwright.core.limits import spend
 from netwright.graph.operation import on_axes
 
 aten = torch.ops.aten
@@ -37,7 +39,31 @@ class Shortcuts(TorchDispatchMode):
         return False  # torch would load its compiler, only to switch it off for the method below
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        spend("operations")
         return run(func, args, kwargs or {})
+
+
+class Recurrences(TorchFunctionMode):
+    """torch's own recurrent layers on meta tensors at once, not step by step as torch decomposes them."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if (
+            func in RECURRENT
+            and not kwargs
+            and len(args) == 9
+            and isinstance(args[0], torch.Tensor)
+            and args[0].is_meta
+        ):
+            x, states, both, first = args[0], args[1], args[7], args[8]
+            hidden = states[0] if func is torch.lstm else states
+            shape = [*(x.shape[:2]), hidden.shape[-1] * (2 if both else 1)]
+            if x.ndim == 3 and first:
+                last = tuple(torch.empty_like(part) for part in states) if func is torch.lstm else (hidden.clone(),)
+                return (x.new_empty(shape), *last)
+        return func(*args, **(kwargs or {}))
+
+
+RECURRENT = (torch.lstm, torch.gru, torch.rnn_tanh, torch.rnn_relu)
 
 
 def _plain(*tensors: Any) -> bool:

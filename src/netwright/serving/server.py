@@ -44,7 +44,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from typing import Any
 
-from netwright.core.errors import InvalidData, problem
+from netwright.core.errors import InvalidData, problem, shown
 from netwright.serving.answering import Answering
 
 PAGE = files("netwright.serving").joinpath("page.html").read_text(encoding="utf-8")  # with a nonce in its parts
@@ -72,9 +72,19 @@ class Limits:
 class Refused(Exception):
     """What a client is told instead of an answer."""
 
-    def __init__(self, status: HTTPStatus, text: str) -> None:
-        super().__init__(text)
-        self.status = status
+    status = HTTPStatus.BAD_REQUEST
+
+
+def refused(status: HTTPStatus, text: str) -> Refused:
+    """What a client is told instead of an answer.
+
+    Parameters
+    ----------
+    status : of HTTP. text : in the words of `problem`.
+    """
+    found = Refused(text)
+    found.status = status
+    return found
 
 
 class Server(ThreadingHTTPServer):
@@ -160,8 +170,8 @@ class Server(ThreadingHTTPServer):
 class Patient(io.RawIOBase):
     """The bytes of a connection, as long as they come before a moment."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection, self.until = connection, 0.0
+    def __init__(self, connection: socket.socket, seconds: float) -> None:
+        self._connection, self.seconds, self.until = connection, seconds, 0.0
 
     def readable(self) -> bool:
         """Yes."""
@@ -171,7 +181,7 @@ class Patient(io.RawIOBase):
         """Some bytes, or TimeoutError at the moment."""
         left = self.until - time.monotonic()
         if left <= 0:
-            raise TimeoutError("the question took too long to arrive")
+            raise TimeoutError(problem("question", f"it within {self.seconds:g} seconds", "less of it"))
         self._connection.settimeout(left)
         return self._connection.recv_into(buffer)
 
@@ -187,7 +197,7 @@ class Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         """Read with a deadline."""
         super().setup()
-        self._patient = Patient(self.connection)
+        self._patient = Patient(self.connection, self.server.limits.seconds)
         self.rfile = io.BufferedReader(self._patient)  # type: ignore[assignment]
 
     def handle_one_request(self) -> None:
@@ -224,37 +234,41 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/health":
             return b'{"ok": true}', "application/json", {}
         if path == "/predict":
-            raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "ask with POST")
-        raise Refused(HTTPStatus.NOT_FOUND, "there are /, /model, /health and /predict")
+            raise refused(HTTPStatus.METHOD_NOT_ALLOWED, problem("method of /predict", "POST", "GET"))
+        raise refused(HTTPStatus.NOT_FOUND, problem("path", "/, /model, /health or /predict", shown(path)))
 
     def _predict(self) -> tuple[bytes, str, dict[str, str]]:
         if self.path.partition("?")[0] != "/predict":
-            raise Refused(HTTPStatus.NOT_FOUND, "ask /predict")
+            raise refused(HTTPStatus.NOT_FOUND, problem("path", "/predict", shown(self.path)))
         question = self._question(self._body())
         limits = self.server.limits
         try:
             with self.server.one_at_a_time:
                 found = self.server.answering.answer(question, limits.rows)
         except (ValueError, TypeError) as error:
-            raise Refused(HTTPStatus.BAD_REQUEST, " ".join(str(error).split())) from error
+            raise refused(HTTPStatus.BAD_REQUEST, " ".join(str(error).split())) from error
         return json.dumps(found, allow_nan=False).encode(), "application/json", {}
 
     def _other(self) -> tuple[bytes, str, dict[str, str]]:
-        raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "there are GET and POST")
+        raise refused(HTTPStatus.METHOD_NOT_ALLOWED, problem("method", "GET or POST", shown(self.command)))
 
     def _body(self) -> bytes:
         """The bytes of the question, as many as it says it has."""
         said = self.headers.get_all("Content-Length", [])
         if self.headers.get("Transfer-Encoding") is not None or not said:
-            raise Refused(HTTPStatus.LENGTH_REQUIRED, "say how long the question is: Content-Length")
+            raise refused(HTTPStatus.LENGTH_REQUIRED, problem("Content-Length", "a number of bytes", "none"))
         if len(said) > 1 or not said[0].strip().isascii() or not said[0].strip().isdigit() or len(said[0]) > 18:
-            raise Refused(HTTPStatus.BAD_REQUEST, "Content-Length: expected one number of bytes")
+            raise refused(
+                HTTPStatus.BAD_REQUEST, problem("Content-Length", "one number of bytes", shown(", ".join(said)))
+            )
         length, most = int(said[0]), int(self.server.limits.megabytes * 2**20)
         if length > most:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected at most {most} bytes, got {length}")
+            raise refused(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, problem("question", f"at most {most} bytes", f"{length}")
+            )
         body = self.rfile.read(length)
         if len(body) < length:
-            raise ConnectionResetError("the question ended early")
+            raise ConnectionResetError(problem("question", f"{length} bytes", f"{len(body)}"))
         return body
 
     def _question(self, body: bytes) -> Any:
@@ -262,13 +276,15 @@ class Handler(BaseHTTPRequestHandler):
         if kind in IMAGES and self.headers.get("Content-Type"):
             return {"images": [base64.b64encode(body).decode()]}
         if kind != "application/json":
-            raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send application/json, or an image file as image/png")
+            raise refused(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, problem("Content-Type", "application/json or image/png", shown(kind))
+            )
         try:
             return json.loads(body.decode("utf-8"), parse_constant=_no_constant)
         except RecursionError as error:
-            raise Refused(HTTPStatus.BAD_REQUEST, "JSON: expected lists of rows, got deeper ones") from error
+            raise refused(HTTPStatus.BAD_REQUEST, problem("JSON", "lists of rows", "deeper ones")) from error
         except ValueError as error:  # of the form, of the encoding
-            raise Refused(HTTPStatus.BAD_REQUEST, f"JSON: {error}") from error
+            raise refused(HTTPStatus.BAD_REQUEST, f"JSON: {error}") from error
 
     def _answer(self, work: Callable[[], tuple[bytes, str, dict[str, str]]]) -> None:
         """What the work gives, or why there is nothing; the connection ends where bytes may be left on it."""
@@ -295,10 +311,10 @@ class Handler(BaseHTTPRequestHandler):
         host = _host_of(self.headers.get("Host", ""))
         names = self.server.names
         if names is not None and host not in names:
-            raise Refused(HTTPStatus.FORBIDDEN, "this server is for its own machine")
+            raise refused(HTTPStatus.FORBIDDEN, problem("Host", "a name of this machine", shown(host)))
         origin = self.headers.get("Origin")
         if origin is not None and origin != f"http://{self.headers.get('Host')}":
-            raise Refused(HTTPStatus.FORBIDDEN, "pages of other sites may not ask")
+            raise refused(HTTPStatus.FORBIDDEN, problem("Origin", "this server's own page", shown(origin)))
 
     def _send(self, status: HTTPStatus, body: bytes, kind: str, more: dict[str, str]) -> None:
         self.connection.settimeout(self.server.limits.seconds)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 from argparse import Namespace
-from typing import Any
 
 from netwright.commands.run_folder import model_path
 from netwright.core.errors import InvalidParameter, problem
@@ -23,30 +22,20 @@ def run(options: Namespace) -> int:
         server = Server(answering, (options.host, options.port), limits, log)
     except (OSError, OverflowError) as error:
         where, remedy = f"{options.host}:{options.port}", "Choose another: --host, --port."
-        raise InvalidParameter(
-            problem("serve", f"a free address, not {where}", f"{error}", remedy)
-        ) from error
+        raise InvalidParameter(problem("serve", f"a free address, not {where}", f"{error}", remedy)) from error
     about = answering.describe()
     print(f"{about['model']} at {server.url}, takes {about['takes']}; Ctrl-C stops it", flush=True)
     if options.host not in LOOPBACK:
         _tell("everybody who reaches this machine may ask: put a server with passwords and TLS before it")
-    before = signal.signal(signal.SIGTERM, _stop)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with server:
             server.serve_forever()
-    except (KeyboardInterrupt, Stopped):
+    except KeyboardInterrupt:
         _tell("stopped")
     finally:
         signal.signal(signal.SIGTERM, before)
     return 0
-
-
-class Stopped(Exception):
-    """SIGTERM."""
-
-
-def _stop(number: int, frame: Any) -> None:
-    raise Stopped
 
 
 def _tell(line: str) -> None:

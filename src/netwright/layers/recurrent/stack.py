@@ -21,7 +21,7 @@ from netwright.layers.space.global_pooling import OverSteps, OverValidSteps
 
 SHARED: Mapping[str, Constraint] = {
     "units": integer(1),
-    "layers": integer(1),
+    "layers": integer(1, 1000),
     "output": one_of("all", "last", "max", "avg", "state"),
     "dropout": number(0, 1, closed="left"),
     "recurrent_dropout": number(0, 1, closed="left"),
@@ -100,8 +100,8 @@ class RecurrentStack(torch.nn.Module):
         if state is not None:
             return state.to(x.dtype)
         if self.initial == "learned":
-            return self.first.to(x.dtype).expand(len(x), -1)
-        return x.new_zeros(len(x), sum(self.sizes))
+            return self.first.to(x.dtype).expand(x.shape[0], -1)
+        return x.new_zeros(x.shape[0], sum(self.sizes))
 
     def before(self, x: Tensor, state: Tensor | None) -> Tensor:
         """What the highest cell gave before the first step, which is the last of an empty sequence: (batch, units)"""

@@ -121,7 +121,7 @@ class CausalStack(Block):
     ----------
     channels : number of features of each level, >= 1.
     size : F, how many steps each window has, >= 1.
-    levels : L, >= 1.
+    levels : L, in [1, 30]: the window of level 30 reaches back 2**30 steps.
     residual : whether x is added; False: y = F_l(x).
     dropout : the share of features that is left out behind each convolution while training, for all steps of a sequence
         at once, in [0, 1).
@@ -166,7 +166,7 @@ class CausalStack(Block):
     constraints: ClassVar[Mapping[str, Constraint]] = {
         "channels": integer(1),
         "size": integer(1),
-        "levels": integer(1),
+        "levels": integer(1, 30),
         "residual": boolean,
         "dropout": number(0, 1, closed="left"),
         **_OPTIONS,

@@ -8,16 +8,24 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types house bench docs clean env-test env-docs env-dev
+.PHONY: help demo test test-full coverage check lint types house bench docs clean env-test env-docs env-dev
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1	\2/p' Makefile
 
 demo: env-test ## train a small network on real images, print what happened, write a report
 	@$(BIN)/netwright demo $(ARGS)
 
 test: env-dev lint types ## lint, types and the quick tier of the tests (ARGS="tests/graph -x" narrows it)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu" -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+
+test-full: env-dev lint types ## all tests, the slow ones too: kills, fuzz, every step of a run (an hour and more)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not gpu" -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+
+coverage: env-dev ## the quick tier with a report of the lines that no test runs, in htmlcov/
+	@$(PIP) install pytest-cov
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow and not gpu" -n auto --maxprocesses 4 --dist worksteal \
+		--cov=netwright --cov-report=html --cov-report=term:skip-covered $(ARGS)
 
 check: env-dev lint types house ## lint, types, floors, sizes, error texts, names, docstrings and their examples
 
@@ -39,7 +47,7 @@ docs: env-docs ## build the site into docs/_build/html; all code on it is run (m
 	@echo "docs/_build/html/index.html"
 
 clean: ## remove the environment, caches and built packages
-	@rm -rf .venv build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	@rm -rf .venv build dist htmlcov .coverage .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	@rm -rf docs/_build docs/_executed docs/api docs/gallery
 	@find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 

@@ -32,9 +32,9 @@ runs = {
 }
 
 # %%
-# All runs have 400 epochs of Adam at 0.01 at most.
+# All runs have 240 epochs of Adam at 0.01 at most.
 
-common = {"optimizer": nw.optim.Adam(0.01), "epochs": 400, "batch_size": 32, "random_state": 0}
+common = {"optimizer": nw.optim.Adam(0.01), "epochs": 240, "batch_size": 32, "random_state": 0}
 fits = {name: nw.Classifier(net, **common, **more).fit(X, y) for name, (net, more) in runs.items()}
 
 # %%

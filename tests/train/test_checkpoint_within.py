@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import signal
@@ -145,6 +146,39 @@ def test_other_conditions_are_told(tmp_path, monkeypatch):
     monkeypatch.setattr(torch, "__version__", "9.9")
     with pytest.warns(UserWarning, match=r"other conditions \(torch 2.* then, 9\.9 now\): the last bits may differ"):
         clone(fit).set_params(epochs=3).fit(X, Y)
+
+
+def test_a_full_disk_stops_nothing(tmp_path, monkeypatch):
+    """A warning each time; the generation before stays, and the fit ends as if nothing had happened."""
+    fit = nw.Classifier("ReLU(4) >> Softmax(10)", epochs=4, random_state=0)
+    whole = bits(clone(fit).fit(X, Y))
+    write, count = storage.write, []
+
+    def full(path, *rest):
+        count.append(path)
+        if len(count) in (2, 3):
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        write(path, *rest)
+
+    monkeypatch.setattr(storage, "write", full)
+    with pytest.warns(UserWarning, match="No space left on device.*The run goes on, but is not written down") as told:
+        assert bits(clone(fit).set_params(checkpoint=str(tmp_path / "run")).fit(X, Y)) == whole
+    assert len(told) == 2
+    names = [path.name for path in Generations(tmp_path / "run", "epoch").files()]
+    assert names == ["epoch-000001.nw", "epoch-000004.nw"]
+
+
+def test_a_folder_that_cannot_be_is_told_of_before_the_training(tmp_path):
+    (tmp_path / "file").write_text("")
+    begun = []
+    fit = nw.Classifier("ReLU(4) >> Softmax(10)", callbacks=[lambda run: begun.append(run.epoch)])
+    with pytest.raises(
+        OSError, match=r"checkpoint .*: expected a folder that can be written into, got .*Choose another"
+    ):
+        fit.set_params(checkpoint=str(tmp_path / "file")).fit(X, Y)
+    with pytest.raises(OSError, match="expected a folder that can be written into"):
+        nw.classical.SOFM((2, 2), checkpoint=str(tmp_path / "file" / "below")).fit(X)
+    assert begun == []
 
 
 NETWORK = "ReLU(32) >> Dropout(0.2) >> Softmax(10)"

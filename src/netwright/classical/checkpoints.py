@@ -74,6 +74,7 @@ class Place:
     def __init__(self, network: Any, parts: Iterable[Any]) -> None:
         asked = checkpoints_of(network.checkpoint)
         self._generations, self._pace = Generations(asked, "epoch"), Pace(asked)
+        self._generations.make_ready()
         self.listening = self._pace.listening
         self._identity = identity_of(network, parts)
         found = self._generations.newest() if network.resume else None

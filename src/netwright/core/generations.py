@@ -165,10 +165,27 @@ class Generations:
                 warnings.warn(f"{error} The checkpoint before it is taken.", UserWarning, stacklevel=3)
         return None
 
+    def make_ready(self) -> None:
+        """Make the folder, so that one that cannot be is told of before the work and not after it.
+
+        Raises
+        ------
+        OSError : it cannot be made or written into.
+        """
+        where, expected = f"checkpoint {str(self.folder)!r}", "a folder that can be written into"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(problem(where, expected, f"{error}", "Choose another.")) from error
+        if not os.access(self.folder, os.W_OK | os.X_OK):
+            raise OSError(problem(where, expected, "one that may not be", "Choose another."))
+
     def write(
         self, name: str, kind: str, content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
     ) -> tuple[Path, list[Path]]:
         """Write one, and remove those that are older than two, and later ones, of a run that this one replaces.
+
+        Where the disk is full or has failed a warning says so, those before stay, and the run goes on.
 
         Parameters
         ----------
@@ -178,9 +195,14 @@ class Generations:
         -------
         the file, and the files that were removed.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{self.begin}-{name}.nw"
-        storage.write(path, kind, content, arrays)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            storage.write(path, kind, content, arrays)
+        except OSError as error:
+            text = f"{error} The run goes on, but is not written down this time."
+            warnings.warn(text, UserWarning, stacklevel=4)
+            return path, []
         there = self.files()
         kept = [each for each in there if each <= path][-KEPT:]
         old = [each for each in there if each not in kept]

@@ -66,6 +66,8 @@ class Checkpoint:
         InvalidParameter : a folder that holds another run.
         """
         self._keeper = keeper
+        if run.group.leads:
+            self._generations.make_ready()
         found = run.group.same(self._generations.newest() if self.resume and run.group.leads else None)
         if found is None:
             return False

@@ -32,6 +32,10 @@ from netwright.graph.summary import analyze, summarize
 from netwright.graph.parsing import parse, parse_value
 from netwright.graph.saving import save_network
 
+# to other programs
+from netwright.graph.export.network import export_network
+from netwright.graph.source.network import to_torch_source
+
 __all__ = [
     "Block",
     "Branches",
@@ -57,6 +61,7 @@ __all__ = [
     "close",
     "cut",
     "cut_module",
+    "export_network",
     "join",
     "opened",
     "parallel",
@@ -68,4 +73,5 @@ __all__ = [
     "save_network",
     "sliding",
     "summarize",
+    "to_torch_source",
 ]

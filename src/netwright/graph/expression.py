@@ -122,6 +122,15 @@ class Expression(ABC):  # noqa: B024
         """Write the expression, and the weights of `module` if given, to one file; `netwright.load` reads it."""
         _ABILITIES["save_network"](self, path, module)
 
+    def export(self, path: str | os.PathLike[str], module: torch.nn.Module) -> None:
+        """Write the network with the weights of `module` to one ONNX file, which other programs run."""
+        _ABILITIES["export_network"](self, path, module)
+
+    def to_torch_source(self) -> str:
+        """Python code of a ``torch.nn.Module`` that needs torch alone and takes the weights of the built one."""
+        source: str = _ABILITIES["to_torch_source"](self)
+        return source
+
 
 class Layer(Expression):
     """One brick of a network. A layer author writes a value with one method, `make`.

@@ -212,6 +212,10 @@ class Sum(torch.nn.Module):
             total = total.add_(x) if self.inplace and total.dtype == x.dtype else total + x
         return total
 
+    def in_source(self, names: list[str]) -> str:
+        """The sum of named tensors as code."""
+        return " + ".join(names)
+
     def extra_repr(self) -> str:
         """Whether it works in place."""
         return "inplace=True" if self.inplace else ""
@@ -226,6 +230,10 @@ class Product(torch.nn.Module):
         for x in inputs[1:]:
             product = product * x
         return product
+
+    def in_source(self, names: list[str]) -> str:
+        """The product of named tensors as code."""
+        return " * ".join(names)
 
 
 class Applied(torch.nn.Module):
@@ -267,6 +275,10 @@ class Concatenation(torch.nn.Module):
     def forward(self, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """n x (batch, *shape) -> (batch, *joined)"""
         return torch.cat(inputs, dim=self.axis)
+
+    def in_source(self, names: list[str]) -> str:
+        """Named tensors one behind the other as code."""
+        return f"torch.cat([{', '.join(names)}], dim={self.axis})"
 
     def extra_repr(self) -> str:
         """The axis."""

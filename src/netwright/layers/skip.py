@@ -113,6 +113,10 @@ class Item(torch.nn.Module):
         """n tensors -> the one at the index"""
         return inputs[self.index]
 
+    def in_source(self, names: list[str]) -> str:
+        """The tensor of that name as code."""
+        return names[self.index]
+
     def extra_repr(self) -> str:
         """The index."""
         return f"{self.index}"

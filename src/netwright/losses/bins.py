@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import ClassVar, final
 
 import torch
@@ -110,12 +111,13 @@ class Bins(Loss):
 
     def _logits(self, output: Tensor) -> Tensor:
         """Of the bins, or of being above each inner edge, which fall."""
-        shares = output.new_tensor(self.shares or [1 / self.bins] * self.bins)
+        given = self.shares or (1 / self.bins,) * self.bins
+        shares = output.new_tensor(given)
         if self.form == "softmax":
             return output + shares.log()
         above = shares.flip(0).cumsum(0).flip(0)[1:].clamp(max=1 - 1e-6)
         begin = above.log() - (1 - above).log()
-        c = int((above - 0.5).abs().argmin())
+        c = _middle(given, output.dtype)
         gaps = -begin.diff()
         centre = output[:, c : c + 1] + begin[c]
         lower = (F.softplus(output[:, :c] + ONE) * gaps[:c]).flip(1).cumsum(1).flip(1)
@@ -149,3 +151,10 @@ class Bins(Loss):
             above = self.targets_of(like(output, target)).flip(1).cumsum(1).flip(1)[:, 1:].clamp(max=1.0)
             values = F.binary_cross_entropy_with_logits(self._logits(output), above, reduction="none").mean(1)
         return values.mean() if reduction == "mean" else values
+
+
+@lru_cache(maxsize=64)
+def _middle(shares: tuple[float, ...], dtype: torch.dtype) -> int:
+    """The inner edge that is next to the median; known beforehand, so that no graph depends on it."""
+    above = torch.tensor(shares, dtype=dtype, device="cpu").flip(0).cumsum(0).flip(0)[1:].clamp(max=1 - 1e-6)
+    return int((above - 0.5).abs().argmin())

@@ -76,5 +76,7 @@ def test_ignored_pixels_count_nowhere() -> None:
 def test_what_cannot_be_is_named() -> None:
     with pytest.raises(InvalidData, match=r"image 0: expected the size of the true one, \(height, width\) \(12, 15\)"):
         segmentation_scores(TRUE, [mask[:5] for mask in TOLD])
+    with pytest.raises(InvalidData, match=r"\(15,\)\. Put a single one in a list"):
+        segmentation_scores(TRUE[0], TOLD[0])
     with pytest.raises(InvalidData, match="got 3 and 2"):
         segmentation_scores(TRUE, TOLD[:2])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from sklearn.base import clone
 
 import netwright as nw
@@ -170,12 +171,38 @@ def test_augmented_training_and_checks() -> None:
     assert clone(seg).get_params() == seg.get_params()
 
 
+def test_images_as_they_are() -> None:
+    seg = Segmenter(**{**FAST, "size": None, "epochs": 2}, random_state=0).fit(IMAGES, MASKS)
+    image = IMAGES[0]
+    with torch.inference_mode():
+        padded = torch.full((1, 3, 64, 64), 114.0)
+        padded[0, :, :40, :56] = torch.from_numpy(image).movedim(-1, 0)
+        scores = seg.module_(padded / 255)[0, :, :40, :56]
+    np.testing.assert_allclose(seg.predict_proba([image])[0], scores.softmax(0).movedim(0, -1), atol=1e-5)
+    assert seg.predict([image.repeat(3, 1)])[0].shape == (40, 168)
+
+
+def test_images_of_pillow() -> None:
+    images, masks = ([Image.fromarray(each.astype(np.uint8)) for each in some[:4]] for some in (IMAGES, MASKS))
+    seg = Segmenter(**FAST, epochs=1, random_state=0).fit(images, masks)
+    assert (seg.predict(images)[1] == seg.predict(IMAGES[1:2])[0]).all()
+
+
+def test_classes_that_only_held_out_images_have_are_told() -> None:
+    held = (IMAGES[:2], [np.where(mask == 7, 9, mask) for mask in MASKS[:2]])
+    with pytest.warns(UserWarning, match=r"validation\), targets: expected labels of \[0, 3, 7\], got \[9\]"):
+        Segmenter(**FAST, epochs=1, validation=held, random_state=0).fit(IMAGES, MASKS)
+
+
 @pytest.mark.parametrize(
     ("options", "masks", "error", "text"),
     [
         ({}, MASKS[:3], InvalidData, "expected 12 masks, one an image, got 3"),
         ({}, [mask[:9] for mask in MASKS], InvalidData, r"image 0: expected a mask of the image's size 40 x 56"),
         ({}, [mask * 0.5 for mask in MASKS], InvalidData, "labels that are integers, got float64"),
+        ({}, [np.where(mask, "a", "b") for mask in MASKS], InvalidData, "got <U1. Number the labels"),
+        ({}, [mask * np.nan for mask in MASKS], InvalidData, r"Give gaps \(NaN\) the label to be ignored"),
+        ({}, [(mask > 0) * 255 for mask in MASKS], InvalidData, r"got \[0\]. 255 counts as no class: set ignore=None"),
         ({}, [mask * 0 for mask in MASKS], InvalidData, r"at least two classes, got \[0\]"),
         ({"network": Conv(2, 3, padding=1)}, MASKS, InvalidParameter, "maps of 3 classes in the size of the image"),
         ({"network": Conv(3, 3)}, MASKS, InvalidParameter, "in the size of the image"),

@@ -104,6 +104,23 @@ def test_an_image_classifier_in_the_size_of_the_image() -> None:
     assert made.dtype == np.uint8
 
 
+def test_maps_are_those_of_the_layer_that_is_named() -> None:
+    """What stands behind the layer may write over its maps."""
+    with torch.random.fork_rng(devices=[]):
+        convolution = torch.nn.Conv2d(2, 3, 3, bias=False)
+    module = torch.nn.Sequential(convolution, torch.nn.ReLU(inplace=True), *linear(105, 2))
+    draw = torch.Generator().manual_seed(0)
+    for parameter in module.parameters():
+        parameter.data.normal_(generator=draw)
+    x = torch.tensor(IMAGE[None], dtype=torch.float32)
+    maps = torch.conv2d(x, module[0].weight).requires_grad_(True)
+    score = torch.relu(maps).flatten(1) @ module[3].weight[1]
+    (slopes,) = torch.autograd.grad(score[0], maps)
+    wanted = torch.relu((slopes[0].mean((1, 2), keepdim=True) * maps[0]).sum(0))
+    large = torch.nn.functional.interpolate(wanted[None, None], IMAGE.shape[1:], mode="bilinear")[0, 0]
+    np.testing.assert_allclose(grad_cam(module, IMAGE, 1, layer="0"), large.detach(), rtol=1e-4, atol=1e-5)
+
+
 def test_two_classes_with_one_output() -> None:
     module = torch.nn.Sequential(*linear(4, 1), torch.nn.Sigmoid())
     module[1].weight.data.copy_(torch.tensor([[1.0, -2, 0, 3]]))
@@ -130,6 +147,10 @@ def test_what_cannot_be_is_named(digits: Any) -> None:
         saliency(module, IMAGE[0])
     with pytest.raises(InvalidParameter, match=r"\(shape\): expected \(channels, height, width\)"):
         class_image(module, 0)
+    with pytest.raises(InvalidData, match=r"that the network takes, got \(channels, height, width\) \(1, 9, 7\)"):
+        saliency(module, IMAGE[:1])
+    with pytest.raises(InvalidParameter, match=r"\(target\): expected a class of the model, got array"):
+        saliency(module, IMAGE, np.array([0, 1]))
     with pytest.raises(InvalidParameter, match=r"\(copies\): expected an integer >= 1, got 0"):
         saliency(module, IMAGE, copies=0)
     with pytest.raises(InvalidParameter, match=r"scores \(n, classes\), got outputs of shape"):

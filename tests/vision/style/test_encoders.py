@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -69,6 +71,27 @@ def test_published_weights_are_read(tmp_path: object) -> None:
     torch.testing.assert_close(taps.body.conv2.weight, module.conv2.weight)
     with pytest.raises(InvalidParameter, match=r"weights of this network, which has conv1"):
         Taps(Input(3, 16, 16) >> Conv(8, 3) >> ReLU() >> Flatten() >> Softmax(5), path)
+
+
+def test_names_of_the_literature_are_there_with_published_weights(tmp_path: Path) -> None:
+    network = nw.models.vgg11(small=True)
+    module = network.build(seed=3)
+    torch.save(module.state_dict(), tmp_path / "weights.pth")
+    given, fresh = Taps(network, tmp_path / "weights.pth"), Taps(network, seed=3)
+    assert given.aliases == fresh.aliases
+    assert given.names == fresh.names
+    assert given.style == ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
+    torch.testing.assert_close(given(STYLE, ["conv4_2"]), fresh(STYLE, ["conv4_2"]))
+
+
+def test_a_module_stays_as_it_was_when_weights_are_given(tmp_path: Path) -> None:
+    with torch.random.fork_rng(devices=[]):
+        module, other = (torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU()) for _ in range(2))
+    before = module[0].weight.detach().clone()
+    torch.save(other.state_dict(), tmp_path / "weights.pth")
+    taps = Taps(module, tmp_path / "weights.pth")
+    torch.testing.assert_close(taps.body[0].weight, other[0].weight)
+    torch.testing.assert_close(module[0].weight, before, rtol=0, atol=0)
 
 
 def test_filters_answer_as_by_hand() -> None:

@@ -68,6 +68,10 @@ def test_masks() -> None:
     wanted = flags.astype(np.float32)
     for given in (flags, flags.astype(np.uint8) * 255, wanted, np.repeat(flags[:, :, None], 3, 2).astype(np.float64)):
         np.testing.assert_array_equal(read_mask(given, (7, 9), "mask")[0, 0], wanted)
+    for given in (flags.astype(np.uint8), flags.astype(np.int64), flags.astype(np.int64) * 255):
+        np.testing.assert_array_equal(read_mask(given, (7, 9), "mask")[0, 0], wanted)
+    with pytest.raises(InvalidData, match=r"integers 0 to 255, or 0 and 1, got 0 to 300\. Use mask > 0"):
+        read_mask(flags * 300, (7, 9), "mask")
     with pytest.raises(InvalidData, match=r"size 7 x 9, \(height, width\), got shape \(9, 7\)\. Resize"):
         read_mask(flags.T, (7, 9), "mask")
     with pytest.raises(InvalidData, match="0 everywhere"):

@@ -180,7 +180,9 @@ def test_colours_are_kept(keep: str) -> None:
 
 @pytest.mark.parametrize("network", [nw.models.vgg11(small=True), NET, "Conv(4, 3) >> ReLU() >> Conv(4, 3) >> ReLU()"])
 def test_networks_with_random_weights(network: Any) -> None:
-    transfer = StyleTransfer(random_state=0, **{**SMALL, "network": network, "size": 64, "steps": 5})
+    transfer = StyleTransfer(
+        random_state=0, **{**SMALL, "network": network, "size": 64, "style_scale": 1.7, "steps": 5}
+    )
     assert transfer(CONTENT, stripes(4, (104, 110))).shape == (58, 64, 3)
     assert transfer.losses_[0][-1] < transfer.losses_[0][0]
 
@@ -188,9 +190,41 @@ def test_networks_with_random_weights(network: Any) -> None:
 def test_a_style_that_is_smaller_than_what_a_layer_sees_is_told() -> None:
     transfer = StyleTransfer(random_state=0, **{**SMALL, "network": nw.models.vgg11(small=True), "steps": 1})
     with pytest.warns(
-        UserWarning, match=r"\(style\): expected an image of at least 102 pixels.*'conv5_1'.*got 48 x 64"
+        UserWarning,
+        match=r"\(style\): expected an image of at least 102 pixels.*'conv5_1'.*got 45 x 60 pixels, of 48 x 64 bef",
     ):
         transfer(CONTENT, STYLE)
+
+
+def test_the_style_counts_at_the_scale_of_the_picture() -> None:
+    small = {**SMALL, "levels": 1, "steps": 1}
+    vgg = StyleTransfer(random_state=0, **{**small, "network": nw.models.vgg11(small=True)})
+    with pytest.warns(UserWarning, match=r"got 60 x 60 pixels, of 300 x 300 before it was scaled.*size or style_scale"):
+        vgg(CONTENT, stripes(4, (300, 300)))
+    with pytest.raises(InvalidData, match=r"\(style\).*'conv4_1'.*got 6 x 60 pixels, of 60 x 600 before"):
+        StyleTransfer(random_state=0, **{**small, "network": vgg.network, "style_layers": "conv4_1"})(
+            CONTENT, stripes(4, (60, 600))
+        )
+    with pytest.raises(InvalidData, match=r"\(style\).*filter of 5 x 5 pixels, got 2 x 60 pixels, of 20 x 600 before"):
+        StyleTransfer(**small)(CONTENT, stripes(4, (20, 600)))
+    with pytest.raises(InvalidData, match=r"\(content\).*'conv4_1'.*got 6 x 6 pixels"):
+        StyleTransfer(vgg.network, style_layers="conv4_1", steps=1, size=None)(CONTENT[:6, :6], STYLE)
+
+
+def test_levels_that_are_too_small_for_what_measures_are_left_out() -> None:
+    style, network = stripes(4, (200, 200)), Input(3, 64, 64) >> Conv(4, 36) >> ReLU()
+    for measured in (ShallowEncoder(4, window=55, scales=1, kind="random"), network):
+        transfer = StyleTransfer(measured, size=72, levels=2, steps=1, random_state=0, content_layers=[])
+        transfer(np.repeat(CONTENT, 2, 0)[:72, :36].repeat(2, 1), style)
+        assert transfer.sizes_ == [(72, 72)]
+
+
+def test_painted_brightness_goes_on_from_a_picture() -> None:
+    first = StyleTransfer(random_state=0, keep_colors="luminance", **SMALL)
+    made = first(CONTENT, STYLE)
+    again = StyleTransfer(random_state=0, keep_colors="luminance", **SMALL)
+    again(CONTENT, STYLE, resume=made)
+    assert again.losses_[0][0] < first.losses_[0][0] / 2
 
 
 def test_layers_by_name_and_weight() -> None:
@@ -242,7 +276,8 @@ def test_an_unknown_option() -> None:
 def test_images_that_cannot_be() -> None:
     transfer = StyleTransfer(**SMALL)
     with pytest.raises(
-        InvalidData, match=r"\(style\): expected an image larger than a filter of 5 x 5 pixels, got 4 x 64 pixels"
+        InvalidData,
+        match=r"\(style\): expected an image larger than a filter of 5 x 5 pixels, got 4 x 60 pixels, of 4 x 64",
     ):
         transfer(CONTENT, STYLE[:4])
     with pytest.raises(InvalidData, match=r"\(style\): expected an image with at least 2 x 2 places"):

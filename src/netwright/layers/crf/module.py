@@ -44,6 +44,7 @@ class LinearChain(GivesLogits, torch.nn.Module):
     forbidden : pairs (i, j) of tags that do not follow each other; i = num_tags is the start, j = num_tags + 1 the end.
     """
 
+    not_exported = "its sums over paths run in compiled loops; export the layers before it and decode in Python"
     taken: Tensor | None
 
     def __init__(self, num_tags: int, batch_first: bool = True, forbidden: tuple[tuple[int, int], ...] = ()) -> None:

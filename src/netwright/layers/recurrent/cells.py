@@ -85,6 +85,11 @@ class Cell(torch.nn.Module):
         weight: Tensor = getattr(self.weights, f"{name}_l0")
         return weight
 
+    def short_forward(self) -> str:
+        """The pass over sequences from zeros as code where torch's own kernel makes it, else nothing."""
+        native = self.form in KNOWN and not self.dropout
+        return "def forward(self, x):\n    return self.weights(x)[0]" if native else ""
+
     def extra_repr(self) -> str:
         """The form and the dropout, where they are not the plain ones."""
         return ", ".join([self.form] * (self.form != "native") + [f"dropout={self.dropout}"] * (self.dropout > 0))

@@ -108,6 +108,14 @@ class RecurrentStack(torch.nn.Module):
         top = len(self.cells[-1].sizes)  # type: ignore[arg-type]
         return self._first(x, state).split(self.sizes, dim=-1)[-top]
 
+    def short_forward(self) -> str:
+        """The forward pass as code where it is a plain one over cells that have one, else nothing."""
+        gives = {"all": "x", "last": "x[:, -1]", "max": "self.reduce(x)", "avg": "self.reduce(x)"}.get(self.output, "")
+        plain = gives and self.initial == "zeros" and not self.dropout and self.to_lengths is None
+        if not plain or not all(getattr(cell, "short_forward", str)() for cell in self.cells):
+            return ""
+        return f"def forward(self, x):\n    for cell in self.cells:\n        x = cell(x)\n    return {gives}"
+
     def extra_repr(self) -> str:
         """What is given, and how it begins."""
         return f"output={self.output}, initial={self.initial}"

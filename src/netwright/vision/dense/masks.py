@@ -207,7 +207,11 @@ def _checked(mask: Any, size: tuple[int, int], where: str) -> NDArray[np.int64]:
         expected = f"a mask of the image's size {size[0]} x {size[1]}, (height, width)"
         raise InvalidData(problem(where, expected, f"shape {array.shape}", "A mask has one label for each pixel."))
     if array.dtype.kind not in "bui":
-        raise InvalidData(problem(where, "labels that are integers", f"{array.dtype}", "Use mask.astype(int)."))
+        remedy = "Number the labels: np.searchsorted(names, mask), where names are sorted."
+        if array.dtype.kind == "f":
+            gaps = "" if np.isfinite(array).all() else "Give gaps (NaN) the label to be ignored, then use"
+            remedy = f"{gaps or 'Use'} mask.astype(int)."
+        raise InvalidData(problem(where, "labels that are integers", f"{array.dtype}", remedy))
     return array.astype(np.int64)
 
 

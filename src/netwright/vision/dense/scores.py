@@ -205,7 +205,9 @@ def _pairs(true: Any, predicted: Any) -> list[tuple[NDArray[Any], NDArray[Any]]]
     for number_, (t, p) in enumerate(pairs):
         if t.shape != p.shape or t.ndim != 2:
             where = f"segmentation_scores(predicted), image {number_}"
-            raise InvalidData(problem(where, f"the size of the true one, (height, width) {t.shape}", f"{p.shape}"))
+            expected = "(height, width)" if t.ndim != 2 else f"the size of the true one, (height, width) {t.shape}"
+            got, remedy = (f"{t.shape}", "Put a single one in a list.") if t.ndim != 2 else (f"{p.shape}", "")
+            raise InvalidData(problem(where, expected, got, remedy))
     return pairs
 
 

@@ -13,7 +13,8 @@ Darrell, *Fully convolutional networks for semantic segmentation*, 2015.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -102,7 +103,8 @@ class Segmenter(RunEstimator):
         give the layers.
     upsampling : of "unet" and "fcn": "learned" by transposed convolutions, or "bilinear".
     ignore : label of pixels that count nowhere; None for none.
-    size : pixels of the long side to which images are scaled; answers have the size of the image as it came.
+    size : pixels of the long side to which images are scaled; None leaves them as they are, where all were taken at one
+        scale. Answers have the size of the image as it came.
     tile, overlap : side of tiles in which larger (scaled) images are answered, and by how much they overlap; a tile of
         None for one piece.
     optimizer : an update rule of `nw.optim`, or its text; None for AdamW with a warm-up and cosine decay.
@@ -149,7 +151,7 @@ class Segmenter(RunEstimator):
         "network": nothing | instance(Expression, text="layers joined by >>") | instance(str, text="their text"),
         "upsampling": one_of(*UPSAMPLINGS),
         "ignore": integer() | nothing,
-        "size": integer(16),
+        "size": integer(16) | nothing,
         "tile": integer(STRIDE) | nothing,
         "overlap": integer(0),
     }
@@ -161,7 +163,7 @@ class Segmenter(RunEstimator):
         *,
         upsampling: str = "learned",
         ignore: int | None = 255,
-        size: int = 256,
+        size: int | None = 256,
         tile: int | None = None,
         overlap: int = 32,
         optimizer: Any = None,
@@ -262,7 +264,7 @@ class Segmenter(RunEstimator):
         pictures = Pictures(X, f"{name}.fit(images)")
         masks = read_masks(y, pictures.sizes, f"{name}.fit(masks)")
         self.classes_ = self._classes(masks)
-        own, held = parted(self, pictures, masks, lambda y, others, where: list(read_masks(y, others.sizes, where)))
+        own, held = parted(self, pictures, masks, self._held)
         self.backbone_ = self._expression()
         self.module_ = self._network(derive(self.seed_, "network"))
         run = run_of(self, MeanOverlap())
@@ -279,9 +281,24 @@ class Segmenter(RunEstimator):
         found = np.unique(np.concatenate([np.unique(mask) for mask in masks]))
         classes = found if self.ignore is None else found[found != self.ignore]
         if len(classes) < 2:
-            where = f"{self._name}.fit(masks)"
-            raise InvalidData(problem(where, "at least two classes", f"{classes.tolist()}"))
+            where, hidden = f"{self._name}.fit(masks)", len(found) > 1 and len(found) > len(classes)
+            remedy = f"{self.ignore} counts as no class: set ignore=None." if hidden else ""
+            raise InvalidData(problem(where, "at least two classes", f"{classes.tolist()}", remedy))
         return classes
+
+    def _held(self, masks: Any, others: Any, where: str) -> list[NDArray[np.int64]]:
+        """The masks of held-out images; labels that no image of the training has are told."""
+        read = read_masks(masks, others.sizes, where)
+        labels = np.unique(np.concatenate([np.unique(mask) for mask in read]))
+        new = [label for label in labels.tolist() if label not in self.classes_ and label != self.ignore]
+        if new:
+            text = problem(where, f"labels of {self.classes_.tolist()}", f"{new}", "Their pixels count nowhere.")
+            warnings.warn(text, UserWarning, stacklevel=2)
+        return read
+
+    def _frame(self, size: tuple[int, int]) -> Frame:
+        """How an image of a size (height, width) is brought on its canvas."""
+        return frame_of(size, max(size) if self.size is None else self.size)
 
     def _expression(self) -> Expression:
         """The layers, whose last ones give the scores."""
@@ -302,19 +319,21 @@ class Segmenter(RunEstimator):
         """There is nothing to it."""
 
     def _batches(self, pictures: Any, masks: list[Any], change: Sequence[Augmentation]) -> MaskBatches:
-        frames = [frame_of(size, self.size) for size in pictures.sizes]
+        frames = [self._frame(size) for size in pictures.sizes]
         canvas = canvas_for(frames, STRIDE)
         tables = on_canvas(masks, frames, canvas, self.classes_)
         seed, device = derive(self.seed_, "training"), self._precision.device
         return MaskBatches(Canvases(pictures, frames, canvas), tables, self.batch_size, seed, device, change)
 
-    def _probabilities(self, images: Any, method: str) -> list[Tensor]:
-        """The probabilities of each image, (k, height, width) in its own size."""
+    def _probabilities(self, images: Any, method: str) -> Iterator[Tensor]:
+        """The probabilities of each image, (k, height, width) in its own size, one after the other."""
         check_is_fitted(self, "module_")
         pictures = Pictures(images, f"{self._name}.{method}(images)")
         self.module_.eval()
-        with torch.inference_mode():
-            return [self._answered(pictures, row, frame_of(size, self.size)) for row, size in enumerate(pictures.sizes)]
+        for row, size in enumerate(pictures.sizes):
+            with torch.inference_mode():
+                told = self._answered(pictures, row, self._frame(size))
+            yield told
 
     def _answered(self, pictures: Pictures, row: int, frame: Frame) -> Tensor:
         """The probabilities of one image."""

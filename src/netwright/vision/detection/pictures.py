@@ -114,7 +114,7 @@ class Pictures:
 
     def scaled(self, number: int, frame: Frame) -> Tensor:
         """One image at the scale of its frame: uint8 (3, height, width)."""
-        image = torch.from_numpy(np.ascontiguousarray(self[number])).permute(2, 0, 1)
+        image = torch.from_numpy(np.require(self[number], requirements=["C", "W"])).permute(2, 0, 1)
         if tuple(image.shape[1:]) == frame.shape:
             return image
         small = interpolate(image[None].float(), frame.shape, mode="bilinear", antialias=frame.scale < 1)

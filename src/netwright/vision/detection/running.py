@@ -22,6 +22,7 @@ from netwright.vision.detection.pictures import Frame, Pictures, canvas_for
 
 LOOKED_AT = 2**18  # pixels of the images that `check` looks at
 TOGETHER = 16  # images of one shape that are answered together
+USUAL_SIZE = 256  # pixels of a side, of images that are not scaled
 
 # targets, their images, how an error names the targets -> what is known of each image
 Read = Callable[[Any, Pictures, str], list[Any]]
@@ -107,7 +108,7 @@ def run_of(estimator: Any, score: Any) -> Run:
         parts_of(value_of(estimator.regularizer, "regularizer")),
         estimator.average,
         derive(estimator.seed_, "training"),
-        macs=estimator.size**2 * 1000,
+        macs=(estimator.size or USUAL_SIZE) ** 2 * 1000,
     )
 
 

@@ -200,9 +200,27 @@ def labels_of(given: Any, where: str) -> list[Any]:
         except TypeError as error:
             got = shown(label)
             raise InvalidData(problem(f"{where}, labels, row {row}", "a label that hashes", got)) from error
-        if label != label:
+        if label is not None and is_missing(label):
             raise InvalidData(problem(f"{where}, labels, row {row}", "a label", shown(label)))
     return labels
+
+
+def is_missing(label: Any) -> bool:
+    """Whether there is no label: None, NaN, or what pandas writes in its place.
+
+    Parameters
+    ----------
+    label : of one sample.
+
+    Examples
+    --------
+    >>> is_missing(float("nan")), is_missing(0)
+    (True, False)
+    """
+    try:
+        return label is None or bool(label != label)
+    except (TypeError, ValueError):  # NA of pandas is neither true nor false; of an array it is asked later
+        return type(label).__name__ == "NAType"
 
 
 def classes_of(objects: Sequence[Objects], where: str) -> list[Any]:

@@ -21,7 +21,7 @@ from torch import Tensor
 from netwright.core.errors import InvalidParameter, problem
 from netwright.core.validation import check, integer, nothing, number
 from netwright.optim import Adam
-from netwright.vision.seeing.subjects import evaluating, score_of, scoring
+from netwright.vision.seeing.subjects import evaluating, score_of, scores_of, scoring
 from netwright.vision.single.image_classifier import ImageClassifier
 from netwright.vision.style.costs import total_variation
 
@@ -90,7 +90,7 @@ def class_image(
             optimizer.zero_grad()
             down, across = torch.randint(-far, far + 1, (2,), generator=generator).tolist()
             moved = image.roll((down, across), (2, 3))
-            score = score_of(where, module(_scaled(moved, scaler)), target, classes)
+            score = score_of(where, scores_of(where, module, _scaled(moved, scaler)), target, classes)
             cost = l2 / 2 * (image - MIDDLE).square().sum() + tv * total_variation(image, "squared") - score
             cost.backward()
             optimizer.step()

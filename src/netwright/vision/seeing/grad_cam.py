@@ -82,6 +82,8 @@ def _run(subject: Subject, layer: str | None, target: Any) -> tuple[Tensor, Tens
             if isinstance(output, Tensor) and output.ndim == 4 and min(output.shape[2:]) > 1:
                 seen.pop(path, None)
                 seen[path] = output
+                return output.clone()  # what follows may change it in place
+            return None
 
         return hook
 
@@ -92,7 +94,7 @@ def _run(subject: Subject, layer: str | None, target: Any) -> tuple[Tensor, Tens
     handles = [part.register_forward_hook(keep(path)) for path, part in parts.items()]
     try:
         given = subject.x.clone().requires_grad_(True)
-        score = score_of("grad_cam", subject.module(given), target, subject.classes)
+        score = score_of("grad_cam", subject.scores("grad_cam", given), target, subject.classes)
     finally:
         for handle in handles:
             handle.remove()

@@ -65,7 +65,7 @@ def saliency(
         for _ in range(times):
             drawn = torch.randn(x.shape, generator=generator).to(x) * (noise * float(x.max() - x.min()))
             given = (x + drawn if noise else x).clone().requires_grad_(True)
-            score = score_of("saliency", subject.module(given), target, subject.classes)
+            score = score_of("saliency", subject.scores("saliency", given), target, subject.classes)
             (slope,) = torch.autograd.grad(score, given)
             total += slope[0].abs().amax(0)
     return subject.over_image(total / times)

@@ -39,6 +39,10 @@ class Subject:
     place: tuple[int, int]
     size: tuple[int, int]
 
+    def scores(self, where: str, x: Tensor) -> Any:
+        """What the network gives for the image, or for one of its size: see `scores_of`."""
+        return scores_of(where, self.module, x)
+
     def over_image(self, heat: Tensor) -> np.ndarray:
         """A map (h, w) over x as an array over the image (height, width), bilinear."""
         if tuple(heat.shape) != tuple(self.x.shape[2:]):
@@ -97,6 +101,24 @@ def scoring(where: str, model: Any) -> tuple[torch.nn.Module, Sequence[Any]]:
     raise InvalidParameter(problem(f"{where}(model)", expected, shown(model), remedy))
 
 
+def scores_of(where: str, module: torch.nn.Module, x: Tensor) -> Any:
+    """What a network gives for images.
+
+    Parameters
+    ----------
+    where : how an error calls the function. module : the network. x : (n, channels, height, width).
+
+    Raises
+    ------
+    InvalidData : it does not take them.
+    """
+    try:
+        return module(x)
+    except (RuntimeError, ValueError, TypeError) as error:
+        expected, got = "an image that the network takes", f"(channels, height, width) {tuple(x.shape[1:])}"
+        raise InvalidData(problem(where, expected, got, f"It says: {' '.join(str(error).split())}")) from error
+
+
 def score_of(where: str, scores: Tensor, target: Any, classes: Sequence[Any]) -> Tensor:
     """The score of one class, a number; of the most probable one for None.
 
@@ -117,7 +139,8 @@ def score_of(where: str, scores: Tensor, target: Any, classes: Sequence[Any]) ->
     if target is None:
         return scores[0].max()
     known = list(classes) if len(classes) else list(range(scores.shape[1]))
-    if target not in known:
+    several = isinstance(target, (list, np.ndarray, Tensor)) and np.ndim(target) > 0
+    if several or target not in known:
         remedy = did_you_mean(str(target), [str(name) for name in known])
         raise InvalidParameter(problem(f"{where}(target)", "a class of the model", shown(target), remedy))
     return scores[0, known.index(target)]

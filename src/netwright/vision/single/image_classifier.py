@@ -31,6 +31,7 @@ from netwright.vision.detection.features import MEAN, SPREAD, Features
 from netwright.vision.detection.pictures import Frame, Pictures
 from netwright.vision.metrics.reading import class_order
 from netwright.vision.single.base import OPTIONS, ImageEstimator
+from netwright.vision.single.exporting import graph_of_images
 from netwright.vision.single.labelled import LabelledBatches
 from netwright.vision.single.labels import read_labels
 
@@ -226,6 +227,8 @@ class ImageClassifier(ImageEstimator):
         told = self.classify(images).tolist()
         true = read_labels(labels, len(told), f"{self._name}.score(labels)")
         return float(np.mean([one == other for one, other in zip(told, true, strict=True)]))
+
+    _graph = graph_of_images
 
     def _rule(self) -> Any:
         return AdamW(warmup(cosine(RATE), epochs=WARM), weight_decay=DECAY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 
 from netwright.core.errors import InvalidData, problem, shown
-from netwright.vision.detection.targets import labels_of
+from netwright.vision.detection.targets import is_missing, labels_of
 
 
 def read_labels(targets: Any, n: int, where: str, called: Callable[[int], str] = "image {}".format) -> list[Any]:
@@ -31,6 +32,13 @@ def read_labels(targets: Any, n: int, where: str, called: Callable[[int], str] =
     (['cat', 'dog'], ['cat', 'dog'])
     """
     given = targets.tolist() if isinstance(targets, (np.ndarray, torch.Tensor)) else targets
+    if given is None:
+        what = f"This estimator requires y to be passed, but the target y is None. {where}"
+        raise InvalidData(problem(what, "a list of labels, one an image", "None"))
+    if not hasattr(given, "__len__") and hasattr(given, "__array__"):
+        given = np.asarray(given).tolist()
+    if hasattr(given, "toarray"):
+        raise InvalidData(problem(where, "a list of labels, one an image", f"a {type(given).__name__}"))
     if isinstance(given, (Mapping, str, bytes)) or not hasattr(given, "__len__"):
         raise InvalidData(problem(where, "a list of labels, one an image", shown(targets)))
     if len(given) != n:
@@ -45,8 +53,10 @@ def _label_of(given: Any, here: str) -> Any:
             remedy = "Images with several objects are for detectors."
             raise InvalidData(problem(f"{here}, labels", "one label", str(len(labels)), remedy))
         given = labels[0]
-    if given is None or (isinstance(given, float) and given != given):
+    if is_missing(given):
         raise InvalidData(problem(here, "a label", shown(given), "Leave the image out."))
+    if isinstance(given, complex) or (isinstance(given, float) and math.isinf(given)):
+        raise InvalidData(problem(here, "a label: a text, an integer, ...", shown(given)))
     try:
         (label,) = labels_of([given], here)
     except InvalidData as error:

@@ -92,6 +92,22 @@ def fitted(picture: Tensor, size: tuple[int, int]) -> Tensor:
     return interpolate(picture, size, mode="bilinear", antialias=True).clamp(0, 1)
 
 
+def in_words(size: tuple[int, int], came: tuple[int, int] | None = None) -> str:
+    """The size of an image, and what it was scaled from, for messages.
+
+    Parameters
+    ----------
+    size : (height, width). came : that before it was scaled; None for the same.
+
+    Examples
+    --------
+    >>> in_words((20, 30), (40, 60)), in_words((20, 30))
+    ('20 x 30 pixels, of 40 x 60 before it was scaled', '20 x 30 pixels')
+    """
+    pixels = f"{size[0]} x {size[1]} pixels"
+    return pixels if came is None or came == size else f"{pixels}, of {came[0]} x {came[1]} before it was scaled"
+
+
 def as_bytes(picture: Tensor) -> NDArray[np.uint8]:
     """A picture (1, 3, height, width) as an array (height, width, 3) of uint8; values outside of [0, 1] are cut.
 
@@ -113,23 +129,22 @@ def read_mask(mask: Any, size: tuple[int, int], where: str) -> Tensor:
 
     Parameters
     ----------
-    mask : an array (height, width) of booleans, of uint8 (255 is 1) or of numbers in [0, 1], or the path of an image,
-        whose brightness it is. size : (height, width) of the image that it belongs to. where : how an error calls it.
+    mask : an array (height, width) of booleans, of integers 0 to 255 (255 is 1; where none is above 1, 1 is) or of
+        numbers in [0, 1], or the path of an image, whose brightness it is. size : (height, width) of the image that it
+        belongs to. where : how an error calls it.
 
     Raises
     ------
     InvalidData : a mask of another size, with other numbers, or that is 0 everywhere.
     """
     array = _array_of(mask, where)
-    if array.dtype == bool:
-        array = array.astype(np.float32)
     if array.ndim == 3 and array.shape[2] in (1, 3):
         array = array.mean(2).astype(array.dtype) if array.shape[2] == 3 else array[..., 0]
     if array.shape != size:
         expected = f"a mask of the image's size {size[0]} x {size[1]}, (height, width)"
         got = f"shape {array.shape}"
         raise InvalidData(problem(where, expected, got, "Resize it; the image's own size counts, before any scaling."))
-    values = _in_unit_interval(array, where)
+    values = _in_unit_interval(_shares_of(array, where), where)
     if not values.any():
         raise InvalidData(problem(where, "a mask that is above 0 somewhere", "0 everywhere", "Leave it out."))
     return torch.from_numpy(np.ascontiguousarray(values))[None, None].float()
@@ -149,6 +164,16 @@ def _array_of(image: Any, where: str) -> NDArray[Any]:
     if array.dtype.kind not in "buif":
         raise InvalidData(problem(where, FORM, f"a {type(image).__name__} of {array.dtype}"))
     return array
+
+
+def _shares_of(mask: NDArray[Any], where: str) -> NDArray[Any]:
+    """A mask of booleans or integers as shares, where 255, True or, if nothing is larger, 1 is all."""
+    if mask.dtype.kind == "f" or not mask.size:
+        return mask
+    least, most = int(mask.min()), int(mask.max())
+    if least < 0 or most > 255:
+        raise InvalidData(problem(where, "integers 0 to 255, or 0 and 1", f"{least} to {most}", "Use mask > 0."))
+    return mask.astype(np.float32) / np.float32(1 if most <= 1 else 255)
 
 
 def _in_unit_interval(array: NDArray[Any], where: str) -> NDArray[np.float32]:

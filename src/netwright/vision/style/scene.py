@@ -74,7 +74,9 @@ def read_given(
         styles = [match_luminance(image, picture) for image in styles]
     shares = _shares(blend, len(styles))
     gray = keep_colors == "luminance"
-    return Given(picture, tuple(styles), shares, masks, style_masks, _resumed(resume, picture), gray)
+    begun = _resumed(resume, picture)
+    begun = luminance(begun) if gray and begun is not None else begun
+    return Given(picture, tuple(styles), shares, masks, style_masks, begun, gray)
 
 
 def scene_at(given: Given, size: tuple[int, int], style_scale: float, recolour: bool) -> Scene:
@@ -86,8 +88,7 @@ def scene_at(given: Given, size: tuple[int, int], style_scale: float, recolour: 
         never enlarged. recolour : whether the content gets the colours of the styles.
     """
     base = fitted(given.content, size)
-    long_side = round(max(size) * style_scale)
-    styles = [resized(image, min(long_side, max(image.shape[2:]))) for image in given.styles]
+    styles = [style_at(image, size, style_scale) for image in given.styles]
     masks = [interpolate(mask, size, mode="bilinear", antialias=True) for mask in given.masks]
     pairs = zip(given.style_masks, styles, strict=True) if given.style_masks else ()
     style_masks = [interpolate(mask, image.shape[2:], mode="bilinear", antialias=True) for mask, image in pairs]
@@ -97,6 +98,16 @@ def scene_at(given: Given, size: tuple[int, int], style_scale: float, recolour: 
         total = torch.stack([place.expand(1, 1, *size) for place in places]).sum(0).clamp_min(1e-6)
         content = torch.stack([match_colors(base, s) * p / total for s, p in zip(styles, places, strict=True)]).sum(0)
     return Scene(content, luminance(base) if given.gray else base, styles, given.shares, masks, style_masks)
+
+
+def style_at(image: Tensor, size: tuple[int, int], style_scale: float) -> Tensor:
+    """A style image at the scale of a picture; never enlarged.
+
+    Parameters
+    ----------
+    image : (1, 3, height, width). size : (height, width) of the picture. style_scale : as of `StyleTransfer`.
+    """
+    return resized(image, max(1, min(round(max(size) * style_scale), max(image.shape[2:]))))
 
 
 def layer_weights(layers: Any, encoder: Any, usual: Sequence[str], where: str) -> dict[str, float]:

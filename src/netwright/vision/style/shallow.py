@@ -42,6 +42,7 @@ from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad, relu, unfo
 from netwright.core.errors import InvalidData, InvalidParameter, did_you_mean, problem, shown
 from netwright.core.validation import Constraint, check_all, integer, number, one_of
 from netwright.vision.style.colours import LUMINANCE
+from netwright.vision.style.pixels import in_words
 
 FLOOR = 1e-3  # e, of the largest eigenvalue
 PATCHES = 20_000  # most that a covariance is measured on
@@ -237,12 +238,15 @@ def _with_ones(maps: Tensor) -> Tensor:
     return torch.cat([maps, maps.new_ones(len(maps), 1, *maps.shape[2:])], 1)
 
 
-def require_window(image: Tensor, window: int, where: str = "ShallowEncoder(style)") -> None:
+def require_window(
+    image: Tensor, window: int, where: str = "ShallowEncoder(style)", came: tuple[int, int] | None = None
+) -> None:
     """Refuse an image that is not larger than a filter.
 
     Parameters
     ----------
-    image : (1, 3, height, width). window : side of a filter. where : how an error calls the image.
+    image : (1, 3, height, width). window : side of a filter. where : how an error calls the image. came : its (height,
+        width) before it was scaled; None for the same.
 
     Raises
     ------
@@ -251,5 +255,6 @@ def require_window(image: Tensor, window: int, where: str = "ShallowEncoder(styl
     height, width = image.shape[2:]
     if min(height, width) <= window:
         expected = f"an image larger than a filter of {window} x {window} pixels"
-        remedy = "Give a larger image, or ShallowEncoder(window=...) with smaller filters."
-        raise InvalidData(problem(where, expected, f"{height} x {width} pixels", remedy))
+        larger = "image" if came is None or came == (height, width) else "size or style_scale"
+        remedy = f"Give a larger {larger}, or ShallowEncoder(window=...) with smaller filters."
+        raise InvalidData(problem(where, expected, in_words((height, width), came), remedy))

@@ -29,14 +29,18 @@ from netwright.graph import Chain, Expression, Input, analyze, begins_with_input
 from netwright.layers import AdaptivePool, Flatten, GlobalPool
 from netwright.models.preprocessing import Preprocessing
 from netwright.models.weights import LoadedWeights, load_weights
+from netwright.vision.style.pixels import in_words
 
 PROBE = 64  # height and width of the image on which sizes of maps are found
 PHOTOGRAPHS = Preprocessing((0.45,) * 3, (0.25,) * 3)  # of networks without a card
 ENDS = (AdaptivePool, Flatten, GlobalPool)  # behind them there are no places any more
 STAGES, CONTENT_STAGE = 5, 4
+PLACES = 2  # of a map along each side, at least
 RECTIFIERS = (torch.nn.ReLU, torch.nn.LeakyReLU, torch.nn.ELU, torch.nn.PReLU, torch.nn.GELU, torch.nn.SiLU)
 NORMS = (torch.nn.BatchNorm2d, torch.nn.GroupNorm, torch.nn.InstanceNorm2d)
 POOLS = (torch.nn.MaxPool2d, torch.nn.AvgPool2d)
+IDLE = (torch.nn.Dropout, torch.nn.Dropout2d, torch.nn.Identity)  # of a network that is evaluated
+BUILT_ENDS = (torch.nn.AdaptiveAvgPool2d, torch.nn.AdaptiveMaxPool2d, torch.nn.Flatten, torch.nn.Linear)
 
 
 class Taps(torch.nn.Module):
@@ -134,6 +138,19 @@ class Taps(torch.nn.Module):
         window = analyze(part, (3, PROBE, PROBE)).receptive_field
         return max(window) if window else 1
 
+    def places(self, size: tuple[int, int], names: Iterable[str]) -> int:
+        """How many places the smallest of some layers' maps has along its shorter side; 0 for an image too small.
+
+        Parameters
+        ----------
+        size : (height, width) of the image. names : of the layers.
+        """
+        try:
+            maps = self(self.mean.new_zeros(1, 3, *size), names)
+        except RuntimeError:
+            return 0
+        return min((min(each.shape[-2:]) for each in maps.values()), default=max(PLACES, 1))
+
     def _sizes(self) -> dict[str, tuple[int, int]]:
         """Channels and height of the maps of each layer, as long as there are any."""
         found: dict[str, tuple[int, int]] = {}
@@ -184,6 +201,7 @@ def _parts_of(network: Any, weights: Any, seed: int) -> tuple[OrderedDict[str, t
         return _copied(close(closed).build(seed)), prepared
     if isinstance(network, torch.nn.Sequential):
         if weights is not None:
+            network = copy.deepcopy(network)
             load_weights(network, weights, seed)
         return _copied(network), None
     remedy = "Of another module give the convolutional part, such as vgg.features."
@@ -200,8 +218,10 @@ def _front(network: Expression) -> Expression:
 
 
 def _copied(module: torch.nn.Module) -> OrderedDict[str, torch.nn.Module]:
-    """Copies of the children of a module, in their order."""
+    """Copies of the children of a module, in their order, up to the first that leaves no places."""
     known = OrderedDict(module.named_children())
+    end = next((i for i, layer in enumerate(known.values()) if isinstance(layer, BUILT_ENDS)), len(known))
+    known = OrderedDict(list(known.items())[: end or None])
     if not known:
         got = f"{shown(module)} without any"
         raise InvalidParameter(problem("network", "a network of layers one after the other", got))
@@ -232,47 +252,48 @@ def _aliases(parts: OrderedDict[str, torch.nn.Module]) -> dict[str, str]:
                 behind += 1
             follows = behind < len(names) and isinstance(parts[names[behind]], RECTIFIERS)
             found[f"conv{stage}_{number}"] = names[behind] if follows else name
-        elif not isinstance(layer, (*RECTIFIERS, *NORMS)):
+        elif not isinstance(layer, (*RECTIFIERS, *NORMS, *IDLE)):
             return {}
     return found if stage > 1 else {}
 
 
-def require_places(taps: Taps, image: Tensor, names: Iterable[str], where: str) -> None:
+def require_places(
+    taps: Taps, size: tuple[int, int], names: Iterable[str], where: str, came: tuple[int, int] | None = None
+) -> None:
     """Refuse an image that is too small for a layer.
 
     Parameters
     ----------
-    taps : the network. image : (1, 3, height, width). names : of layers. where : how an error calls the image.
+    taps : the network. size : (height, width) of the image. names : of layers. where : how an error calls the image.
+    came : its size before it was scaled; None for the same.
 
     Raises
     ------
     InvalidData : a layer has fewer than 2 x 2 places for the image.
     """
-    height, width = image.shape[-2:]
-    for name in names:
-        field = None
-        try:
-            maps = taps(image, [name])[name]
-        except RuntimeError:
-            field = taps.field(name)
-        if field is not None or min(maps.shape[-2:]) < 2:
+    names = list(names)
+    for name in names if taps.places(size, names) < PLACES else ():
+        if taps.places(size, [name]) < PLACES:
             expected = f"an image with at least 2 x 2 places in the layer {name!r}, whose places see {taps.field(name)}"
             remedy = "Give a larger image or size, or name layers nearer to the image."
-            raise InvalidData(problem(where, f"{expected} pixels", f"{height} x {width} pixels", remedy))
+            raise InvalidData(problem(where, f"{expected} pixels", in_words(size, came), remedy))
 
 
-def tell_borders(taps: Taps, image: Tensor, names: Iterable[str], where: str) -> None:
+def tell_borders(
+    taps: Taps, size: tuple[int, int], names: Iterable[str], where: str, came: tuple[int, int] | None = None
+) -> None:
     """Warn of an image that is smaller than what a place of a layer sees: what lies beside it takes part.
 
     Parameters
     ----------
-    taps : the network. image : (1, 3, height, width). names : of layers. where : how a warning calls the image.
+    taps : the network. size : (height, width) of the image. names : of layers. where : how a warning calls the image.
+    came : its size before it was scaled; None for the same.
     """
     fields = {name: taps.field(name) for name in names}
     name = max(fields, key=lambda each: fields[each], default=None)
-    height, width = image.shape[-2:]
-    if name is not None and min(height, width) < fields[name]:
+    if name is not None and min(size) < fields[name]:
         expected = f"an image of at least {fields[name]} pixels a side, what a place of the layer {name!r} sees"
-        remedy = "Its borders take part in the style: give a larger image, or name layers nearer to the image."
-        text = problem(where, expected, f"{height} x {width}", remedy)
+        larger = "a larger image" if came is None or came == size else "a larger size or style_scale"
+        remedy = f"Its borders take part in the style: give {larger}, or name layers nearer to the image."
+        text = problem(where, expected, in_words(size, came), remedy)
         warnings.warn(text, UserWarning, stacklevel=4)

@@ -31,9 +31,9 @@ from netwright.vision.style.colours import KEPT, with_luminance
 from netwright.vision.style.cost import PictureCost, Scene, Weights
 from netwright.vision.style.descent import descend
 from netwright.vision.style.pixels import as_bytes, fitted
-from netwright.vision.style.scene import Given, layer_weights, read_given, scene_at
+from netwright.vision.style.scene import Given, layer_weights, read_given, scene_at, style_at
 from netwright.vision.style.shallow import ShallowEncoder, require_window
-from netwright.vision.style.taps import Taps, require_places, tell_borders
+from netwright.vision.style.taps import PLACES, Taps, require_places, tell_borders
 
 RULES: Mapping[str, Optimizer] = {"lbfgs": QuasiNewton("lbfgs", memory=10), "adam": Adam(0.02)}
 NOISE = 0.05  # standard deviation, added to what each level begins with, for strokes to grow from
@@ -171,8 +171,8 @@ class StyleTransfer(BaseEstimator):
         content : an image, or the path of its file.
         style : an image or its path, or a list of several.
         blend : how much of each of several styles, numbers >= 0; None for equal shares.
-        mask : where the style goes, (height, width) of the content: True, 255 or 1; elsewhere the content stays. Of
-            several styles a list with a mask for each. None for everywhere.
+        mask : where the style goes, (height, width) of the content: True, 255 or, where nothing is larger, 1; elsewhere
+            the content stays. Of several styles a list with a mask for each. None for everywhere.
         style_mask : the part of the style image that counts, in its own size; of several styles a list.
         resume : a picture to go on from, of the size that comes out; only the finest level is made.
         every : steps between two pictures; the last one is always there.
@@ -188,13 +188,12 @@ class StyleTransfer(BaseEstimator):
         given = read_given(content, style, blend, mask, style_mask, resume, self.size, self.keep_colors)
         self.seed_ = to_seed(self.random_state)
         shallow = ShallowEncoder() if self.network is None else self.network
-        deep = None if isinstance(shallow, ShallowEncoder) else self._deep(given)
+        deep = None if isinstance(shallow, ShallowEncoder) else self._deep()
         if deep is None and self.weights is not None:
             remedy = "Give network=nw.models.vgg19(), or the network that they are of."
             raise InvalidParameter(problem("StyleTransfer(weights)", "None without a network", "weights", remedy))
-        for image in given.styles if deep is None else ():
-            require_window(image, shallow.window, "StyleTransfer()(style)")
-        sizes = sizes_of(given, self.levels if given.resume is None else 1, self.style_scale)
+        self._require(given, deep, shallow)
+        sizes = self._sizes(given, deep, shallow)
         self.losses_: list[list[float]] = []
         self.sizes_ = sizes
         seen: list[Picture] = []
@@ -241,34 +240,68 @@ class StyleTransfer(BaseEstimator):
         self.style_layers_, self.content_layers_ = dict(style), dict(content)
         return Weights(style, content, self.alpha, self.beta, self.tv)
 
-    def _deep(self, given: Given) -> Taps:
-        """A network of layers, whose maps are large enough."""
-        taps = Taps(self.network, self.weights, derive(self.seed_, "network"))
-        self.encoder_ = taps
-        layers = self._weights()
-        for image in given.styles:
-            require_places(taps, image, layers.style, "StyleTransfer()(style)")
-            tell_borders(taps, image, layers.style, "StyleTransfer()(style)")
-        require_places(taps, given.content, [*layers.style, *layers.content], "StyleTransfer()(content)")
+    def _deep(self) -> Taps:
+        """A network of layers."""
+        self.encoder_ = taps = Taps(self.network, self.weights, derive(self.seed_, "network"))
         return taps
 
+    def _require(self, given: Given, deep: Taps | None, shallow: Any) -> None:
+        """Refuse images that are too small for the layers, at the scale of the picture."""
+        size, where = _size(given.content), "StyleTransfer()(style)"
+        layers = None if deep is None else self._weights()
+        if deep is not None and layers is not None:
+            require_places(deep, size, [*layers.style, *layers.content], "StyleTransfer()(content)")
+        for image in given.styles:
+            style, came = style_at(image, size, self.style_scale), _size(image)
+            if deep is None or layers is None:
+                require_window(style, shallow.window, where, came)
+                continue
+            require_places(deep, _size(style), layers.style, where, came)
+            tell_borders(deep, _size(style), layers.style, where, came)
 
-def sizes_of(given: Given, levels: int, style_scale: float) -> list[tuple[int, int]]:
+    def _sizes(self, given: Given, deep: Taps | None, shallow: Any) -> list[tuple[int, int]]:
+        """(height, width) of each level, the coarsest first; those are left out whose images are too small."""
+        layers = None if deep is None else self._weights()
+
+        def fits(size: tuple[int, int], styles: list[tuple[int, int]]) -> bool:
+            if deep is None or layers is None:
+                return min(map(min, styles)) > shallow.window
+            all_layers = [*layers.style, *layers.content]
+            return min(deep.places(each, all_layers) for each in (size, *styles)) >= PLACES
+
+        return sizes_of(given, self.levels if given.resume is None else 1, self.style_scale, fits)
+
+
+def sizes_of(
+    given: Given,
+    levels: int,
+    style_scale: float,
+    fits: Callable[[tuple[int, int], list[tuple[int, int]]], bool] = lambda size, styles: True,
+) -> list[tuple[int, int]]:
     """(height, width) of each level, the coarsest first.
 
     Parameters
     ----------
-    given : the images. levels : how many, at most. style_scale : of the style images for one of the picture.
+    given : the images. levels : how many, at most. style_scale : of the style images for one of the picture. fits :
+        whether a picture and styles of such sizes are large enough for what measures.
     """
     height, width = given.content.shape[2:]
     found = [(height, width)]
     for level in range(1, levels):
         size = round(height / 2**level), round(width / 2**level)
-        styles = [max(size) * style_scale * min(s.shape[2:]) / max(s.shape[2:]) for s in given.styles]
-        if min(*size, *styles) < LEAST:
+        if min(size) < LEAST:
+            break
+        styles = [_size(style_at(image, size, style_scale)) for image in given.styles]
+        if min(map(min, styles)) < LEAST or not fits(size, styles):
             break
         found.append(size)
     return found[::-1]
+
+
+def _size(image: Tensor) -> tuple[int, int]:
+    """(height, width) of an image."""
+    height, width = image.shape[-2:]
+    return int(height), int(width)
 
 
 def _rule_of(optimizer: Any) -> Optimizer:

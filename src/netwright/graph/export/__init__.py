@@ -1,0 +1,1 @@
+"""Networks for other programs: ONNX files, written by torch's own exporter."""

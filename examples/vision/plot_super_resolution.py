@@ -41,8 +41,8 @@ small = torch.cat([patches(each, SIDE) for _, each in sides])
 true, low = pair(image[:, TEST])
 
 # %%
-# The network is what interpolation gives plus what the layers add, little at first. Its layers know no size, so the same
-# weights serve patches and whole images.
+# The network is what interpolation gives plus what the layers add, little at first. Its layers know no size, so the
+# same weights serve patches and whole images.
 
 features = Conv(16, 5, padding="same") >> ReLU() >> Conv(12, 3, padding="same") >> ReLU()
 ways = {
@@ -76,8 +76,8 @@ for name, network in networks.items():
     module.eval()
 
 # %%
-# Peak signal-to-noise ratio of the part that no network has seen, in decibels: more is better, and half a decibel can be
-# seen. Where it comes from can be seen, too: edges that interpolation leaves as stairs are lines again.
+# Peak signal-to-noise ratio of the part that no network has seen, in decibels: more is better, and half a decibel can
+# be seen. Where it comes from can be seen, too: edges that interpolation leaves as stairs are lines again.
 
 
 def psnr(told):

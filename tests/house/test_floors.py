@@ -47,6 +47,7 @@ OPTIONAL = {
     "pooch",
     "optuna",
     "onnx",
+    "onnxscript",
 }
 FRONT_DOOR = "__init__"
 

@@ -13,6 +13,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from netwright.core.arrays import place_of, require_finite
 from netwright.core.errors import InvalidData, problem, shown
+from netwright.core.readable import from_tensor, require_readable, values_named
 
 FLOATS = (np.float64, np.float32)  # float32 stays float32, everything else becomes float64
 
@@ -38,32 +39,19 @@ def read_rows(network: Any, X: Any, *, reset: bool, dtype: Any = FLOATS, least: 
     if isinstance(X, Iterable) and not (isinstance(X, Sequence) or hasattr(X, "shape") or hasattr(X, "__array__")):
         remedy = "Give a list of rows, a frame or an array; of a stream each piece to partial_fit."
         raise InvalidData(problem("X", "an array (n, n_features)", f"a {type(X).__name__}", remedy))
-    try:
-        with np.errstate(over="ignore"):  # what a narrower type cannot hold is named below
-            rows = validate_data(
-                network,
-                without_gradient(X),
-                reset=reset,
-                dtype=list(dtype) if isinstance(dtype, tuple) else dtype,
-                order="C",
-                ensure_all_finite=False,
-                ensure_min_samples=least,
-            )
-    except OverflowError as error:
-        raise InvalidData(problem("X", "numbers that a float can hold", f"an integer ({error})", "Scale X.")) from error
+    require_readable(X)
+    with values_named(X):
+        rows = validate_data(
+            network,
+            from_tensor(X),
+            reset=reset,
+            dtype=list(dtype) if isinstance(dtype, tuple) else dtype,
+            order="C",
+            ensure_all_finite=False,
+            ensure_min_samples=least,
+        )
     require_finite(rows, "X", _columns(network))
     return np.asarray(rows)
-
-
-def without_gradient(array: Any) -> Any:
-    """A tensor as an array, from whatever device and whether it has a gradient or not; anything else as it is."""
-    if not hasattr(array, "detach"):
-        return array
-    array = array.detach().cpu()
-    try:
-        return array.numpy()
-    except TypeError:  # bfloat16, which NumPy does not have
-        return array.float().numpy()
 
 
 def read_binary(network: Any, X: Any, *, reset: bool, threshold: float | None, name: str = "X") -> NDArray[np.uint8]:
@@ -112,12 +100,13 @@ def read_labels(network: Any, y: Any, n: int, classes: NDArray[Any] | None = Non
     if y is None:
         what = f"This {owner} estimator requires y to be passed, but the target y is None. {owner}.fit(y)"
         raise InvalidData(problem(what, "a label a row", "None", "Give the labels."))
-    labels = column_or_1d(without_gradient(y), warn=True)
+    labels = column_or_1d(from_tensor(y), warn=True)
     _require_length(labels, n, owner)
     if labels.dtype.kind == "f":
         require_finite(labels, "y")
     try:
-        check_classification_targets(labels)
+        with np.errstate(invalid="ignore"):  # it casts huge numbers
+            check_classification_targets(labels)
         if classes is None:
             found, codes = np.unique(labels, return_inverse=True)
             return found, codes.astype(np.intp)
@@ -150,10 +139,10 @@ def read_targets(network: Any, y: Any, n: int) -> NDArray[np.float64]:
     if y is None:
         what = f"This {owner} estimator requires y to be passed, but the target y is None. {owner}.fit(y)"
         raise InvalidData(problem(what, "a target a row", "None", "Give the targets."))
-    y = without_gradient(y)
+    y = from_tensor(y)
     try:
         raw = np.asarray(y)
-        if raw.dtype.kind == "c":
+        if raw.dtype.kind in "cmMV":  # complex numbers, times and records, of which NumPy would make other numbers
             raise TypeError(f"{raw.dtype}")
         targets = raw.astype(np.float64, copy=False)
     except (TypeError, ValueError, OverflowError) as error:

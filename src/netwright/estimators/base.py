@@ -26,6 +26,7 @@ from netwright.core.seeds import derive
 from netwright.core.validation import Constraint, check_all
 from netwright.estimators.augmenting import augmentation_of, works_on_pixels
 from netwright.estimators.diagnosing import Watching, examine_run, not_finite
+from netwright.estimators.exporting.estimator import export_estimator
 from netwright.estimators.inputs import Inputs, count
 from netwright.estimators.networks import (
     build_module,
@@ -46,6 +47,7 @@ from netwright.estimators.preparing import (
     first_of,
     from_dataset,
     read_target,
+    require_finite_outputs,
     sample_of,
     split,
     to_tensor,
@@ -149,6 +151,8 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
         """
         check_is_fitted(self, "module_")
         save_estimator(self, path)
+
+    export = export_estimator
 
     def check(self, X: Any, y: Any = None, *, imbalanced: bool = False, ignore: Iterable[str] = ()) -> Diagnosis:
         """What the checks find in the training that `fit` would make of X and y; nothing is fitted.
@@ -380,18 +384,17 @@ class NetworkEstimator(CallbackSupport, NestedOptions, BaseEstimator):
         n = count(rows)
         rows = batches_of(self._inputs, rows, np.zeros(n, dtype=np.int64), None, self._precision, n)
         body, _ = split_heads(self.module_)
-        return forward(body, rows, self._precision)
+        found = forward(body, rows, self._precision)
+        require_finite_outputs(found, f"{type(self).__name__}, X")
+        return found
 
     def _say(self, text: str) -> None:
         log.info("%s: %s", type(self).__name__, text)
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle, copy and joblib: the run as arrays, so that the copy can go on exactly."""
-        state = {
-            name: item
-            for name, item in super().__getstate__().items()
-            if name not in ("_run", "_rows", "_watching", "_group")
-        }
+        left_out = ("_run", "_rows", "_watching", "_group")
+        state = {name: item for name, item in super().__getstate__().items() if name not in left_out}
         if hasattr(self, "_run"):
             state["_resume"] = self._run.state()
         return state

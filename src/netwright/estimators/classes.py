@@ -57,12 +57,13 @@ class Classes:
             remedy = "Labels for places: Regressor(network, loss=nw.losses.CrossEntropy()) with y one-hot, (n, k, ...)."
             raise InvalidData(problem(f"{name}.fit(y)", "labels (n,) or (n, m)", f"shape {y.shape}", remedy))
         try:
-            check_classification_targets(y)
+            with np.errstate(invalid="ignore"):  # it casts huge numbers
+                check_classification_targets(y)
         except ValueError as error:
             remedy = "For numbers use a regressor; numbers that are names of classes have to be integers or texts."
             got = str(error).split(". ")[0]
             raise InvalidData(problem(f"{name}.fit(y)", "labels of classes", got, remedy)) from error
-        if type_of_target(y) == "multilabel-indicator":
+        if y.ndim == 2 and type_of_target(y) == "multilabel-indicator":
             return cls("multilabel", [np.array([0, 1])] * y.shape[1])
         if y.ndim == 2 and y.shape[1] > 1:
             return cls("multioutput", [_at_least_two(np.unique(column), name) for column in y.T])
@@ -164,14 +165,19 @@ class Classes:
 
     def probabilities(self, outputs: Any, link: str) -> Any:
         """(n, k) rows that sum to 1; (n, k) of independent ones for multilabel; a list for multioutput."""
+        found = self.shares(outputs, link)
+        return [_numpy(part) for part in found] if isinstance(found, tuple) else _numpy(found)
+
+    def shares(self, outputs: Any, link: str) -> Any:
+        """The same as tensors, a tuple of them for multioutput."""
         if self.kind == "multioutput":
-            return [_numpy(_softmax(part, link)) for part in outputs]
+            return tuple(_softmax(part, link) for part in outputs)
         if self.kind == "multilabel":
-            return _numpy(apply_link("sigmoid" if link == "identity" else link, outputs))
+            return apply_link("sigmoid" if link == "identity" else link, outputs)
         if self.single:
             p = apply_link("sigmoid" if link == "identity" else link, outputs)
-            return _numpy(torch.cat([1 - p, p], dim=1))
-        return _numpy(_softmax(outputs, link))
+            return torch.cat([1 - p, p], dim=1)
+        return _softmax(outputs, link)
 
     def decode(self, outputs: Any, link: str) -> np.ndarray:
         """The most probable labels."""

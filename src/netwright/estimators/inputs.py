@@ -24,6 +24,7 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
 from netwright.core.errors import InvalidData, did_you_mean, problem
+from netwright.core.readable import from_tensor, require_readable, values_named
 from netwright.data import Stream, Table, is_table, require_finite, to_columns, to_float32
 from netwright.estimators.scaling import Scaler, fit_scaler, scaler_of_parts
 
@@ -182,7 +183,10 @@ def parts_of_stream(rows: Stream) -> Iterator[np.ndarray]:
 def _checked(estimator: Any, X: Any, reset: bool) -> np.ndarray:
     """An array as scikit-learn checks it; NaN and infinity are reported with their place."""
     kinds = (np.float64, np.float32)
-    X = validate_data(estimator, _as_numpy(X), reset=reset, dtype=kinds, allow_nd=True, ensure_all_finite=False)
+    require_readable(X)
+    with values_named(X):
+        rows = from_tensor(X)
+        X = validate_data(estimator, rows, reset=reset, dtype=kinds, allow_nd=True, ensure_all_finite=False)
     require_finite(X, "X", getattr(estimator, "feature_names_in_", None))
     return np.ascontiguousarray(X)
 
@@ -215,14 +219,6 @@ def _dtype(array: np.ndarray | Stream, precision: str) -> str:
     return "float64" if precision == "float64" else "float32"
 
 
-def _as_numpy(X: Any) -> Any:
-    """Tensors as arrays; everything else as it came."""
-    if not (hasattr(X, "detach") and hasattr(X, "cpu")):
-        return X
-    X = X.detach().cpu()
-    return (X.float() if str(X.dtype) == "torch.bfloat16" else X).numpy()
-
-
 def _unequal_columns(rows: np.ndarray) -> list[str]:
     """A note when columns differ so much in scale that a network hardly learns from the small ones."""
     scales = fit_scaler(rows).scale[np.ptp(rows, axis=0) > 0]
@@ -246,7 +242,7 @@ def _several(X: tuple[Any, ...]) -> tuple[np.ndarray, ...]:
 
 
 def _numbers(part: Any, name: str) -> np.ndarray:
-    array = np.asarray(_as_numpy(part))
+    array = np.asarray(from_tensor(part))
     if array.dtype.kind not in "fiub":
         raise InvalidData(problem(name, "numbers", f"elements of type {array.dtype}"))
     array = array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from netwright.core.arrays import require_finite
 from netwright.core.errors import InvalidData, problem
 from netwright.estimators.networks import advice
 from netwright.estimators.scaling import Scaler, fit_scaler
@@ -38,10 +39,14 @@ def read_numbers(y: np.ndarray, name: str, classes: Any = None) -> np.ndarray:
         raise InvalidData(problem("y", "numbers", f"dates ({y.dtype})", remedy))
     if y.dtype.kind in "fiub":
         return y
+    if y.dtype.kind == "V":
+        raise InvalidData(problem("y", "numbers", f"records ({y.dtype})", "Give one field: y[name]."))
     try:
-        return y.astype(np.float64)
-    except (TypeError, ValueError) as error:
+        found = y.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidData(problem("y", "numbers", f"{y.dtype}: {error}", "Use Classifier for labels.")) from error
+    require_finite(found, "y")
+    return found
 
 
 class Numbers:

@@ -103,6 +103,31 @@ def split(part: Part, share: float, seed: int, stratify: bool) -> tuple[Part, Pa
     return first, second, chosen
 
 
+def require_finite_outputs(outputs: Any, where: str) -> None:
+    """Refuse to answer with NaN or infinity, which a network gives of numbers far beyond those that it learned from.
+
+    Parameters
+    ----------
+    outputs : of a network, a tensor or a tuple of them. where : how an error names the rows.
+
+    Raises
+    ------
+    InvalidData : an output that is not finite; with its row.
+    """
+    for output in outputs if isinstance(outputs, (tuple, list)) else (outputs,):
+        if not bool(torch.isfinite(output).all()):
+            row = int((~torch.isfinite(output)).reshape(len(output), -1).any(1).int().argmax())
+            remedy = "Look at the size of its numbers beside those of fit; or the training diverged: see history_."
+            raise InvalidData(
+                problem(
+                    f"{where}. Row {row}",
+                    "a row of which the network's outputs are finite",
+                    f"{output[row].flatten()[:3].tolist()}",
+                    remedy,
+                )
+            )
+
+
 def sample_of(part: Part, numbers: np.ndarray | None) -> tuple[Part, np.ndarray | None]:
     """Of a stream, rows in memory that are spread evenly, and their numbers of all; else both as they are."""
     rows, y, weight = part

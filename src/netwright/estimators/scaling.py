@@ -81,4 +81,4 @@ def scaler_of_parts(parts: Iterable[np.ndarray], weight: np.ndarray | None = Non
 def _power_of_two(size: np.ndarray) -> np.ndarray:
     """1 for ordinary sizes; for huge or tiny ones the power of two next to them, so that squares stay finite."""
     extreme = (size > 1e100) | ((size < 1e-100) & (size > 0))
-    return np.where(extreme, np.ldexp(1.0, np.frexp(size)[1]), 1.0)
+    return np.where(extreme, np.ldexp(1.0, np.minimum(np.frexp(size)[1], 1023)), 1.0)  # 2^1024 is infinite

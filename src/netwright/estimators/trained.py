@@ -17,6 +17,7 @@ from netwright.checks.diagnosis import known_codes
 from netwright.core.errors import InvalidParameter, problem
 from netwright.core.validation import Constraint, check_all
 from netwright.estimators.diagnosing import Watching, examine_run
+from netwright.estimators.exporting.estimator import export_run
 from netwright.estimators.options import nested, resolved
 from netwright.estimators.together import checkpoint_of, devices_for, fit_together
 from netwright.train import Batches, Group, History, Progress, Run, train
@@ -40,6 +41,7 @@ class RunEstimator(BaseEstimator):
     _diagnosis: Diagnosis | None = None
     _each_epoch: Callable[[Run], None] | None = None  # completes the record of an epoch, before the user's callbacks
     _finish: Callable[[Run], None] | None = None  # fits what stands on the trained network, while its rows are there
+    _graph: Callable[..., Any] | None = None  # what `export` writes, of an estimator whose answers are one graph
     _called: str = ""  # the estimator that the user sees, where this one works for it
 
     @property
@@ -61,6 +63,8 @@ class RunEstimator(BaseEstimator):
     @abstractmethod
     def _meant(self) -> frozenset[str]:
         """Codes of findings that would tell what is so on purpose."""
+
+    export = export_run
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name; with `deep` also the options of values, as ``optimizer__learning_rate``.

@@ -31,6 +31,7 @@ from netwright.layers.lengths import valid
 from netwright.layers.recurrent.with_lengths import with_lengths
 from netwright.sequence import saving
 from netwright.sequence.batches import Ragged, SequenceBatches
+from netwright.sequence.exporting import graph_of_sequences
 from netwright.sequence.splitting import Part, cut, split_ends, split_off
 from netwright.train import Batches, Run, choose_device, placed
 
@@ -91,6 +92,8 @@ class SequenceEstimator(RunEstimator):
         """
         check_is_fitted(self, "module_")
         saving.save(self, path)
+
+    _graph = graph_of_sequences
 
     # the steps of a fit
 

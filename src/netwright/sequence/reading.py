@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.core.errors import InvalidData, problem, shown
+from netwright.core.readable import from_tensor
 
 Numbers = NDArray[np.float64]
 
@@ -40,8 +41,7 @@ def items_of(X: Any, where: str) -> list[Any]:
         if not isinstance(X, (str, bytes)):
             remedy += " A table of many with a row a step is cut by nw.data.sequences_of(table, by=...)."
         raise InvalidData(problem(where, "a list of sequences", f"a {type(X).__name__}", remedy))
-    if hasattr(X, "detach"):
-        X = X.detach().cpu().numpy()
+    X = from_tensor(X)
     if (isinstance(X, np.ndarray) and X.ndim == 0) or not isinstance(X, Iterable):
         raise InvalidData(problem(where, "a list of sequences", shown(X)))
     items = list(X)
@@ -172,13 +172,12 @@ def expect_as_many(y: Any, sequences: list[Any], where: str) -> None:
 
 def _array(item: Any, where: str) -> Numbers:
     """One sequence as an array of its own in double precision, (steps,) or (steps, features)."""
-    if hasattr(item, "detach"):
-        item = item.detach().cpu().numpy()
+    item = from_tensor(item)
     remedy = "Each sequence is an array (steps, features) or (steps,); tokens are texts throughout."
     try:
         given = np.asarray(item)
         array = np.array(given.real if given.dtype.kind == "c" else given, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidData(problem(where, "numbers", shown(item), remedy)) from error
     if given.dtype.kind not in "biufO":
         raise InvalidData(problem(where, "numbers", shown(item), remedy))

@@ -12,6 +12,7 @@ Quantities    (n,) or (n, m) numbers      sequence       (m,)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterable
 from types import NoneType
 from typing import Any
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from netwright.core.errors import InvalidData, did_you_mean, problem, shown
+from netwright.core.readable import from_tensor
 from netwright.estimators.classes import Classes
 from netwright.estimators.scaling import Scaler, fit_scaler
 from netwright.graph import Expression
@@ -198,8 +200,7 @@ def targets_of(y: Any, sequences: list[Any], where: str) -> list[Any]:
     """
     if y is None:
         raise InvalidData(problem(where, "targets, one a sequence", "None"))
-    if hasattr(y, "detach"):
-        y = y.detach().cpu().numpy()
+    y = from_tensor(y)
     if isinstance(y, (str, bytes, dict)) or not isinstance(y, Iterable) or getattr(y, "ndim", 1) == 0:
         raise InvalidData(problem(where, "a list with one item a sequence", shown(y)))
     frame: Any = y if hasattr(y, "columns") else None
@@ -226,15 +227,14 @@ def read_quantities(
     """
     arrays = []
     for index, item in enumerate(y):
-        try:
-            array = np.array(item, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise InvalidData(problem(f"{where}, sequence {index}", "numbers", shown(item))) from error
+        array = _numbers(item, f"{where}, sequence {index}")
         if not np.isfinite(array).all():
             place = np.argwhere(~np.isfinite(array))[0].tolist() if array.ndim else ""
             got = f"{array[tuple(place)] if array.ndim else array} {f'at {place}' if array.ndim else ''}".strip()
             raise InvalidData(problem(f"{where}, sequence {index}", "finite numbers", got))
         arrays.append(array)
+    if not any(array.size for array in arrays):
+        raise InvalidData(problem(where, "at least one number", "none", "Give targets."))
     by_step = all(a.ndim and len(a) == len(s) for a, s in zip(arrays, sequences, strict=True))
     if known is not None and not known.by_step:
         by_step = False
@@ -247,6 +247,18 @@ def read_quantities(
         )
     _expect_one_width(arrays, by_step, where, known)
     return arrays, by_step
+
+
+def _numbers(item: Any, where: str) -> NDArray[np.float64]:
+    """The targets of one sequence, in double precision."""
+    try:
+        given = np.asarray(from_tensor(item))
+        array = np.array(given, dtype=np.float64) if given.dtype.kind not in "cmMV" else None
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidData(problem(where, "numbers", shown(item))) from error
+    if array is None:
+        raise InvalidData(problem(where, "numbers", f"{shown(item)} ({given.dtype})", "Turn it into numbers first."))
+    return array
 
 
 def _expect_one_width(arrays: list[NDArray[np.float64]], by_step: bool, where: str, known: Quantities | None) -> None:
@@ -273,11 +285,11 @@ def as_labels(y: list[Any], where: str) -> NDArray[Any]:
 
     Raises
     ------
-    InvalidData : None or NaN, a list of labels, texts among numbers.
+    InvalidData : None, NaN or infinity, a list of labels, texts among numbers.
     """
     labels = [item[0] if isinstance(item, np.ndarray) and item.shape == (1,) else item for item in y]
     for index, label in enumerate(labels):
-        if label is None or (isinstance(label, float) and label != label):
+        if label is None or (isinstance(label, float) and not math.isfinite(label)):
             raise InvalidData(problem(f"{where}, sequence {index}", "a label", shown(label)))
         if isinstance(label, (list, tuple, dict)) or np.ndim(label):
             remedy = "Labels for each step are for SequenceTagger."

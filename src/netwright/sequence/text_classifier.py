@@ -245,6 +245,16 @@ class TextClassifier(ClassifierMixin, NestedOptions, BaseEstimator):
         params = saving.plain_params(self)
         storage.write(path, "TextClassifier", {"own": params, **inner}, tensors)
 
+    def export(self, path: str | os.PathLike[str], steps: int | None = None) -> None:
+        """Write it to one ONNX file that takes words, as `netwright.data.tokenize` cuts texts, and their number.
+
+        Parameters
+        ----------
+        path : of the file, such as ``"texts.onnx"``; an existing one is replaced only when the new one is complete.
+        steps : to how many words texts are filled up, >= 1; None: any number, which ``model="rnn"`` does not allow.
+        """
+        self._fitted().export(path, steps)
+
     def _fitted(self) -> SequenceClassifier:
         check_is_fitted(self, "classifier_")
         return self.classifier_

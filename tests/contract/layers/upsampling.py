@@ -1,4 +1,4 @@
-"""Examples of layers/space/upsampling.py and pixel_shuffle.py for the contract: constructions and the shapes that they take."""
+"""Examples of layers/space/upsampling.py and pixel_shuffle.py for the contract: constructions and their shapes."""
 
 from netwright.layers import PixelShuffle, Upsample
 

@@ -47,7 +47,7 @@ def test_what_it_sees_is_what_the_network_before_it_sees() -> None:
 @pytest.mark.parametrize(
     ("layer", "shape", "text"),
     [
-        (PixelShuffle(2), (4, 8), r"PixelShuffle\(\): expected an input \(channels, height, width\), got shape \(4, 8\)"),
+        (PixelShuffle(2), (4, 8), r"PixelShuffle\(\): expected an input \(channels, height, width\), got shape"),
         (PixelShuffle(2), (6, 2, 2), r"a multiple of 4 channels, 2².*\(6, 2, 2\)\. Put Conv\(channels \* 4, 3"),
     ],
 )

@@ -72,7 +72,7 @@ def test_gray_images_are_shown_in_colour_where_colour_was_fitted() -> None:
         (np.zeros((2, 3, 4, 5, 3)), r"got shape \(2, 3, 4, 5, 3\)"),
         (np.array([[1.0, np.nan]]), "NaN"),
         ([np.zeros((4, 4)), np.zeros(4)], r"X, image 1: expected an image"),
-        (np.array([["a", "b"]]), "elements of type|image that can be read"),
+        (np.array([["a", "b"]]), r"Row 0, column 0: expected a number, got 'a'"),
         (["no/such/file.png"], "no/such/file.png"),
     ],
 )

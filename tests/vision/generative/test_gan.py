@@ -297,7 +297,7 @@ def test_what_has_ended_badly_is_told() -> None:
         (np.zeros((5, 4, 4, 4)), "Lay transparent images on a colour first"),
         (np.zeros((0, 2)), "an empty array"),
         (RING[:, 0], r"got shape \(400,\)"),
-        (np.array([["a", "b"]]), "numbers: rows"),
+        (np.array([["a", "b"]]), "Row 0, column 0: expected a number, got 'a'"),
     ],
 )
 def test_bad_data_are_refused(X: Any, message: str) -> None:
@@ -345,5 +345,5 @@ def test_the_noise_of_the_generators_input_is_taken() -> None:
     gan = GAN("Input(3) >> Linear(2)", steps=2, random_state=0)
     gan._start(RING, None)
     assert gan.latent_ == 3
-    with pytest.raises(InvalidData, match=r"samples of the shape \(2,\)"):
+    with pytest.raises(InvalidData, match=r"expected 2 features, as in fit, got 3 features"):
         gan.form_.again(np.ones((4, 3)), "X")

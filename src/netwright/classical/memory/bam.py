@@ -53,9 +53,10 @@ from netwright.classical.memory.bipolar import (
     rows_named,
     states_of,
 )
-from netwright.classical.rows import as_binary, read_binary, without_gradient
+from netwright.classical.rows import as_binary, read_binary
 from netwright.core.arrays import require_finite
 from netwright.core.errors import InvalidData, problem, shown
+from netwright.core.readable import from_tensor, values_named
 from netwright.core.seeds import RANDOM_STATE, derive, to_seed
 from netwright.core.validation import Constraint, boolean, checks_options, integer, one_of
 
@@ -242,11 +243,12 @@ class BAM(ClassicalNetwork):
 
     def _read_outputs(self, Y: Any, n: int | None = None) -> NDArray[np.uint8]:
         """The other side as bits, (n, n_outputs); as many rows and columns as there must be."""
-        Y = without_gradient(Y)
+        Y = from_tensor(Y)
         if np.ndim(Y) != 2:
             remedy = "Give a column for each unit: Y.reshape(-1, 1) for one." if np.ndim(Y) == 1 else ""
             raise InvalidData(problem("BAM, Y", "shape (n, n_outputs)", f"shape {np.shape(Y)}", remedy))
-        rows = check_array(Y, dtype=np.float64, ensure_all_finite=False, input_name="Y", estimator=self)
+        with values_named(Y, "Y"):
+            rows = check_array(Y, dtype=np.float64, ensure_all_finite=False, input_name="Y", estimator=self)
         require_finite(rows, "y")
         known = getattr(self, "n_outputs_", None)
         if known is not None and rows.shape[1] != known:

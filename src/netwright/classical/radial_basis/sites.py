@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netwright.core.errors import InvalidData, problem, shown
+from netwright.core.readable import from_tensor
 
 LARGEST = 1e100  # of a value in training rows or of a weight, so that squares stay finite
 SMALLEST = 1e-290  # a standard deviation below it is none: its inverse is no number
@@ -79,8 +80,11 @@ def read_weights(owner: str, sample_weight: Any, n: int) -> Floats:
         return np.ones(n)
     where = f"{owner}.fit(sample_weight)"
     try:
-        weights = np.asarray(sample_weight, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        given = np.asarray(from_tensor(sample_weight))
+        if given.dtype.kind in "cmMV":
+            raise TypeError(f"{given.dtype}")
+        weights = given.astype(np.float64, copy=False)
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidData(problem(where, "numbers", shown(sample_weight), "Give one a row.")) from error
     if weights.ndim == 0:
         weights = np.full(n, float(weights))

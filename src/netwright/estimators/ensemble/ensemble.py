@@ -28,6 +28,7 @@ from netwright.estimators.ensemble.combining import (
     mixture,
     votes,
 )
+from netwright.estimators.ensemble.exporting import export_ensemble
 from netwright.estimators.ensemble.members import (
     best_of,
     kept_apart,
@@ -282,6 +283,8 @@ class Ensemble(BaseEstimator):
         own["params"]["calibrated"] = self.calibrated if isinstance(self.calibrated, float) else None
         save_parts(path, "Ensemble", own, self.estimators_)
 
+    export = export_ensemble
+
     # the steps of a fit
 
     def _fit(self, X: Any, y: Any, weight: Any) -> None:
@@ -374,4 +377,5 @@ class Ensemble(BaseEstimator):
 
 def _is_multilabel(y: Any) -> bool:
     labels = np.asarray(y)
-    return labels.ndim == 2 and str(type_of_target(labels)) == "multilabel-indicator"
+    several = labels.ndim == 2 and labels.shape[1] > 1
+    return several and str(type_of_target(labels)) == "multilabel-indicator"

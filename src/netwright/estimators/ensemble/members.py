@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
@@ -19,6 +20,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
 from netwright.core.generations import checkpoints_of
+from netwright.core.readable import is_frame, require_readable
 from netwright.core.seeds import derive
 from netwright.data import Stream, holdout
 from netwright.estimators.ensemble.adversarial import FastGradientSign
@@ -169,7 +171,10 @@ def target_of(X: Any, y: Any) -> np.ndarray:
     ValueError : scikit-learn's message for another number of them.
     """
     labels = np.asarray(read_target(y, "Ensemble"))
-    first = next(iter(X.values())) if isinstance(X, dict) else X[0] if isinstance(X, tuple) else X
+    columns = isinstance(X, dict) and not issparse(X)  # one of SciPy's is a dict, too
+    first = next(iter(X.values())) if columns else X[0] if isinstance(X, tuple) else X
+    if first is X and not is_frame(X):
+        require_readable(X)
     check_consistent_length(first, labels)
     return labels
 
@@ -181,6 +186,8 @@ def rows_of(X: Any, which: np.ndarray) -> Any:
     ----------
     X : data as an estimator takes them. which : numbers of rows.
     """
+    if issparse(X):
+        return X.tocsr()[which]
     if isinstance(X, dict):
         return {name: rows_of(column, which) for name, column in X.items()}
     if isinstance(X, tuple):

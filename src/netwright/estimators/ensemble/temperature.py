@@ -112,12 +112,15 @@ class Calibrated(ClassifierMixin, BaseEstimator):
         given = getattr(estimator, "random_state", None) if self.random_state is None else self.random_state
         seed = derive(to_seed(given), "calibration")
         parts = holdout(len(labels), self.share, labels, seed=seed, stratify=True)
+        copied = clone(estimator)
+        if "random_state" in copied.get_params(deep=False) and copied.random_state is None:
+            copied.set_params(random_state=derive(seed, "classifier"))
         if weight is not None:
             weight = _check_sample_weight(weight, np.empty((len(labels), 1)), dtype=np.float64)
         train, held = (
             (rows_of(X, which), rows_of(y, which), None if weight is None else weight[which]) for which in parts
         )
-        return fitted(clone(estimator), *train), *held
+        return fitted(copied, *train), *held
 
     def _take(self, estimator: Any) -> None:
         self.estimator_, self.classes_ = estimator, one_question(estimator)

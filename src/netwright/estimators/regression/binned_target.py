@@ -16,6 +16,7 @@ from typing import Any, final
 import numpy as np
 import torch
 
+from netwright.estimators.exporting.distributions import PREDICTION, Answer, BinAnswer
 from netwright.estimators.regression import cutting
 from netwright.estimators.regression.described import Described
 from netwright.losses import Bins
@@ -60,6 +61,11 @@ class Binned(Described):
         shares = (sums / sums.sum()).clip(RARE / bins)
         shares = shares / shares.sum()
         return Bins(bins, tuple(shares.tolist()), self.loss.form, self.loss.smooth)
+
+    def graph_answer(self, estimator: Any) -> Answer:
+        """The bins, and the answer that the estimator gives."""
+        known = {"edges": self.edges.tolist(), "centres": self.centres.tolist(), "answer": estimator.answer}
+        return BinAnswer(self, estimator.answer), {**PREDICTION, "probabilities": "of the bins"}, known
 
     def encode(self, y: np.ndarray) -> np.ndarray:
         """The place of y among the bins, (n, 1)."""

@@ -12,6 +12,7 @@ from typing import Any, final
 import numpy as np
 import torch
 
+from netwright.estimators.exporting.distributions import PREDICTION, Answer, MixtureAnswer
 from netwright.estimators.regression.described import Described
 from netwright.estimators.regression.mixtures import Mixture
 
@@ -25,6 +26,12 @@ class Densities(Described):
     def _learned(self, y: np.ndarray, z: np.ndarray, weight: np.ndarray | None) -> Any:
         k = self.loss.components
         return replace(self.loss, centres=centres_of(z, weight, k) if k > 1 else None)
+
+    def graph_answer(self, estimator: Any) -> Answer:
+        """The mixtures."""
+        names = ("weights", "means", "deviations")
+        meanings = {"deviation": "the standard deviation", **dict.fromkeys(names, "of each component")}
+        return MixtureAnswer(self.loss, not self.numbers.shape, self.scaler), {**PREDICTION, **meanings}, {}
 
     def encode(self, y: np.ndarray) -> np.ndarray:
         """y as (n, m), standardised."""

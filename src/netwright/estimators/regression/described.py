@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from netwright.core.errors import InvalidData, problem
+from netwright.estimators.exporting.distributions import Answer
 from netwright.estimators.networks import advice
 from netwright.estimators.numbers import Numbers
 from netwright.estimators.regression.heads import with_head
@@ -60,6 +61,10 @@ class Described(ABC):
     @abstractmethod
     def _judged(self, outputs: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Answers and encoded targets as numbers that R^2 compares, both (n, m), on any scale."""
+
+    @abstractmethod
+    def graph_answer(self, estimator: Any) -> Answer:
+        """What the graph of the fitted estimator answers, see `netwright.estimators.exporting`."""
 
     def learn(self, y: np.ndarray, weight: np.ndarray | None) -> None:
         """Scale of the training rows, and what the loss has to know of them."""

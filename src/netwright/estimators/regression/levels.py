@@ -7,6 +7,7 @@ from typing import Any, final
 import numpy as np
 import torch
 
+from netwright.estimators.exporting.distributions import PREDICTION, Answer, QuantileAnswer
 from netwright.estimators.regression.described import Described
 
 
@@ -16,6 +17,11 @@ class Levels(Described):
 
     def _learned(self, y: np.ndarray, z: np.ndarray, weight: np.ndarray | None) -> Any:
         return self.loss
+
+    def graph_answer(self, estimator: Any) -> Answer:
+        """The quantiles."""
+        made = QuantileAnswer(self.loss, not self.numbers.shape, self.scaler)
+        return made, {**PREDICTION, "quantiles": "the quantiles of the levels"}, {"levels": list(self.loss.levels)}
 
     def encode(self, y: np.ndarray) -> np.ndarray:
         """y as (n, m), standardised."""

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
@@ -39,6 +40,7 @@ from netwright.estimators.trained import LOOKED_AT, RunEstimator
 from netwright.graph import Expression
 from netwright.optim import AdamW, cosine
 from netwright.train import Batches, Precision, Run, choose_device
+from netwright.vision.columns import Columned, names_of, without_dtype
 from netwright.vision.embeddings import saving
 from netwright.vision.embeddings.batches import EmbeddingBatches, Sampler, as_floats
 from netwright.vision.embeddings.collapse import warn_of_collapse
@@ -69,7 +71,7 @@ OPTIONS: Mapping[str, Constraint] = {
 }
 
 
-class Embedder(RunEstimator):
+class Embedder(Columned, ClassNamePrefixFeaturesOutMixin, TransformerMixin, RunEstimator):
     """The abstract base of estimators that learn embeddings."""
 
     _constraints: ClassVar[Mapping[str, Constraint]] = OPTIONS
@@ -262,7 +264,9 @@ class Embedder(RunEstimator):
         x = read_samples(X, None if size is None else (int(size[0]), int(size[1])), where)
         shape = tuple(x.shape[1:])
         stretched = (shape[1], shape[2]) if size is not None and len(shape) == 3 else None
-        self.form_ = Form(shape, stretched, 1.0 if x.dtype == torch.uint8 else float(x.max()))
+        if len(x) < 2:
+            raise InvalidData(problem(where, "at least two samples", f"{len(x)} sample", "Give more rows."))
+        self.form_ = Form(shape, stretched, 1.0 if x.dtype == torch.uint8 else float(x.max()), names_of(X))
         if bool((x == x[:1]).all()):
             remedy = "Look at how they were read: nothing can be learned from them."
             raise InvalidData(problem(where, "samples that differ", f"{len(x)} identical ones", remedy))
@@ -318,6 +322,16 @@ class Embedder(RunEstimator):
 
     def _looked_at(self, parts: list[Any]) -> list[Batches]:
         return [part.some(LOOKED_AT) for part in parts]
+
+    @property
+    def _n_features_out(self) -> int:
+        """The columns of `transform`, which scikit-learn gives names."""
+        return int(self.network_.output_shape[0])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = without_dtype(super().__sklearn_tags__())
+        tags.target_tags.required = True
+        return tags
 
     def _rule(self) -> Any:
         return AdamW(cosine(RATE), weight_decay=DECAY)

@@ -20,19 +20,20 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
 from netwright.core.seeds import RANDOM_STATE, derive, to_seed
 from netwright.core.validation import Constraint, check_all, checks_options
 from netwright.estimators.ensemble.saving import save_parts
+from netwright.vision.columns import without_dtype
 from netwright.vision.embeddings.comparing import compared_pairs, embeddings_of, has_head, unit
 
 HOOKS = ("fit", "transform", "get_params")  # of a member
 
 
-class EmbeddingEnsemble(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class EmbeddingEnsemble(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Several networks that embed together: similarity is the mean of their cosines.
 
     It stands wherever one network does: in `Verifier`, `Recognizer`, `ScoreNormalizer`, `score_episodes`.
@@ -90,6 +91,32 @@ class EmbeddingEnsemble(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         members = self._members(seed)
         self.seed_, self.estimators_ = seed, [member.fit(X, y) for member in members]
         return self
+
+    @property
+    def n_features_in_(self) -> int:
+        """The features of a row, as the members tell them; images have none."""
+        return int(self._first().n_features_in_)
+
+    @property
+    def feature_names_in_(self) -> NDArray[Any]:
+        """The names of the columns of a frame, as the members tell them."""
+        found: NDArray[Any] = self._first().feature_names_in_
+        return found
+
+    @property
+    def _n_features_out(self) -> int:
+        """The columns of `transform`, which scikit-learn gives names."""
+        return sum(int(member._n_features_out) for member in self.estimators_)
+
+    def _first(self) -> Any:
+        if not hasattr(self, "estimators_"):
+            raise AttributeError("not fitted yet", name="n_features_in_", obj=self)
+        return self.estimators_[0]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = without_dtype(super().__sklearn_tags__())
+        tags.target_tags.required = True
+        return tags
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """The embeddings of the members side by side, of length 1 together.

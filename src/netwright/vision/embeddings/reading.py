@@ -29,7 +29,9 @@ from torch.nn.functional import interpolate
 
 from netwright.core.arrays import require_finite
 from netwright.core.errors import InvalidData, problem, shown
-from netwright.data import image_size, read_image
+from netwright.core.readable import as_numbers, is_frame
+from netwright.data import image_size, read_image, to_float32
+from netwright.vision.columns import require_filled, require_names, require_width
 
 CHANNELS = (1, 3)
 PATHS = (str, os.PathLike)
@@ -46,11 +48,13 @@ class Form:
     shape : of one sample.
     size : (height, width) to which images are brought, or None for as they are.
     top : the greatest number of the images of the fit as the network got them; None where that is not known.
+    names : of the columns of a frame; () for others.
     """
 
     shape: tuple[int, ...]
     size: tuple[int, int] | None = None
     top: float | None = None
+    names: tuple[str, ...] = ()
 
     def again(self, X: Any, where: str) -> Tensor:
         """Samples that come after a fit.
@@ -64,7 +68,10 @@ class Form:
         ------
         InvalidData : samples of another shape.
         """
+        require_names(X, self.names, where)
         x = read_samples(X, self.size, where, self.shape[0] if len(self.shape) == 3 else None)
+        if len(self.shape) == 1:
+            require_width(x.shape, self.shape[0], where)
         if tuple(x.shape[1:]) != self.shape:
             remedy = "Give images of that size, or fit with size=... so that all are brought to it."
             remedy = remedy if len(self.shape) == 3 else "Give the columns that fit saw."
@@ -109,7 +116,10 @@ def read_samples(X: Any, size: tuple[int, int] | None, where: str, channels: int
     >>> read_samples(np.zeros((2, 8, 6, 3), np.uint8), None, "X").shape, read_samples(np.ones((2, 5)), None, "X").shape
     (torch.Size([2, 3, 8, 6]), torch.Size([2, 5]))
     """
-    if isinstance(X, PATHS) or not hasattr(X, "__len__"):
+    X = X if hasattr(X, "__len__") or not hasattr(X, "__array__") else np.asarray(X)
+    if is_frame(X) or hasattr(X, "toarray") or (isinstance(X, np.ndarray) and X.ndim == 2):
+        return _rows(_numbers(X, where), where)
+    if isinstance(X, (*PATHS, set, dict)) or not hasattr(X, "__len__") or getattr(X, "ndim", 1) == 0:
         remedy = "Put a single one in a list."
         raise InvalidData(problem(where, KINDS, type(X).__name__, remedy))
     if not len(X):
@@ -118,10 +128,8 @@ def read_samples(X: Any, size: tuple[int, int] | None, where: str, channels: int
         images = [_image(item, f"{where}, image {i}") for i, item in enumerate(X)]
         return _together(images, size, where, channels)
     array = _numbers(X, where)
-    if array.ndim == 2:
-        return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
-    images = [_layout(array, where)]
-    return _together(images, size, where, channels)
+    require_filled(array, KINDS, where)
+    return _rows(array, where) if array.ndim == 2 else _together([_layout(array, where)], size, where, channels)
 
 
 def _is_list(X: Any) -> bool:
@@ -132,11 +140,15 @@ def _is_list(X: Any) -> bool:
 
 
 def _numbers(X: Any, where: str) -> NDArray[Any]:
-    array = X.detach().cpu().numpy() if isinstance(X, Tensor) else np.asarray(X)
-    if array.dtype.kind not in "fiub":
-        raise InvalidData(problem(where, f"numbers: {KINDS}", f"elements of type {array.dtype}"))
+    array = as_numbers(X, where, KINDS)
     require_finite(array, where)
     return array
+
+
+def _rows(array: NDArray[Any], where: str) -> Tensor:
+    """Rows of features as numbers of 32 bits."""
+    require_filled(array, KINDS, where)
+    return torch.from_numpy(np.ascontiguousarray(to_float32(array, where)))
 
 
 def _image(item: Any, where: str) -> NDArray[Any]:
@@ -159,7 +171,7 @@ def _gray_where_gray(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _layout(array: NDArray[Any], where: str) -> NDArray[Any]:
     """Images as (n, channels, height, width), bytes or float32."""
-    array = array if array.dtype == np.uint8 else array.astype(np.float32)
+    array = array if array.dtype == np.uint8 else to_float32(array, where)
     if array.ndim == 3:
         return array[:, None]
     if array.ndim == 4 and array.shape[3] in CHANNELS:

@@ -108,8 +108,14 @@ class Recognizer(BaseEstimator):
         ----------
         X, y : as of `enrol`.
         """
+        before = dict(self.__dict__)
         self._entries, self._labels, self._made, self._calibrated = None, (), None, None
-        return self.enrol(X, y)
+        try:
+            return self.enrol(X, y)
+        except Exception:  # who was enrolled before stays enrolled
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
 
     def enrol(self, X: Any, names: Any) -> Self:
         """Add samples to the gallery, under names that are new or there already.

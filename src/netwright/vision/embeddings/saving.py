@@ -50,6 +50,7 @@ def to_content(estimator: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
             "shape": list(estimator.form_.shape),
             "size": estimator.form_.size,
             "top": estimator.form_.top,
+            **({"names": list(estimator.form_.names)} if estimator.form_.names else {}),
         },
         "found": estimator._to_state(),
         "history": [in_order(record) for record in estimator.history_.records],
@@ -75,10 +76,9 @@ def restore(kind: type[Any], content: dict[str, Any], tensors: dict[str, np.ndar
     """
     params = {name: restored_param(item) for name, item in content["params"].items()}
     made = kind(**{**params, "network": from_json(content["given"]), "random_state": content["seed"]})
-    size = content["form"]["size"]
-    made.form_ = Form(
-        tuple(content["form"]["shape"]), None if size is None else tuple(size), content["form"].get("top")
-    )
+    form = content["form"]
+    size = None if form["size"] is None else tuple(form["size"])
+    made.form_ = Form(tuple(form["shape"]), size, form.get("top"), tuple(form.get("names", ())))
     if content["classes"] is not None:
         made.classes_ = labels_array([restored_label(item) for item in content["classes"]])
     made.network_ = from_json(content["network"])

@@ -34,6 +34,7 @@ from netwright.vision.embeddings.losses.contrastive import contrastive_terms
 from netwright.vision.embeddings.networks import EmbeddingNetwork
 from netwright.vision.embeddings.sampling import GivenPairs, PairSampler
 from netwright.vision.embeddings.scoring import PairArea, require_area
+from netwright.vision.single.labels import read_labels
 
 
 class PairNetwork(torch.nn.Module):
@@ -174,18 +175,32 @@ class SiameseNetwork(Embedder):
         self.device, self.checkpoint, self.resume = device, checkpoint, resume
         self.random_state, self.callbacks, self.verbose = random_state, callbacks, verbose
 
-    def score(self, a: Any, b: Any, same: Any) -> float:
-        """The area under the ROC of pairs.
+    def score(self, X: Any, y: Any, same: Any = None) -> float:
+        """The area under the ROC of pairs: those that are given, or all of samples with labels.
 
         Parameters
         ----------
-        a, b : samples side by side.
-        same : whether each pair is of one class.
+        X, y : samples and their labels, as in `fit`, of other classes, if need be; or samples side by side.
+        same : whether each pair of these is of one class.
         """
-        found = torch.from_numpy(self.similarity(a, b))
+        if same is None:
+            return self._score_all(X, y)
+        found = torch.from_numpy(self.similarity(X, y))
         area = PairArea(None)
         where = f"{self._name}.score(same)"
         truth = torch.from_numpy(read_same(same, len(found), where))
+        return require_area(area.over([area.seen(found, truth)]), where)
+
+    def _score_all(self, X: Any, y: Any) -> float:
+        """The area of all pairs of samples."""
+        where = f"{self._name}.score(y)"
+        embeddings = self.transform(X)
+        labels = read_labels(y, len(embeddings), where)
+        codes = np.asarray(coded(labels, classes_among(labels, where), where))
+        first, second = np.triu_indices(len(codes), 1)
+        found = torch.from_numpy(self.compare(embeddings[first], embeddings[second]))
+        area = PairArea(None)
+        truth = torch.from_numpy((codes[first] == codes[second]).astype(np.int64))
         return require_area(area.over([area.seen(found, truth)]), where)
 
     @property

@@ -30,6 +30,7 @@ from netwright.graph import Expression, Input, join
 from netwright.layers import ReLU, Reshape
 from netwright.optim import Adam
 from netwright.train import Batches, Precision, Run
+from netwright.vision.columns import Columned, without_dtype
 from netwright.vision.generative import networks, saving
 from netwright.vision.generative.base import NETWORK, OPTIONS, PIECE, batchwise, placed, require_alone
 from netwright.vision.generative.networks import Shape
@@ -51,7 +52,7 @@ CODING: Mapping[str, Constraint] = {
 }
 
 
-class Coder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RunEstimator):
+class Coder(Columned, ClassNamePrefixFeaturesOutMixin, TransformerMixin, RunEstimator):
     """The abstract base of autoencoders."""
 
     _constraints: ClassVar[Mapping[str, Constraint]] = CODING
@@ -244,7 +245,7 @@ class Coder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RunEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = False
-        return tags
+        return without_dtype(tags)
 
 
 # The target is the input itself, which questions about targets take for a leak.

@@ -53,6 +53,7 @@ from netwright.estimators.trained import RunEstimator
 from netwright.optim import Adam
 from netwright.train import Batches, Precision, Run
 from netwright.train.averaging import Averaging
+from netwright.vision.columns import Columned
 from netwright.vision.detection.saving import labels_array
 from netwright.vision.embeddings.labelling import coded
 from netwright.vision.embeddings.saving import plain_label, restored_label
@@ -81,7 +82,7 @@ _PAIR = satisfies(
 MEANT = frozenset(CODES) - {"non-finite-data"}  # all else supposes a loss that falls, and here two players pull at it
 
 
-class GAN(RunEstimator):
+class GAN(Columned, RunEstimator):
     """A generative adversarial network, of any two networks.
 
     Parameters

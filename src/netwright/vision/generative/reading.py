@@ -25,6 +25,8 @@ from torch import Tensor
 
 from netwright.core.arrays import require_finite
 from netwright.core.errors import InvalidData, problem
+from netwright.core.readable import as_numbers
+from netwright.vision.columns import names_of, require_filled, require_names, require_width
 
 CHANNELS = (1, 3)
 KINDS = "rows (n, features) or images (n, height, width), (n, height, width, 3) or (n, 3, height, width)"
@@ -44,6 +46,7 @@ class Form:
     bytes : whether images came as bytes.
     low, high : the range of images.
     mean, spread : of each feature, the spread 0 of a constant one, which comes back as it was; () for images.
+    names : of the columns of a frame; () for others.
     """
 
     shape: tuple[int, ...]
@@ -53,6 +56,7 @@ class Form:
     high: float = 1.0
     mean: tuple[float, ...] = ()
     spread: tuple[float, ...] = ()
+    names: tuple[str, ...] = ()
 
     @classmethod
     def first(cls, X: Any, where: str) -> tuple[Form, Tensor]:
@@ -78,7 +82,8 @@ class Form:
         layout = _layout(array, where)
         x = _checked(array, layout, where)
         if len(x) < 2:
-            raise InvalidData(problem(where, "at least two samples, better hundreds", f"{len(x)}", "Give more rows."))
+            got = f"{len(x)} sample"
+            raise InvalidData(problem(where, "at least two samples, better hundreds", got, "Give more rows."))
         if bool((x == x[:1]).all()):
             remedy = "Look at how they were read: there is nothing to learn from them."
             raise InvalidData(problem(where, "samples that differ", f"{len(x)} identical ones", remedy))
@@ -87,7 +92,7 @@ class Form:
             return cls(shape, layout, x.dtype == torch.uint8), x
         mean, spread = x.double().mean(0), x.double().std(0, unbiased=False)
         spread = torch.where(spread > CONSTANT * mean.abs() + LEAST, spread, torch.zeros_like(spread))
-        return cls(shape, layout, mean=tuple(mean.tolist()), spread=tuple(spread.tolist())), x
+        return cls(shape, layout, mean=tuple(mean.tolist()), spread=tuple(spread.tolist()), names=names_of(X)), x
 
     def again(self, X: Any, where: str) -> Tensor:
         """Samples that come after a fit, (n, features) or (n, channels, height, width), numbers or bytes.
@@ -101,7 +106,10 @@ class Form:
         ------
         InvalidData : samples of another form.
         """
+        require_names(X, self.names, where)
         array = _array(X, where)
+        if self.layout == "rows":
+            require_width(array.shape, self.shape[0], where)
         x = _checked(array, _layout(array, where), where)
         if tuple(x.shape[1:]) != self.shape:
             got = f"shape {tuple(array.shape)}"
@@ -154,8 +162,8 @@ class Form:
 
     def to_state(self) -> dict[str, Any]:
         """The form as JSON."""
-        own = {"shape": list(self.shape), "mean": list(self.mean), "spread": list(self.spread)}
-        return {**vars(self), **own}
+        own = {name: list(item) if isinstance(item, tuple) else item for name, item in vars(self).items()}
+        return own if self.names else {name: item for name, item in own.items() if name != "names"}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Form:
@@ -170,25 +178,17 @@ class Form:
 
 
 def _array(X: Any, where: str) -> NDArray[Any]:
-    if isinstance(X, Tensor):
-        X = X.detach().cpu()
-        X = X.float() if X.dtype == torch.bfloat16 else X  # which NumPy has not
     try:
-        array = np.asarray(X)
-    except ValueError as error:
+        return as_numbers(X, where, KINDS)
+    except InvalidData as error:
+        if "inhomogeneous" not in str(error):
+            raise
         remedy = "Bring images to one size, and rows to one length."
         raise InvalidData(problem(where, KINDS, "samples of several shapes", remedy)) from error
-    if array.dtype == object:
-        try:
-            array = array.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise InvalidData(problem(where, f"numbers: {KINDS}", str(error), "Bring images to one size.")) from error
-    if array.dtype.kind not in "fiub":
-        raise InvalidData(problem(where, f"numbers: {KINDS}", f"elements of type {array.dtype}"))
-    return array
 
 
 def _layout(array: NDArray[Any], where: str) -> str:
+    require_filled(array, KINDS, where)
     if not array.size:
         raise InvalidData(problem(where, KINDS, f"an empty array of shape {array.shape}"))
     if array.ndim == 2:

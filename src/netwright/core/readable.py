@@ -171,8 +171,8 @@ def as_numbers(X: Any, name: str, expected: str) -> NDArray[Any]:
     if array.dtype.kind == "c":
         raise InvalidData(problem(f"Complex data not supported. {name}", expected, f"{array.dtype}", "Give X.real."))
     if array.dtype.kind not in "fiub":
-        got = first_problem(X, name) if array.dtype.kind in "US" else ""
-        raise InvalidData(got or problem(name, f"numbers: {expected}", f"elements of type {array.dtype}"))
+        text = problem(name, f"numbers: {expected}", f"elements of type {array.dtype}")
+        raise InvalidData((first_problem(X, name) if array.dtype.kind in "US" else "") or text)
     if array.dtype.kind == "f" and (array.dtype.itemsize > 8 or not array.dtype.isnative):
         with np.errstate(over="ignore"):
             array = array.astype(np.float64)

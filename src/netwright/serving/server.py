@@ -59,7 +59,9 @@ class Limits:
 
     Parameters
     ----------
-    megabytes : of a question. rows : rows, images or texts of a question. seconds : that a question may take to arrive.
+    megabytes : of a question.
+    rows : rows, images or texts of a question.
+    seconds : that a question may take to arrive.
     connections : at once.
     """
 
@@ -92,7 +94,9 @@ class Server(ThreadingHTTPServer):
 
     Parameters
     ----------
-    answering : the model. address : host and port; port 0 takes a free one. limits : see `Limits`.
+    answering : the model.
+    address : host and port; port 0 takes a free one.
+    limits : see `Limits`.
     log : is told a line for each question; None for nobody.
 
     Examples

@@ -14,32 +14,34 @@ from netwright.core.readable import is_frame
 RESHAPE = "Reshape your data: X.reshape(-1, 1) where it is one feature, X.reshape(1, -1) where it is one sample."
 
 
-class Columned:
-    """An estimator whose ``form_`` knows the shape of a sample and the names of columns, as scikit-learn asks."""
+def _features(estimator: Any) -> int:
+    """The features of a row; images have none."""
+    shape = _shape(estimator)
+    if len(shape) != 1:
+        text = f"n_features_in_: images of shape {shape} have no columns"
+        raise AttributeError(text, name="n_features_in_", obj=estimator)
+    return int(shape[0])
 
-    form_: Any
 
-    @property
-    def n_features_in_(self) -> int:
-        """The features of a row; images have none."""
-        shape = self._shape()
-        if len(shape) != 1:
-            raise AttributeError("n_features_in_: images have no columns", name="n_features_in_", obj=self)
-        return int(shape[0])
+def _names(estimator: Any) -> NDArray[Any]:
+    """The names of the columns of a frame, in their order."""
+    _shape(estimator)
+    if not estimator.form_.names:
+        text = f"feature_names_in_: {type(estimator).__name__} was fitted without names"
+        raise AttributeError(text, name="feature_names_in_", obj=estimator)
+    return np.array(estimator.form_.names, dtype=object)
 
-    @property
-    def feature_names_in_(self) -> NDArray[Any]:
-        """The names of the columns of a frame, in their order."""
-        self._shape()
-        if not self.form_.names:
-            raise AttributeError("feature_names_in_: the fit had no names", name="feature_names_in_", obj=self)
-        return np.array(self.form_.names, dtype=object)
 
-    def _shape(self) -> tuple[int, ...]:
-        if "form_" not in vars(self):
-            raise AttributeError("n_features_in_: not fitted yet", name="n_features_in_", obj=self)
-        found: tuple[int, ...] = self.form_.shape
-        return found
+def _shape(estimator: Any) -> tuple[int, ...]:
+    if "form_" not in vars(estimator):
+        text = f"n_features_in_: this {type(estimator).__name__} is not fitted yet"
+        raise AttributeError(text, name="n_features_in_", obj=estimator)
+    found: tuple[int, ...] = estimator.form_.shape
+    return found
+
+
+# Of estimators whose `form_` knows the shape of a sample and the names of columns, as scikit-learn asks.
+n_features_in, feature_names_in = property(_features), property(_names)
 
 
 def names_of(X: Any) -> tuple[str, ...]:

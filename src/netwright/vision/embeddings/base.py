@@ -40,7 +40,7 @@ from netwright.estimators.trained import LOOKED_AT, RunEstimator
 from netwright.graph import Expression
 from netwright.optim import AdamW, cosine
 from netwright.train import Batches, Precision, Run, choose_device
-from netwright.vision.columns import Columned, names_of, without_dtype
+from netwright.vision.columns import feature_names_in, n_features_in, names_of, without_dtype
 from netwright.vision.embeddings import saving
 from netwright.vision.embeddings.batches import EmbeddingBatches, Sampler, as_floats
 from netwright.vision.embeddings.collapse import warn_of_collapse
@@ -71,9 +71,10 @@ OPTIONS: Mapping[str, Constraint] = {
 }
 
 
-class Embedder(Columned, ClassNamePrefixFeaturesOutMixin, TransformerMixin, RunEstimator):
+class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RunEstimator):
     """The abstract base of estimators that learn embeddings."""
 
+    n_features_in_, feature_names_in_ = n_features_in, feature_names_in
     _constraints: ClassVar[Mapping[str, Constraint]] = OPTIONS
 
     network: Any

@@ -110,7 +110,8 @@ class EmbeddingEnsemble(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
 
     def _first(self) -> Any:
         if not hasattr(self, "estimators_"):
-            raise AttributeError("not fitted yet", name="n_features_in_", obj=self)
+            text = f"n_features_in_: this {type(self).__name__} is not fitted yet"
+            raise AttributeError(text, name="n_features_in_", obj=self)
         return self.estimators_[0]
 
     def __sklearn_tags__(self) -> Any:

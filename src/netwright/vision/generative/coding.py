@@ -30,7 +30,7 @@ from netwright.graph import Expression, Input, join
 from netwright.layers import ReLU, Reshape
 from netwright.optim import Adam
 from netwright.train import Batches, Precision, Run
-from netwright.vision.columns import Columned, without_dtype
+from netwright.vision.columns import feature_names_in, n_features_in, without_dtype
 from netwright.vision.generative import networks, saving
 from netwright.vision.generative.base import NETWORK, OPTIONS, PIECE, batchwise, placed, require_alone
 from netwright.vision.generative.networks import Shape
@@ -52,9 +52,10 @@ CODING: Mapping[str, Constraint] = {
 }
 
 
-class Coder(Columned, ClassNamePrefixFeaturesOutMixin, TransformerMixin, RunEstimator):
+class Coder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RunEstimator):
     """The abstract base of autoencoders."""
 
+    n_features_in_, feature_names_in_ = n_features_in, feature_names_in
     _constraints: ClassVar[Mapping[str, Constraint]] = CODING
 
     encoder: Any

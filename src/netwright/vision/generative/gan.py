@@ -2,7 +2,7 @@
 
 With noise z ~ N(0, 1) of `latent` numbers, a generator G and a discriminator D take turns: k turns in which D lessens
 its loss on x and G(z), and one in which G lessens its own on D(G(z)). The losses stand in `losses`, the penalties in
-`penalty`, who moves when in `turns`, and the rest is the loop that trains every other network.
+`penalty`, who moves when in `turns`; the rest is the loop that trains all networks. Where nothing is said:
 
 =============== =========== ================ ================ =========================================
 ``loss``        penalty     spectral norm    critic_steps     rule of both, for images
@@ -13,8 +13,6 @@ its loss on x and G(z), and one in which G lessens its own on D(G(z)). The losse
 "wasserstein"   gradient    no               5                Adam(1e-4, betas=(0.0, 0.9))
 "hinge"         none        yes              1                Adam(2e-4, betas=(0.0, 0.9))
 =============== =========== ================ ================ =========================================
-
-is what is chosen where nothing is said.
 """
 
 from __future__ import annotations
@@ -53,7 +51,7 @@ from netwright.estimators.trained import RunEstimator
 from netwright.optim import Adam
 from netwright.train import Batches, Precision, Run
 from netwright.train.averaging import Averaging
-from netwright.vision.columns import Columned
+from netwright.vision.columns import feature_names_in, n_features_in
 from netwright.vision.detection.saving import labels_array
 from netwright.vision.embeddings.labelling import coded
 from netwright.vision.embeddings.saving import plain_label, restored_label
@@ -82,7 +80,7 @@ _PAIR = satisfies(
 MEANT = frozenset(CODES) - {"non-finite-data"}  # all else supposes a loss that falls, and here two players pull at it
 
 
-class GAN(Columned, RunEstimator):
+class GAN(RunEstimator):
     """A generative adversarial network, of any two networks.
 
     Parameters
@@ -142,6 +140,7 @@ class GAN(Columned, RunEstimator):
     unusual effectiveness of averaging in GAN training*, 2019.
     """
 
+    n_features_in_, feature_names_in_ = n_features_in, feature_names_in
     _constraints: ClassVar[Mapping[str, Constraint]] = {
         **OPTIONS,
         "generator": NETWORK,

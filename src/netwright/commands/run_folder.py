@@ -98,7 +98,7 @@ def resumed(options: Namespace) -> Namespace:
     ------
     InvalidParameter : no data, or a folder that has no run that was cut. InvalidData : the folder of the data is gone.
     """
-    if options.resume is None:
+    if getattr(options, "resume", None) is None:
         if options.data is None:
             raise InvalidParameter(problem("netwright train", "DATA", "none", "netwright train --help lists it."))
         require_free(options.out, options.force)
@@ -127,7 +127,7 @@ def in_training(folder: Path, estimator: Any, options: Namespace) -> Iterator[No
     folder : of the run. estimator : that is about to be fitted. options : of the command line.
     """
     write_json(folder / COMMAND, {"words": options.words, "folder": os.getcwd()})
-    estimator.set_params(checkpoint=str(folder / CHECKPOINT), resume=options.resume is not None)
+    estimator.set_params(checkpoint=str(folder / CHECKPOINT), resume=getattr(options, "resume", None) is not None)
     try:
         yield
     except SystemExit:
@@ -139,6 +139,8 @@ def in_training(folder: Path, estimator: Any, options: Namespace) -> Iterator[No
         with suppress(OSError):
             folder.rmdir()  # it stays if there is something in it
         raise
+    finally:
+        estimator.set_params(checkpoint=None, resume=True)  # they are the command's, not the model's
 
 
 def end_training(folder: Path) -> None:

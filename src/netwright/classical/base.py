@@ -46,6 +46,8 @@ class ClassicalNetwork(BaseEstimator):
     def __init_subclass__(cls, shared: bool = False, **kwargs: Any) -> None:
         """Enter a network under its name; ``shared=True`` says that a class is a base of others and not a network."""
         super().__init_subclass__(**kwargs)
+        if "checkpoint" in inspect.signature(cls.__init__).parameters:
+            cls.constraints = {**cls.constraints, **GOING_ON}
         if not shared:
             registry.enter("classical", cls.__name__, cls)
 
@@ -72,9 +74,7 @@ def learns(method: F) -> F:
 
     @functools.wraps(method)
     def whole(self: Any, *args: Any, **kwargs: Any) -> Any:
-        params = self.get_params(deep=False)
-        check_all(type(self).__name__, params, self.constraints)
-        check_all(type(self).__name__, params, {name: item for name, item in GOING_ON.items() if name in params})
+        check_all(type(self).__name__, self.get_params(deep=False), self.constraints)
         before = dict(vars(self))
         try:
             return method(self, *args, **kwargs)

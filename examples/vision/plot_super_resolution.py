@@ -93,7 +93,7 @@ rows, columns = slice(96, 176), slice(60, 140)
 shown = {f"{name}, {psnr(each):.1f} dB": each for name, each in told.items()} | {"the large image": true}
 fig, axes = plt.subplots(1, 4, figsize=(10, 2.8), layout="constrained")
 for ax, (title, picture) in zip(axes, shown.items(), strict=True):
-    ax.imshow(picture[0, rows, columns], cmap="gray", vmin=0, vmax=1)
+    ax.imshow(picture[0, rows, columns].numpy(), cmap="gray", vmin=0, vmax=1)
     ax.set_title(title, loc="left", fontsize="small")
     ax.set_axis_off()
 plt.show()

@@ -175,7 +175,7 @@ class Hebb(Associator):
             got = f"a norm that grew from {first:.3g} to {last:.3g}"
             remedy = self._advice(rows, at_epoch(self.learning_rate, self.n_iter_, self.epochs))
             text = problem("Hebb(decay)", "weights that stay bounded", got, remedy)
-            warnings.warn(text, DivergenceWarning, stacklevel=5)
+            warnings.warn(text, DivergenceWarning, stacklevel=6)
 
     def _output(self, rows: Array) -> Array:
         if self.activation == "step":

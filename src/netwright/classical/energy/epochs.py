@@ -149,4 +149,4 @@ def _warn(epoch: int, step: Step, gaussian: bool) -> None:
     remedy = f"The weights of the epoch before are kept. Try learning_rate={rate / 10:.3g}"
     remedy += ", and standardise the columns (sklearn.preprocessing.StandardScaler)." if gaussian else "."
     text = problem("RBM", "finite weights", f"numbers that blow up in epoch {epoch} at the rate {step.rate:g}", remedy)
-    warnings.warn(text, DivergenceWarning, stacklevel=6)
+    warnings.warn(text, DivergenceWarning, stacklevel=7)

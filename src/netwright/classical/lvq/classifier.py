@@ -235,7 +235,7 @@ def accept(network: Any, learned: Mapping[str, Any], steps: int) -> bool:
     where, got = f"{type(network).__name__}, epoch {network.n_iter_ + 1}", f"one beyond {FAR:g}"
     remedy = "Training stopped and keeps the prototypes of the epoch before." + _rate_to_try(network)
     text = problem(where, "prototypes that stay finite", got, remedy)
-    warnings.warn(text, DivergenceWarning, stacklevel=6)
+    warnings.warn(text, DivergenceWarning, stacklevel=8)
     return False
 
 

@@ -35,6 +35,7 @@ from netwright.core.validation import (
 from netwright.estimators.augmenting import augmentation_of
 from netwright.estimators.networks import macs_of
 from netwright.estimators.parameters import CONSTRAINTS, parts_of, value_of
+from netwright.estimators.preparing import require_finite_outputs
 from netwright.estimators.together import seed_of
 from netwright.estimators.trained import LOOKED_AT, RunEstimator
 from netwright.graph import Expression
@@ -160,6 +161,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RunEstimator):
             for view in range(1, views):
                 found = found + self._embedded(x, change, derive(self.seed_, "view", view))
         found = found / views
+        require_finite_outputs(found, f"{self._name}.transform(X)")
         made: NDArray[np.float32] = (directions(found) if self.normalize else found).numpy()
         return made
 

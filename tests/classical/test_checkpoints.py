@@ -130,6 +130,13 @@ def test_two_generations_a_damaged_one_and_the_end(tmp_path):
         assert learned(clone(network).fit(X)) == whole
 
 
+def test_other_conditions_are_told(tmp_path, monkeypatch):
+    network = classical.SOFM((4, 4), epochs=2, random_state=0, checkpoint=str(tmp_path)).fit(X)
+    monkeypatch.setattr("netwright.classical.checkpoints.metadata.version", lambda name: "9.9")
+    with pytest.warns(UserWarning, match=r"other conditions \(numba 0.* then, 9\.9 now\): the last bits may differ"):
+        clone(network).fit(X)
+
+
 def test_without_a_seed_it_goes_on_with_that_of_its_beginning(tmp_path):
     network = classical.SOFM((4, 4), epochs=4, algorithm="online", checkpoint=str(tmp_path))
     assert learned(clone(network).fit(X)) == learned(clone(network).fit(X))

@@ -191,6 +191,9 @@ def test_interruption_keeps_the_partial_model():
         clf.fit(X, y)
     assert clf.predict(X).shape == (150,)
     assert clf.n_iter_ == 3
+    other = nw.Classifier(epochs=3, random_state=0).fit(X, y)
+    clf.set_params(callbacks=None).partial_fit(X[:40], y[:40])  # of another size than the epoch that was cut
+    assert clf.history_[-1]["train_loss"] == other.partial_fit(X[:40], y[:40]).history_[-1]["train_loss"]
 
 
 def test_partial_fit_takes_the_list_of_classes():

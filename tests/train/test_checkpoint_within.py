@@ -148,6 +148,17 @@ def test_other_conditions_are_told(tmp_path, monkeypatch):
         clone(fit).set_params(epochs=3).fit(X, Y)
 
 
+def test_a_checkpoint_of_another_form_is_refused_by_name(tmp_path):
+    fit = nw.Classifier("ReLU(4) >> Softmax(10)", epochs=2, random_state=0, checkpoint=str(tmp_path)).fit(X, Y)
+    for path in Generations(tmp_path, "epoch").files():
+        stored = storage.read(path)
+        content = {name: item for name, item in stored.content.items() if name != "conditions"}
+        del content["identity"]["form"]
+        storage.write(path, "Checkpoint", content, stored.tensors)
+    with pytest.raises(InvalidParameter, match=r"checkpoint .*: expected form 2, as of this run, got None.*resume=Fal"):
+        clone(fit).fit(X, Y)
+
+
 def test_a_full_disk_stops_nothing(tmp_path, monkeypatch):
     """A warning each time; the generation before stays, and the fit ends as if nothing had happened."""
     fit = nw.Classifier("ReLU(4) >> Softmax(10)", epochs=4, random_state=0)

@@ -221,6 +221,43 @@ def test_interruption_keeps_the_partial_model():
     assert not torch.equal(run.flat.theta, make_run().flat.theta)
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, RuntimeError])
+def test_after_an_epoch_that_was_cut_a_run_goes_on_as_if_that_epoch_had_not_begun(error):
+    class Cut:
+        def on_batch_start(self, run):
+            if run.epoch == 1 and run.batch == 0:
+                raise error
+
+    class CutLater:
+        def on_batch_end(self, run):
+            run.done = run.batch + 1  # as of a run that is written down within its epochs
+            if run.batch == 3:
+                raise error
+
+    def cut(run, callback, epochs):
+        if error is KeyboardInterrupt:
+            return train(run, epochs, callbacks=[callback])
+        with pytest.raises(error):
+            train(run, epochs, callbacks=[callback])
+        return run
+
+    run = cut(make_run(), Cut(), epochs=2)
+    whole = train(make_run(), epochs=2)
+    assert train(run, epochs=1).history.records[1]["train_loss"] == whole.history.records[1]["train_loss"]
+    assert torch.equal(run.flat.theta, whole.flat.theta)
+    run = cut(make_run(), CutLater(), epochs=1)
+    losses = []
+
+    class Losses:
+        def on_batch_end(self, run):
+            losses.append(float(run.loss))
+
+    train(run, epochs=1, callbacks=[Losses()])
+    rows = [stop - start for start, stop in run.batches.bounds]
+    assert len(losses) == len(rows)
+    assert run.history[-1]["train_loss"] == pytest.approx(np.average(losses, weights=rows), rel=1e-6)
+
+
 def test_running_average_is_the_recursion():
     thetas = []
 

@@ -7,16 +7,19 @@ was learned is all that there is to write down. Two generations are kept (`netwr
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
+from importlib import metadata
 from typing import Any
 
 import numpy as np
 
 from netwright.classical.saving import learned_of, take_up
-from netwright.core.generations import Generations, Pace, checkpoints_of
+from netwright.core.generations import Generations, Pace, checkpoints_of, tell_of_other_conditions
 
 KIND = "ClassicalCheckpoint"
+FORM = 2  # of what is written down: another one is refused
 _NOT_ITS_OWN = {"checkpoint", "resume", "n_jobs", "random_state", "verbose"}  # what does not tell one fit from others
 
 
@@ -86,6 +89,7 @@ class Place:
             wanted["seed"] = self._identity["seed"] = stored.content["identity"].get("seed")
         self._generations.expect(wanted, stored.content["identity"])
         take_up(network, stored.content["learned"], stored.tensors)
+        tell_of_other_conditions(conditions(), stored.content["conditions"])
 
     def save(self, network: Any, last: bool) -> None:
         """Write the network down when it is time.
@@ -96,7 +100,8 @@ class Place:
         """
         if self._pace.is_due_after(network.n_iter_, last):
             tensors: dict[str, np.ndarray] = {}
-            content = {"identity": self._identity, "learned": learned_of(network, tensors)}
+            learned = learned_of(network, tensors)
+            content = {"identity": self._identity, "conditions": conditions(), "learned": learned}
             self._generations.write(f"{network.n_iter_:06d}", KIND, content, tensors)
             self._pace.end()
 
@@ -106,7 +111,13 @@ def identity_of(network: Any, parts: Iterable[Any]) -> dict[str, str]:
     params = network.get_params(deep=False)
     settings = {name: _said(item) for name, item in params.items() if name not in _NOT_ITS_OWN}
     rows = _digest(parts)
-    return {"network": type(network).__name__, **settings, "seed": str(network.seed_), "rows": rows}
+    return {"form": str(FORM), "network": type(network).__name__, **settings, "seed": str(network.seed_), "rows": rows}
+
+
+def conditions() -> dict[str, str]:
+    """What the bits depend on beside the fit itself, by name: the versions; the number of workers changes none."""
+    own = sys.modules["netwright"].__version__
+    return {"netwright": own, "numpy": np.__version__, "numba": metadata.version("numba")}
 
 
 def _said(item: Any) -> str:

@@ -226,3 +226,16 @@ class Generations:
                 expected = f"{name} {item}, as of this run"
                 where = f"checkpoint {str(self.folder)!r}"
                 raise InvalidParameter(problem(where, expected, f"{found.get(name)}", REMEDY))
+
+
+def tell_of_other_conditions(now: Mapping[str, str], then: Mapping[str, str]) -> None:
+    """Warn where a run goes on under other conditions than it began with, such as versions and threads.
+
+    Parameters
+    ----------
+    now, then : what the bits depend on beside the run itself, by name.
+    """
+    other = [f"{name} {then.get(name)} then, {item} now" for name, item in now.items() if then.get(name) != item]
+    if other:
+        text = f"training goes on under other conditions ({'; '.join(other)}): the last bits may differ from those of"
+        warnings.warn(f"{text} a run that was not cut.", UserWarning, stacklevel=3)

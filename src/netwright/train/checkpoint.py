@@ -17,7 +17,6 @@ import math
 import os
 import shutil
 import sys
-import warnings
 from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
@@ -28,7 +27,7 @@ import torch
 
 from netwright.core import storage
 from netwright.core.errors import InvalidParameter, problem
-from netwright.core.generations import REMEDY, Generations, Pace, checkpoints_of
+from netwright.core.generations import REMEDY, Generations, Pace, checkpoints_of, tell_of_other_conditions
 from netwright.train.evaluation import Collected
 from netwright.train.run import Run
 from netwright.train.stopping import Keeper, Snapshot
@@ -37,6 +36,7 @@ log = logging.getLogger("netwright")
 
 KIND = "Checkpoint"
 BEGIN = "epoch"
+FORM = 2  # of what is written down: another one is refused
 PLAIN = ("epoch", "done", "stop", "best_epoch", "diverged", "first_loss", "averaged_updates")
 JUDGED = ("best", "best_record", "waited")
 
@@ -52,7 +52,7 @@ class Checkpoint:
     """
 
     def __init__(self, folder: str | os.PathLike[str], identity: dict[str, Any], resume: bool = True) -> None:
-        self.identity, self.resume = identity, resume
+        self.identity, self.resume = {"form": FORM, **identity}, resume
         self._pace = Pace(asked := checkpoints_of(folder))
         self._generations = Generations(asked, BEGIN)
         self.folder = self._generations.folder
@@ -96,7 +96,7 @@ class Checkpoint:
             setattr(keeper, name, state[name])
         keeper.snapshot = Snapshot(run, state["kept"])
         keeper.snapshot.buffers.update(state["kept_buffers"])
-        _compare(conditions(run), stored.content["conditions"])
+        tell_of_other_conditions(conditions(run), stored.content["conditions"])
         log.info("training goes on from epoch %d in %s", run.epoch, self.folder)
         return True
 
@@ -161,13 +161,6 @@ def conditions(run: Run) -> dict[str, str]:
         "threads": str(torch.get_num_threads()),
         "processes": str(run.group.size),
     }
-
-
-def _compare(now: dict[str, str], then: dict[str, str]) -> None:
-    other = [f"{name} {then.get(name)} then, {item} now" for name, item in now.items() if then.get(name) != item]
-    if other:
-        text = f"training goes on under other conditions ({'; '.join(other)}): the last bits may differ from those of"
-        warnings.warn(f"{text} a run that was not cut.", UserWarning, stacklevel=2)
 
 
 def newest(folder: Path) -> tuple[Path, storage.Stored] | None:

@@ -52,7 +52,7 @@ def train(run: Run, epochs: int, callbacks: Iterable[Any] = (), patience: int | 
     True
     """
     run.epochs, run.patience, run.stop = run.epoch + epochs, patience, False
-    run.interrupted, run.diverged = False, None
+    run.interrupted, run.diverged, run.done, run.seen = False, None, 0, None
     heard = listeners([recorder := Recorder(), *callbacks, *run.writing])
     devices = [run.precision.device] if run.precision.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), limited_threads(run.work), run.heeding():

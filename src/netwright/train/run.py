@@ -258,7 +258,7 @@ class Run:
 
     def forget_rows(self) -> None:
         """Let the data go; what is needed to train on stays."""
-        self.batches, self.validation, self.loss = no_rows(), None, None
+        self.batches, self.validation, self.loss, self.seen = no_rows(), None, None, None
 
     def set_rate(self, epoch: float) -> None:
         """Set the learning rate of a moment; `epoch` counts from 0 and has the share of the epoch that is done."""

@@ -17,14 +17,14 @@ demo: env-test ## train a small network on real images, print what happened, wri
 	@$(BIN)/netwright demo $(ARGS)
 
 test: env-dev lint types ## lint, types and the quick tier of the tests (ARGS="tests/graph -x" narrows it)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu" -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu" -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 test-full: env-dev lint types ## all tests, the slow ones too: kills, fuzz, every step of a run (an hour and more)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not gpu" -n auto --maxprocesses 4 --dist worksteal $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not gpu" -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 coverage: env-dev ## the quick tier with a report of the lines that no test runs, in htmlcov/
 	@$(PIP) install pytest-cov
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow and not gpu" -n auto --maxprocesses 4 --dist worksteal \
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow and not gpu" -n auto --maxprocesses 4 --dist loadfile \
 		--cov=netwright --cov-report=html --cov-report=term:skip-covered $(ARGS)
 
 check: env-dev lint types house ## lint, types, floors, sizes, error texts, names, docstrings and their examples

@@ -46,7 +46,16 @@ def networks() -> list[str]:
 
 
 NETWORKS = networks()
-each = pytest.mark.parametrize("name", NETWORKS)
+LARGE = ("resnet101", "resnet110", "resnet152", "vgg13", "vgg16", "vgg19")  # as their smaller ones, in the full tier
+
+
+def each_of(names: list[str]) -> Any:
+    return pytest.mark.parametrize(
+        "name", [pytest.param(name, marks=[pytest.mark.slow] if name in LARGE else []) for name in names]
+    )
+
+
+each = each_of(NETWORKS)
 
 
 def options(name: str) -> set[str]:
@@ -60,7 +69,7 @@ def made(name: str, **given: Any) -> Chain:
 
 
 def takes(option: str) -> Any:
-    return pytest.mark.parametrize("name", [name for name in NETWORKS if option in options(name)])
+    return each_of([name for name in NETWORKS if option in options(name)])
 
 
 def shape_of(name: str) -> tuple[int, ...]:

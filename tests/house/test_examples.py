@@ -11,14 +11,26 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").rglob("plot_*.py"))
+LONG = ["augmentation", "curvature", "dbn", "detection", "digits_convnet", "ensemble", "generative", "multi_input_output", "neural_gas", "optimizers_compared", "rbm", "sequence_gates", "sequence_sentiment", "sequence_shakespeare", "sequence_tagging", "style", "super_resolution", "two_moons_regularization"]  # take over four seconds: run by the full tier, and by the site that shows them
 each = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+all_soon = pytest.mark.parametrize(
+    "example",
+    [
+        pytest.param(path, marks=[pytest.mark.slow] if path.stem.removeprefix("plot_") in LONG else [], id=path.stem)
+        for path in EXAMPLES
+    ],
+)
 
 
 def test_there_are_examples() -> None:
     assert len(EXAMPLES) >= 10
 
 
-@each
+def test_examples_that_take_long_are_there() -> None:
+    assert {f"plot_{name}" for name in LONG} <= {path.stem for path in EXAMPLES}
+
+
+@all_soon
 def test_runs_and_draws(example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pyplot = pytest.importorskip("matplotlib.pyplot")
     pytest.importorskip("pandas")

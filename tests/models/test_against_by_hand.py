@@ -107,7 +107,14 @@ def run(module: nn.Module, x: Tensor) -> Any:
         return module(x)
 
 
-@pytest.mark.parametrize(("name", "options", "other", "others", "shape"), CASES)
+LARGE = ("resnet101", "resnet110", "resnet152", "vgg13", "vgg19")  # as their smaller ones, in the full tier
+
+
+def soon(table: list[Any]) -> list[Any]:
+    return [pytest.param(*row, marks=[pytest.mark.slow] if row[0] in LARGE else []) for row in table]
+
+
+@pytest.mark.parametrize(("name", "options", "other", "others", "shape"), soon(CASES))
 def test_the_outputs_are_theirs(
     name: str, options: dict[str, Any], other: str, others: dict[str, Any], shape: Shape
 ) -> None:

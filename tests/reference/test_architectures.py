@@ -101,14 +101,21 @@ def made(name: str, options: dict[str, Any]) -> Expression:
     return network
 
 
-@pytest.mark.parametrize(("name", "options", "parameters", "macs"), SIZES)
+LARGE = ("resnet101", "resnet110", "resnet152", "vgg13", "vgg19")  # as their smaller ones, in the full tier
+
+
+def soon(table: list[Any]) -> list[Any]:
+    return [pytest.param(*row, marks=[pytest.mark.slow] if row[0] in LARGE else []) for row in table]
+
+
+@pytest.mark.parametrize(("name", "options", "parameters", "macs"), soon(SIZES))
 def test_parameters_and_macs(name: str, options: dict[str, Any], parameters: int, macs: int | None) -> None:
     summary = made(name, options).summary()
     assert summary.parameters == summary.trainable == parameters
     assert macs is None or summary.macs == macs
 
 
-@pytest.mark.parametrize(("name", "options", "path", "size", "stride", "padding"), FIELDS)
+@pytest.mark.parametrize(("name", "options", "path", "size", "stride", "padding"), soon(FIELDS))
 def test_receptive_fields(name: str, options: dict[str, Any], path: str, size: int, stride: int, padding: int) -> None:
     row = next(row for row in made(name, options).summary().rows if row.path == path)
     assert (row.receptive_field, row.stride, row.padding) == ((size,) * 2, (stride,) * 2, (padding,) * 2)
@@ -126,7 +133,7 @@ def module_of(name: str, options: dict[str, Any]) -> torch.nn.Module:
         return close(made(name, options)).build()
 
 
-@pytest.mark.parametrize(("name", "options", "tensors", "numbers"), TENSORS)
+@pytest.mark.parametrize(("name", "options", "tensors", "numbers"), soon(TENSORS))
 def test_tensors_and_buffers(name: str, options: dict[str, Any], tensors: int, numbers: int | None) -> None:
     module = module_of(name, options)
     assert len(module.state_dict()) == tensors
@@ -134,7 +141,7 @@ def test_tensors_and_buffers(name: str, options: dict[str, Any], tensors: int, n
 
 
 @pytest.mark.data
-@pytest.mark.parametrize(("name", "options", "listed"), KEYS)
+@pytest.mark.parametrize(("name", "options", "listed"), soon(KEYS))
 def test_tensors_stand_in_the_order_of_published_state_dicts(
     name: str, options: dict[str, Any], listed: str, data_folder: Path
 ) -> None:

@@ -48,7 +48,12 @@ def faults(diagnosis):
     return [finding.code for finding in diagnosis.findings if finding.level == "fault"]
 
 
-@pytest.mark.parametrize("name", HEALTHY)
+FEW = ("classes", "by step", "tags")  # of the quick tier
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in HEALTHY]
+)
 def test_healthy_fits_have_no_fault(name):
     estimator, X, y = HEALTHY[name]
     before = torch.get_rng_state()
@@ -61,7 +66,7 @@ def test_healthy_fits_have_no_fault(name):
     assert "non-finite-data" not in [finding.code for finding in fitted.diagnosis_.findings]
 
 
-@pytest.mark.parametrize("name", ["by step", "tags"])
+@pytest.mark.parametrize("name", ["tags", pytest.param("by step", marks=pytest.mark.slow)])
 def test_a_rate_that_is_much_too_high_is_found(name):
     estimator, X, y = HEALTHY[name]
     estimator = clone(estimator).set_params(optimizer="Adam(2.0)", epochs=5, validation=None)
@@ -69,6 +74,7 @@ def test_a_rate_that_is_much_too_high_is_found(name):
     assert "lr-too-high" in faults(estimator.fit(X, y).diagnosis_)
 
 
+@pytest.mark.slow
 def test_labels_that_have_nothing_to_do_with_their_sequences_are_found():
     X = [DRAW.normal(i % 2, 1.0, size=(DRAW.integers(5, 10), 2)) for i in range(200)]
     shuffled = DRAW.permutation(200) % 2
@@ -77,6 +83,7 @@ def test_labels_that_have_nothing_to_do_with_their_sequences_are_found():
     assert {"labels-unrelated", "overfitting"} & set(faults(estimator.fit(X, shuffled).diagnosis_))
 
 
+@pytest.mark.slow
 def test_too_much_regularisation_is_found_and_can_be_left_out():
     estimator = clone(TAGGER).set_params(regularizer=nw.l2(1.0))
     assert "over-regularised" in faults(estimator.check(WORDS[:40], PARITY[:40]))

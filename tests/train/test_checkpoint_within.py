@@ -219,9 +219,8 @@ def started(tmp_path, name, steps):
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-@pytest.mark.parametrize(
-    ("number", "wanted"), [(signal.SIGTERM, 143), pytest.param(signal.SIGKILL, -9, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "wanted"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_asked_to_end_it_is_written_down_and_goes_on(number, wanted, tmp_path):
     """SIGTERM: the batch is ended, the run is written down, the program ends with 143; SIGKILL: it goes on likewise."""
     name, steps = number.name, 10**6 if number == signal.SIGTERM else 5

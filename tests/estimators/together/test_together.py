@@ -41,6 +41,7 @@ def test_a_fit_by_two_processes_and_what_comes_after_it():
     torch.testing.assert_close(weights(two.partial_fit(X, Y)), weights(one.partial_fit(X, Y)), rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_errors_of_a_fit_are_raised_as_they_are_and_lose_nothing():
     fitted = clone(FIT).fit(X, Y)
     before = weights(fitted)

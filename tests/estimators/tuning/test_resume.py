@@ -275,6 +275,7 @@ def test_a_locked_journal_is_named_and_kept(
 
 
 @posix
+@pytest.mark.slow
 def test_two_processes_share_the_trials(
     tmp_path: Path, rows: Any, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,7 +60,7 @@ def said(rng: np.random.Generator, tags: list[str], n: int) -> tuple[Any, Any, A
     return X, true, [[str(rng.choice(tags)) for _ in each] for each in X]
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))])
 def test_the_figures_of_a_tagger(seed: int, tagger: Any, tmp_path: Path) -> None:
     X, y, found = said(np.random.default_rng(seed), ["A", "B", "C", "D"], 30)
     made = evaluate_sequences(tagger, X, y, target="kind", found=found, known={"w0", "w1", "w2"})
@@ -109,6 +109,7 @@ def test_spans_have_their_scores(tagger: Any, tmp_path: Path) -> None:
     assert "to Rome again !" in words  # B-LOC called B-PER, in its sentence
 
 
+@pytest.mark.slow
 def test_a_report_of_a_tagger_from_the_data_alone(tagger: Any, tmp_path: Path) -> None:
     X, y = sentences(10)
     write_report(tagger, tmp_path / "report.html", test=(X, y), title="Words & <kinds>")
@@ -174,6 +175,7 @@ def test_sequences_of_numbers(tmp_path: Path) -> None:
         assert f"Test {each.holder}s: scores" in page_of(tmp_path / "report.html")[1]
 
 
+@pytest.mark.slow
 def test_many_tags_and_hostile_ones(tagger: Any, tmp_path: Path) -> None:
     tags = [*HOSTILE, *(f"t{i:02}" for i in range(30))]
     X = [[HOSTILE[i % 5], *["w"] * 40, "end"] for i in range(40)]

@@ -18,12 +18,14 @@ LINES = [f"the {size} {thing} is {colour}" for size in ("big", "small", "tall") 
 TEXT = ". ".join(LINES * 3)
 MODEL = LanguageModel(units=24, layers=1, width=12, epochs=8, batch_size=8, steps=25, random_state=0)
 
+SLOW = pytest.mark.slow
+
 
 def faults(diagnosis):
     return [finding.code for finding in diagnosis.findings if finding.level == "fault"]
 
 
-@pytest.mark.parametrize("head", ["softmax", "hierarchical", "adaptive"])
+@pytest.mark.parametrize("head", ["softmax", *(pytest.param(one, marks=SLOW) for one in ("hierarchical", "adaptive"))])
 @pytest.mark.parametrize("X", [TEXT, LINES * 3], ids=["one text", "many"])
 def test_healthy_models_have_no_fault(head, X):
     model = clone(MODEL).set_params(head=head)

@@ -146,7 +146,14 @@ def test_a_game_taken_up_again_ends_in_the_same_bits(tmp_path: Path) -> None:
 
 
 @quiet
-@pytest.mark.parametrize("loss", ["original", "minimax", "least-squares", "wasserstein", "hinge"])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "original",
+        "wasserstein",
+        *(pytest.param(loss, marks=pytest.mark.slow) for loss in ("minimax", "least-squares", "hinge")),
+    ],
+)
 def test_every_loss_plays_is_saved_and_copied(loss: str, tmp_path: Path) -> None:
     gan = GAN(**SMALL, loss=loss, steps=4, every=2).fit(RING)
     assert gan.samples_steps_.tolist() == [0, 2, 4]

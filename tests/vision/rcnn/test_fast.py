@@ -42,7 +42,9 @@ def made(**options: Any) -> Any:
     return FastRCNN(SMALL, size=64, batch_size=4, random_state=0, **{**usual, **options})
 
 
-@pytest.mark.parametrize("options", [{}, {"augment": "Flip()", "pooling": "pool"}])
+@pytest.mark.parametrize(
+    "options", [{}, pytest.param({"augment": "Flip()", "pooling": "pool"}, marks=pytest.mark.slow)]
+)
 def test_proposals_of_a_function_are_corrected(options: Any) -> None:
     images, targets = squares(32)
     detector = made(proposals=shaken, max_proposals=9, **options).fit(images, targets)

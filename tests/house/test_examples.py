@@ -11,7 +11,27 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").rglob("plot_*.py"))
-LONG = ["augmentation", "curvature", "dbn", "detection", "digits_convnet", "ensemble", "generative", "multi_input_output", "neural_gas", "optimizers_compared", "rbm", "sequence_gates", "sequence_sentiment", "sequence_shakespeare", "sequence_tagging", "style", "super_resolution", "two_moons_regularization"]  # take over four seconds: run by the full tier, and by the site that shows them
+# take over four seconds: run by the full tier, and by the site that shows them
+LONG = [
+    "augmentation",
+    "curvature",
+    "dbn",
+    "detection",
+    "digits_convnet",
+    "ensemble",
+    "generative",
+    "multi_input_output",
+    "neural_gas",
+    "optimizers_compared",
+    "rbm",
+    "sequence_gates",
+    "sequence_sentiment",
+    "sequence_shakespeare",
+    "sequence_tagging",
+    "style",
+    "super_resolution",
+    "two_moons_regularization",
+]
 each = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 all_soon = pytest.mark.parametrize(
     "example",

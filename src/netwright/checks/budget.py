@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from netwright.checks.work import now
 
-SECONDS = 1.6  # of the processor, for all trials of a check
+SECONDS = 1.6  # of the processor, for all trials of a check, as `netwright.checks.work` counts them
 HURRIED = 0.5  # share of it, once a fault is found
+PATIENCE = 6  # times that, by the clock: a check that takes longer is cut short, whatever was counted
 
 
 class OutOfTime(Exception):
@@ -23,18 +22,17 @@ class Budget:
 
     Examples
     --------
-    >>> budget = Budget(0.0)
-    >>> with budget.running():
-    ...     first = sum(range(10**5))
-    >>> with budget.running():
-    ...     second = 0
+    >>> budget = Budget(2.0)
+    >>> budget.demand()
+    >>> budget.spend(2.5)
+    >>> budget.demand()
     Traceback (most recent call last):
         ...
-    netwright.checks.budget.OutOfTime: the trials before had taken their 0.0 s
+    netwright.checks.budget.OutOfTime: the trials before had taken their 2.0 s
     """
 
     def __init__(self, seconds: float = SECONDS) -> None:
-        self.seconds, self.spent, self.hurried, self.closed = seconds, 0.0, False, ""
+        self.seconds, self.spent, self.hurried, self.closed, self.begun = seconds, 0.0, False, "", now()
 
     def allow(self, seconds: float) -> None:
         """Allow so much at least.
@@ -54,24 +52,22 @@ class Budget:
         """
         self.closed = why
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Count the time that is spent inside.
+    def demand(self) -> None:
+        """Ask for a trial, which may take longer than what is left.
 
         Raises
         ------
-        OutOfTime : there is none left.
+        OutOfTime : nothing is left.
         """
         limit = self.seconds * (HURRIED if self.hurried else 1.0)
-        if self.closed or self.spent > limit:
+        if self.closed or self.spent > limit or now() - self.begun > PATIENCE * self.seconds:
             raise OutOfTime(self.closed or f"the trials before had taken their {limit:.1f} s")
-        begin = now()
-        try:
-            yield
-        finally:
-            self.spent += now() - begin
 
+    def spend(self, seconds: float) -> None:
+        """Count what a trial took.
 
-def now() -> float:
-    """Seconds of the processor."""
-    return time.process_time()
+        Parameters
+        ----------
+        seconds : of the processor.
+        """
+        self.spent += seconds

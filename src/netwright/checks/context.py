@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -17,15 +17,16 @@ import torch
 from torch import Tensor, nn
 
 from netwright.checks.anatomy import Pass, recorded, weight_layers
-from netwright.checks.budget import Budget, OutOfTime, now
+from netwright.checks.budget import Budget, OutOfTime
 from netwright.checks.copies import program_copy, quiet, replica
 from netwright.checks.diagnosis import Signal
 from netwright.checks.facts import MANY, Facts, thinned
 from netwright.checks.loss_kind import kind_of
 from netwright.checks.prior import best_constant
-from netwright.checks.reading import Batch, Material, each
+from netwright.checks.reading import Batch, Material, each, leaves
 from netwright.checks.reward import descend, falling
 from netwright.checks.trial import STEPS, Change, Trial, call, default_start, heavy, train, whole
+from netwright.checks.work import seconds_of
 
 TRIAL_SECONDS = 0.3  # that one trial may take
 FEWEST = 4  # trials that are made however long they take
@@ -188,21 +189,15 @@ class Context(Facts):
         if heavy(self.user_optimizers):
             self.budget.close("a step of the optimizer takes too long with so many weights")
             return STEPS
-        each_step = self._seconds()
-        affordable = TRIAL_SECONDS / each_step
+        affordable = TRIAL_SECONDS / self.step_seconds
         steps = STEPS if affordable >= STEPS else max(10, 10 * int(affordable / 10))
-        self.budget.allow(FEWEST * steps * each_step)
+        self.budget.allow(FEWEST * steps * self.step_seconds)
         return steps
 
-    def _seconds(self) -> float:
-        """That a step takes."""
-        begin = now()
-        self._run(1)
-        if (first := now() - begin) > TRIAL_SECONDS:
-            return first
-        begin = now()
-        self._run(2)
-        return max((now() - begin) / 2, 1e-9)
+    @cached_property
+    def step_seconds(self) -> float:
+        """That a step takes, as it is counted; 0 where there are none."""
+        return seconds_of(self._run) if self.user_optimizers and len(self.batch) else 0.0
 
     def trial(
         self,
@@ -210,7 +205,7 @@ class Context(Facts):
         *,
         steps: int | None = None,
         loss: Callable[..., Any] | None = None,
-        batches: Iterable[Batch] | None = None,
+        batches: Sequence[Batch] | None = None,
         clip: float | None = None,
     ) -> Trial:
         """The program on a copy for some steps, as it is or with one thing changed; the same twice is made once."""
@@ -218,12 +213,20 @@ class Context(Facts):
         steps = usual if steps is None else steps
         known = (change, steps, clip) if loss is None and batches is None and change in (None, default_start) else None
         if known not in self._trials:
-            with self.budget.running():
-                found = self._run(steps, change, loss, batches, clip)
+            self.budget.demand()
+            found = self._run(steps, change, loss, batches, clip)
+            self.budget.spend(len(found.losses) * self.step_seconds * self._share(batches))
             if known is None:
                 return found
             self._trials[known] = found
         return self._trials[known]
+
+    def _share(self, batches: Sequence[Batch] | None) -> float:
+        """What a step on batches takes, in steps on those of the data: as theirs are to the numbers of these."""
+        if not batches:
+            return 1.0
+        given, usual = (sum(map(Tensor.numel, leaves(batch.inputs))) for batch in (batches[0], self.batch))
+        return given / max(usual, 1)
 
     @cached_property
     def _trials(self) -> dict[Any, Trial]:

@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from netwright.checks.budget import now
 from netwright.checks.copies import program_copy, quiet
 from netwright.checks.reading import Batch, Keywords, each
 from netwright.core.errors import InvalidData
@@ -36,7 +35,7 @@ class Trial:
     ----------
     losses : of each batch, before its step. ratios : median over layers of |step| / |weights|, for each step.
     first : |step| / |weights| of each weight matrix in the first step. norms : of the gradient at each step.
-    module : the copy as it is at the end. seconds : of the processor, of a step. finite : whether all losses were.
+    module : the copy as it is at the end. finite : whether all losses were.
     """
 
     module: nn.Module
@@ -45,7 +44,6 @@ class Trial:
     first: dict[str, float] = field(default_factory=dict)
     norms: list[float] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
-    seconds: float = 0.0
 
     @property
     def finite(self) -> bool:
@@ -127,14 +125,13 @@ def train(
             after(module)
         moved = _weights(module, optimizers)
         held = [p for each in optimizers for group in each.param_groups for p in group["params"] if p.requires_grad]
-        rules, begin = [(optimizer, _given(optimizer)) for optimizer in optimizers], now()
+        rules = [(optimizer, _given(optimizer)) for optimizer in optimizers]
         for batch in batches:
             before = [weight.detach().clone() for weight in moved.values()]
             _Step(trial, module, loss, batch, held, clip).make(rules)
             _measure(trial, moved, before)
             if not math.isfinite(trial.losses[-1]):
                 break
-        trial.seconds = (now() - begin) / max(len(trial.losses), 1)
     return trial
 
 

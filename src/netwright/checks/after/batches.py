@@ -145,7 +145,7 @@ def _batches(context: Trained, size: int, steps: int) -> Iterator[Batch]:
 
 def _loss_after(context: Trained, batches: Iterable[Batch]) -> float:
     """The loss of many training rows after more steps on a copy."""
-    trial = context.trial(batches=batches)
+    trial = context.trial(batches=list(batches))
     if not trial.finite:
         return math.inf
     return context.value(context.answer(trial.module, context.many), context.many.target)

@@ -7,7 +7,6 @@ neighbours that learned from the training rows and are asked about others.
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,6 +20,7 @@ from netwright.checks.facts import thinned
 from netwright.checks.loss_kind import NUMBERS
 from netwright.checks.neighbours import fitted_ridge, nearest, ridge
 from netwright.checks.reading import Batch, Material, leaves
+from netwright.checks.work import seconds_of
 
 MOST = 1000  # rows of either part that are asked about
 LEAST = 60  # held-out rows without which the training rows are judged
@@ -100,10 +100,12 @@ class Trained(Context):
     @cached_property
     def most(self) -> int:
         """How many rows of either part can be asked about."""
-        begin = time.process_time()
-        self.answer(self.module, self.probe)
-        each = (time.process_time() - begin) / max(1, len(self.probe))
+        each = seconds_of(self._answer) / max(1, len(self.probe))
         return int(min(self.at_most, max(2 * LEAST, SECONDS / max(each, 1e-9))))
+
+    def _answer(self, times: int) -> None:
+        for _ in range(times):
+            self.answer(self.module, self.probe)
 
     @cached_property
     def learned(self) -> Part | None:

@@ -144,5 +144,7 @@ def _both(context: Context) -> Iterable[Any]:
     """The program after five times the steps of a trial, as it is and with the loss through the output alone."""
     for change in (lambda loss: loss, _through):
         module, optimizers, loss = context.copies()
-        with context.budget.running():
-            yield train((module, optimizers, change(loss)), context.data.stream(5 * context.steps)).module
+        context.budget.demand()
+        trial = train((module, optimizers, change(loss)), context.data.stream(5 * context.steps))
+        context.budget.spend(len(trial.losses) * context.step_seconds)
+        yield trial.module

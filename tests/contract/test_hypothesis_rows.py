@@ -20,7 +20,7 @@ sys.path.append(str(Path(__file__).parent / "bad_input"))
 from row_checks import NAMES, REFUSALS, SUBJECTS, assert_finite, untouched
 from row_subjects import Subject
 
-QUICK, LONG = 50, 2000
+QUICK, LONG = 100, 2000
 EXAMPLES = {"deep": 10, "sequence": 10, "generative": 10, "embedding": 10}  # a fit of theirs takes 50 ms and more
 EXAMPLES |= {"ProjectionPursuitRegressor": 10}
 KINDS = ("f8", "f8", "f8", "f4", "f2", ">f8", "i8", "i1", "u2", "?", "O", "U3", "c16", "M8[D]")

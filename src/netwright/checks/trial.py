@@ -35,7 +35,8 @@ class Trial:
     ----------
     losses : of each batch, before its step. ratios : median over layers of |step| / |weights|, for each step.
     first : |step| / |weights| of each weight matrix in the first step. norms : of the gradient at each step.
-    module : the copy as it is at the end. finite : whether all losses were.
+    module : the copy as it is at the end. seconds : of a step, as `netwright.checks.work` counts them.
+    finite : whether all losses were.
     """
 
     module: nn.Module
@@ -44,6 +45,7 @@ class Trial:
     first: dict[str, float] = field(default_factory=dict)
     norms: list[float] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
+    seconds: float = 0.0
 
     @property
     def finite(self) -> bool:

@@ -27,7 +27,7 @@ def enough(context: Context) -> Iterable[Finding]:
     a_pass = math.ceil(len(context.data.whole) / context.data.batch_size)
     total = context.epochs * a_pass
     longer = max(context.steps, LONGER * total)
-    if (total + longer) * context.step_seconds > SECONDS or not math.isfinite(context.prior) or context.prior <= 1e-12:
+    if (total + longer) * context.as_is.seconds > SECONDS or not math.isfinite(context.prior) or context.prior <= 1e-12:
         return
     if total >= context.steps and context.left(context.as_is) < LEFT:
         return

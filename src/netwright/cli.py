@@ -8,8 +8,7 @@ exit status   meaning
 ============= ========================================================================
 0             done; of `check`: no fault
 1             `check` found a fault
-2             the input was wrong: one line on standard error says what to do, and of a pattern
-              two more show the place
+2             the input was wrong: a line on standard error says what to do (three of a pattern)
 130           Ctrl-C; what was trained by then has been written
 ============= ========================================================================
 """
@@ -28,6 +27,7 @@ from typing import Any, NoReturn
 from netwright import __version__
 from netwright.commands import model_file, style_options
 from netwright.commands.argument_types import count, image_size, seed, shape, share
+from netwright.commands.exporting import options as exporting
 from netwright.commands.serving import options as serving
 from netwright.commands.tune_options import EXAMPLES, SUMMARY, add_search
 from netwright.core.errors import did_you_mean
@@ -375,6 +375,7 @@ COMMANDS: dict[str, tuple[str, str, Fill, tuple[str, ...]]] = {
         ),
     ),
     "style": ("netwright.commands.style", style_options.SUMMARY, style_options.add_style, style_options.EXAMPLES),
+    "export": ("netwright.commands.exporting.command", exporting.SUMMARY, exporting.add_export, exporting.EXAMPLES),
     "serve": ("netwright.commands.serving.command", serving.SUMMARY, serving.add_serve, serving.EXAMPLES),
     "report": (
         "netwright.commands.report",

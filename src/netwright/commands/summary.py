@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
+from pathlib import Path
+from typing import Any
 
 from netwright import layers, losses, optim
 from netwright.commands.networks import read_network
@@ -24,7 +26,7 @@ def run(options: Namespace) -> int:
     if _is_file(options.network):
         path = model_path(options.network)
         manifest = storage.read_manifest(path)
-        network = _network_in(manifest, str(path))
+        network = network_in(manifest, path)
         say("file", f"{path}: a {manifest['kind']}, written by netwright {manifest['versions'].get('netwright', '?')}")
     else:
         network = read_network(options.network, input_shape=options.input)
@@ -45,13 +47,23 @@ def _is_file(text: str) -> bool:
     return text.endswith(".nw") or any(mark in text for mark in separators) or os.path.exists(text)
 
 
-def _network_in(manifest: dict[str, object], path: str) -> Expression:
+def network_in(manifest: dict[str, Any], path: Path) -> Expression:
+    """The network that a model file names, with nothing of the model built.
+
+    Parameters
+    ----------
+    manifest : of the file. path : of the file, for the message.
+
+    Raises
+    ------
+    CorruptFile : a file without one.
+    """
     content = manifest["content"]
     held = content.get("network") if isinstance(content, dict) else None
     network = from_json(held)
     if not isinstance(network, Expression):
         got = f"a file of kind {manifest['kind']!r}"
-        raise CorruptFile(problem(path, "a file with a network", got, "Give the model file of the run."))
+        raise CorruptFile(problem(str(path), "a file with a network", got, "Give the model file of the run."))
     return network
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,27 +22,7 @@ Y = X @ [1.0, -2.0, 3.0] * 100 + 7e4 + DRAW.normal(size=60)
 MIDDLE = np.median(Y)
 LABELS = np.array(["low", "middle", "high"])[np.digitize(X[:, 0], [4998.0, 5002.0])]
 FAST = {"epochs": 2, "random_state": 0}
-
-
-@pytest.fixture
-def runtime() -> Any:
-    """ONNX Runtime, where it and what writes ONNX are installed."""
-    pytest.importorskip("onnx")
-    pytest.importorskip("onnxscript")
-    return pytest.importorskip("onnxruntime")
-
-
-class File:
-    """An exported estimator, as a reader has it that knows ONNX Runtime alone."""
-
-    def __init__(self, runtime: Any, estimator: Any, path: Path, **options: Any) -> None:
-        estimator.export(path, **options)
-        self.session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        self.known = json.loads(self.session.get_modelmeta().custom_metadata_map["netwright"])
-
-    def __call__(self, **inputs: Any) -> dict[str, Any]:
-        names = [each.name for each in self.session.get_outputs()]
-        return dict(zip(names, self.session.run(None, inputs), strict=True))
+Exported = Callable[..., Any]
 
 
 def close(found: Any, wanted: Any, scale: float = 1.0) -> None:
@@ -50,9 +30,9 @@ def close(found: Any, wanted: Any, scale: float = 1.0) -> None:
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5 * scale)
 
 
-def test_classifier(runtime: Any, tmp_path: Path) -> None:
+def test_classifier(exported: Exported) -> None:
     clf = nw.Classifier(**FAST).fit(X, LABELS)
-    file = File(runtime, clf, tmp_path / "a.onnx")
+    file = exported(clf)
     for n in BATCHES:
         found = file(X=X[:n])
         close(found["probabilities"], clf.predict_proba(X[:n]))
@@ -74,10 +54,10 @@ def test_classifier(runtime: Any, tmp_path: Path) -> None:
     ],
     ids=["two classes", "logits", "two questions", "two labels"],
 )
-def test_targets_of_classifiers(network: Any, y: Any, runtime: Any, tmp_path: Path) -> None:
+def test_targets_of_classifiers(network: Any, y: Any, exported: Exported) -> None:
     rows = (X - 5000).astype(np.float32)
     clf = nw.Classifier(network, **FAST).fit(rows, y)
-    file = File(runtime, clf, tmp_path / "a.onnx")
+    file = exported(clf)
     found, wanted = file(X=rows[:9]), clf.predict_proba(rows[:9])
     if isinstance(wanted, list):
         for place, each in enumerate(wanted, start=1):
@@ -90,43 +70,43 @@ def test_targets_of_classifiers(network: Any, y: Any, runtime: Any, tmp_path: Pa
     assert (chosen == clf.predict(rows[:9])).all()
 
 
-def test_images(runtime: Any, tmp_path: Path) -> None:
+def test_images(exported: Exported) -> None:
     images = DRAW.random((12, 1, 8, 8)).astype(np.float32)
     clf = nw.Classifier(Conv(4, 3) >> ReLU() >> Flatten() >> Softmax(2), **FAST).fit(images, [0, 1] * 6)
-    file = File(runtime, clf, tmp_path / "a.onnx")
+    file = exported(clf)
     for n in BATCHES:
         close(file(X=images[:n])["probabilities"], clf.predict_proba(images[:n]))
     assert file.known["classes"] == [0, 1]
 
 
 @pytest.mark.parametrize("y", [Y, Y[:, None], np.stack([Y, -Y / 1000], axis=1)], ids=["(n,)", "(n, 1)", "(n, 2)"])
-def test_regressor(y: Any, runtime: Any, tmp_path: Path) -> None:
+def test_regressor(y: Any, exported: Exported) -> None:
     reg = nw.Regressor(**FAST).fit(X, y)
-    file = File(runtime, reg, tmp_path / "a.onnx")
+    file = exported(reg)
     for n in BATCHES:
         close(file(X=X[:n])["prediction"] / Y.std(), reg.predict(X[:n]) / Y.std())
 
 
-def test_several_inputs(runtime: Any, tmp_path: Path) -> None:
+def test_several_inputs(exported: Exported) -> None:
     pair = (X[:, :2].astype(np.float32) / 5000, X[:, 2:].astype(np.float32) / 5000)
     network = (Input(2) >> Tanh(3) | Input(1)) >> nw.layers.Concat() >> Linear(1)
     reg = nw.Regressor(network, **FAST).fit(pair, Y)
-    found = File(runtime, reg, tmp_path / "a.onnx")(X1=pair[0], X2=pair[1])
+    found = exported(reg)(X1=pair[0], X2=pair[1])
     close(found["prediction"] / Y.std(), reg.predict(pair) / Y.std())
 
 
-def test_quantiles(runtime: Any, tmp_path: Path) -> None:
+def test_quantiles(exported: Exported) -> None:
     reg = nw.QuantileRegressor(**FAST).fit(X, Y)
-    file = File(runtime, reg, tmp_path / "a.onnx")
+    file = exported(reg)
     found = file(X=X)
     close(found["quantiles"], reg.predict_quantiles(X), Y.std())
     close(found["prediction"], reg.predict(X), Y.std())
     assert file.known["levels"] == [0.05, 0.5, 0.95]
 
 
-def test_mixtures(runtime: Any, tmp_path: Path) -> None:
+def test_mixtures(exported: Exported) -> None:
     reg = nw.MixtureDensityRegressor(**FAST).fit(X, Y)
-    found, mixture = File(runtime, reg, tmp_path / "a.onnx")(X=X), reg.predict_dist(X)
+    found, mixture = exported(reg)(X=X), reg.predict_dist(X)
     mean, deviation = reg.predict(X, return_std=True)
     close(found["prediction"], mean, Y.std())
     close(found["deviation"], deviation, Y.std())
@@ -135,9 +115,9 @@ def test_mixtures(runtime: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("answer", "form"), [("mean", "softmax"), ("mode", "softmax"), (0.3, "ordinal")])
-def test_bins(answer: Any, form: str, runtime: Any, tmp_path: Path) -> None:
+def test_bins(answer: Any, form: str, exported: Exported) -> None:
     reg = nw.BinnedRegressor(answer=answer, form=form, **FAST).fit(X, Y)
-    found = File(runtime, reg, tmp_path / "a.onnx")(X=X)
+    found = exported(reg)(X=X)
     close(found["prediction"], reg.predict(X), Y.std())
     close(found["probabilities"], reg.predict_bins(X))
 
@@ -160,11 +140,11 @@ def table() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("categories", ["one_hot", "embedding"])
-def test_frames(categories: str, runtime: Any, tmp_path: Path) -> None:
+def test_frames(categories: str, exported: Exported) -> None:
     frame = table()
     clf = nw.Classifier(categories=categories, **FAST).fit(frame, LABELS)
     frame["add"][1] = "never seen"
-    file = File(runtime, clf, tmp_path / "a.onnx")
+    file = exported(clf)
     found = file(
         age=frame["age"],
         add=np.array([text or "" for text in frame["add"]], dtype=object),
@@ -177,23 +157,31 @@ def test_frames(categories: str, runtime: Any, tmp_path: Path) -> None:
     assert file.known["columns"][1]["labels"] == ["x", "y", "z"]
 
 
-def test_ensembles(runtime: Any, tmp_path: Path) -> None:
+def test_ensembles(exported: Exported) -> None:
     clf = nw.Ensemble(nw.Classifier(epochs=2), n_estimators=2, random_state=0).fit(X, LABELS)
-    found = File(runtime, clf, tmp_path / "a.onnx")(X=X)
+    found = exported(clf)(X=X)
     close(found["probabilities"], clf.predict_proba(X))
     reg = nw.Ensemble(nw.Regressor(epochs=2), n_estimators=2, random_state=0).fit(X, Y)
-    close(File(runtime, reg, tmp_path / "b.onnx")(X=X)["prediction"], reg.predict(X), Y.std())
+    close(exported(reg)(X=X)["prediction"], reg.predict(X), Y.std())
 
 
-def test_ensembles_of_others_are_refused(runtime: Any, tmp_path: Path) -> None:
+def test_ensembles_of_frames_with_a_column_called_so(exported: Exported) -> None:
+    frame = {name: column for name, column in table().items() if name in ("age", "probabilities")}
+    clf = nw.Ensemble(nw.Classifier(epochs=2), n_estimators=2, random_state=0).fit(frame, LABELS)
+    found = exported(clf)(**frame)
+    close(found["probabilities_"], clf.predict_proba(frame))
+    assert (clf.classes_[found["index"]] == clf.predict(frame)).all()
+
+
+def test_ensembles_of_others_are_refused(exported: Exported) -> None:
     from sklearn.linear_model import LogisticRegression
 
     clf = nw.Ensemble(LogisticRegression(), n_estimators=2, random_state=0).fit(X - 5000, LABELS)
     with pytest.raises(InvalidParameter, match="members that are networks, got LogisticRegression"):
-        clf.export(tmp_path / "a.onnx")
+        exported(clf)
 
 
-def test_sequences_of_any_length(runtime: Any, tmp_path: Path) -> None:
+def test_sequences_of_any_length(exported: Exported) -> None:
     rows = [DRAW.normal(100, 3, (n, 2)) for n in range(3, 13)]
     clf = nw.sequence.SequenceClassifier("CausalConv(4, 3) >> ReLU() >> TimePool('max')", epochs=1, random_state=0)
     clf.fit(rows, [0, 1] * 5)
@@ -201,28 +189,28 @@ def test_sequences_of_any_length(runtime: Any, tmp_path: Path) -> None:
     padded = np.zeros((10, 12, 2))
     for row, place in zip(rows, padded, strict=True):
         place[: len(row)] = row
-    file = File(runtime, clf, tmp_path / "a.onnx")
+    file = exported(clf)
     close(file(sequences=padded, lengths=lengths)["probabilities"], clf.predict_proba(rows))
     close(file(sequences=padded[:2, :5], lengths=lengths[:2])["probabilities"], clf.predict_proba(rows[:2]))
 
 
-def test_tokens_and_recurrent_layers(runtime: Any, tmp_path: Path) -> None:
+def test_tokens_and_recurrent_layers(exported: Exported, tmp_path: Path) -> None:
     words = [["a", "b", "c", "d"][: 2 + n % 3] for n in range(10)]
     clf = nw.sequence.SequenceClassifier("GRU(4, output='last')", epochs=1, random_state=0, least=1, width=5)
     clf.fit(words, [0, 1] * 5)
     with pytest.raises(InvalidParameter, match=r"settles the number of steps.*Give steps=n"):
-        clf.export(tmp_path / "a.onnx")
-    assert not list(tmp_path.iterdir())
+        exported(clf)
+    assert not list((tmp_path / "exported").iterdir())
     words[0] = ["unheard", "b"]
     padded = np.array([row + [""] * (6 - len(row)) for row in words], dtype=object)
-    found = File(runtime, clf, tmp_path / "a.onnx", steps=6)(tokens=padded, lengths=np.array(list(map(len, words))))
+    found = exported(clf, steps=6)(tokens=padded, lengths=np.array(list(map(len, words))))
     close(found["probabilities"], clf.predict_proba(words))
 
 
-def test_classifier_of_images(runtime: Any, tmp_path: Path) -> None:
+def test_classifier_of_images(exported: Exported) -> None:
     images = [np.full((48, 64, 3), shade, np.uint8) for shade in (20, 30, 220, 230)]
     clf = nw.vision.ImageClassifier(size=64, epochs=1, batch_size=2, random_state=0).fit(images, list("ddll"))
-    file = File(runtime, clf, tmp_path / "a.onnx")
+    file = exported(clf)
     assert file.known["canvas"] == {"gray": 114, "side": 64, "size": 64}
     canvases = np.full((4, 3, 64, 64), 114, np.uint8)
     canvases[:, :, :48] = np.stack(images).transpose(0, 3, 1, 2)

@@ -31,13 +31,13 @@ from torch.nn import functional as F
 from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
 from netwright.core.validation import check, check_all, number
 from netwright.estimators.classifier import Classifier
-from netwright.estimators.ensemble.temperature import log_probabilities, require_teacher, tempered, the_best
+from netwright.estimators.ensemble.logits import LOGITS, log_probabilities
+from netwright.estimators.ensemble.temperature import require_teacher, tempered, the_best
 from netwright.estimators.preparing import from_dataset, read_target
 from netwright.estimators.regressor import Regressor
 from netwright.train import Batches
 
 LABELS = 0.1  # share of the labels, where there are any
-_LOGITS = ("softmax", "identity", "log_softmax")
 
 
 def distill(
@@ -188,7 +188,7 @@ class _Lesson:
         return labels
 
     def _require_logits(self, made: Classifier) -> None:
-        fits = made._link in _LOGITS and made._target.kind == "multiclass" and not made._target.one_hot
+        fits = made._link in LOGITS and made._target.kind == "multiclass" and not made._target.one_hot
         several = made._target.single or made._target.kind == "multilabel"
         if not (hasattr(made, "predict_proba") and (fits or (several and made._link in ("sigmoid", "identity")))):
             remedy = "End it in Softmax(k), and leave the loss out."

@@ -29,6 +29,7 @@ from netwright.estimators.ensemble.combining import (
     votes,
 )
 from netwright.estimators.ensemble.exporting import export_ensemble
+from netwright.estimators.ensemble.logits import log_probabilities, one_question
 from netwright.estimators.ensemble.members import (
     best_of,
     kept_apart,
@@ -37,7 +38,7 @@ from netwright.estimators.ensemble.members import (
     same_classes,
 )
 from netwright.estimators.ensemble.saving import save_parts
-from netwright.estimators.ensemble.temperature import best_temperature, log_probabilities, one_question
+from netwright.estimators.ensemble.temperature import best_temperature
 from netwright.estimators.ensemble.training import trained_apart, trained_once
 from netwright.estimators.preparing import from_dataset, read_target
 

@@ -18,19 +18,18 @@ import os
 from typing import Any, Self
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
+from netwright.core.errors import InvalidParameter, problem, shown
 from netwright.core.seeds import RANDOM_STATE, derive, to_seed
 from netwright.core.validation import check, checks_options, number
 from netwright.data import holdout
-from netwright.estimators.classes import Classes
-from netwright.estimators.classifier import Classifier
 from netwright.estimators.ensemble.calibration_error import codes_of
+from netwright.estimators.ensemble.exporting import export_calibrated
+from netwright.estimators.ensemble.logits import log_probabilities, one_question
 from netwright.estimators.ensemble.members import fitted, rows_of, target_of
 from netwright.estimators.ensemble.saving import save_parts
 
@@ -158,6 +157,8 @@ class Calibrated(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "temperature_")
         save_parts(path, "Calibrated", {"temperature": self.temperature_}, [self.estimator_])
 
+    export = export_calibrated
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         if hasattr(self.estimator, "__sklearn_tags__"):
@@ -278,52 +279,6 @@ def require_teacher(estimator: Any, where: str) -> None:
     if not is_fitted(estimator):
         got = f"one that is not fitted: {shown(estimator)}"
         raise InvalidParameter(problem(where, "a fitted classifier with predict_proba", got, "Fit it first."))
-
-
-def one_question(estimator: Any) -> np.ndarray:
-    """The classes of a fitted classifier of a single question.
-
-    Parameters
-    ----------
-    estimator : fitted.
-
-    Raises
-    ------
-    InvalidData : several questions or labels.
-    """
-    classes = estimator.classes_
-    several = isinstance(classes, list) or getattr(getattr(estimator, "_target", None), "kind", "") == "multilabel"
-    if several or getattr(estimator, "_independent", False):
-        got = f"{len(classes)} questions" if isinstance(classes, list) else f"{len(classes)} labels that hold together"
-        raise InvalidData(problem("temperature", "a classifier of one question", got))
-    return np.asarray(classes)
-
-
-def log_probabilities(estimator: Any, X: Any) -> np.ndarray:
-    """log p (n, k) in double precision: from logits where there are any, so that no probability is rounded to 0.
-
-    Parameters
-    ----------
-    estimator : fitted; one with ``_log_probabilities`` says them itself. X : rows.
-    """
-    if hasattr(estimator, "_log_probabilities"):
-        found: np.ndarray = estimator._log_probabilities(X)
-        return found
-    if type(estimator) is Classifier and _has_logits(estimator):
-        logits = estimator._outputs(X).double()
-        return torch.log_softmax(logits, 1).cpu().numpy()  # type: ignore[no-any-return]
-    p = np.asarray(estimator.predict_proba(X), dtype=np.float64)
-    if p.ndim != 2:
-        raise InvalidData(problem("predict_proba", "probabilities (n, k) of one question", f"shape {p.shape}"))
-    return np.log(np.maximum(p, np.finfo(np.float64).tiny))
-
-
-def _has_logits(estimator: Classifier) -> bool:
-    target = estimator._target
-    return type(target) is Classes and target.kind == "multiclass" and not target.single and estimator._link in _LOGITS
-
-
-_LOGITS = ("softmax", "identity", "log_softmax")
 
 
 def tempered(logits: np.ndarray, temperature: float) -> np.ndarray:

@@ -61,7 +61,12 @@ def export_run(self: Any, path: str | os.PathLike[str], steps: int | None = None
         raise InvalidParameter(problem(f"{name}.export", "an estimator whose answers are one graph", got, remedy))
     check_is_fitted(self, "module_")
     check(f"{name}.export(steps)", steps, integer(1) | nothing)
-    write_graph(self._graph(steps), path, f"{name}.export")
+    graph = self._graph(steps)
+    if steps is not None and "steps" not in graph.content:
+        raise InvalidParameter(
+            problem(f"{name}.export(steps)", "None, for there are none", f"{steps}", "Leave it out.")
+        )
+    write_graph(graph, path, f"{name}.export")
 
 
 def graph_of(estimator: Any) -> Graph:

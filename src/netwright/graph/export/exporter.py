@@ -56,7 +56,8 @@ def record(
     module : in evaluation mode.
     inputs : a batch of each input, of `SAMPLES` samples.
     where : how an error names what is exported.
-    axes : of each input, which axes may have any size, by name; None: the first one, "batch".
+    axes : of each input, which axes may have any size, by name; ``"32*height"`` has multiples of 32. None: the first
+        one, "batch".
 
     Raises
     ------
@@ -73,7 +74,7 @@ def record(
             got = f"{type(part).__name__}: {reason}"
             raise InvalidParameter(problem(f"{where}, at {path}", "layers that are made of operations of torch", got))
     axes = axes or [{0: "batch"}] * len(inputs)
-    dims = {name: torch.export.Dim(name) for each in axes for name in each.values()}
+    dims = {name: _dim(name) for each in axes for name in each.values()}
     free = tuple({axis: dims[name] for axis, name in each.items()} for each in axes)
     several = any(p.kind is p.VAR_POSITIONAL for p in _parameters(module))
     shapes: Any = (free,) if several else free
@@ -117,6 +118,12 @@ def as_onnx(program: torch.export.ExportedProgram, where: str) -> Any:
             raise _refused(where, _place(program, _root(error)), error) from error
     assert made is not None
     return made.model_proto
+
+
+def _dim(name: str) -> Any:
+    """The size of an axis, or a multiple of one."""
+    factor, times, own = name.rpartition("*")
+    return int(factor) * torch.export.Dim(own) if times else torch.export.Dim(own)
 
 
 def _parameters(module: torch.nn.Module) -> list[Any]:

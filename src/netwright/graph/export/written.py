@@ -7,6 +7,7 @@ and ``outputs`` (of each its name, type, shape with "batch" for the batch axis, 
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -161,3 +162,17 @@ def write_model(
     data = model.SerializeToString(deterministic=True)
     with replacing(path) as file:
         write_all(file, data)
+
+
+def known_of(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a file that `write_model` wrote says of itself.
+
+    Parameters
+    ----------
+    path : the file.
+    """
+    import onnx
+
+    model = onnx.load(os.fspath(path))
+    known: dict[str, Any] = json.loads(next(item.value for item in model.metadata_props if item.key == KEY))
+    return known

@@ -36,6 +36,7 @@ from netwright.layers import Conv
 from netwright.losses import split_link
 from netwright.optim import AdamW, cosine, warmup
 from netwright.train import Batches, Run
+from netwright.vision.dense.exporting import STRIDE, graph_of_pixels
 from netwright.vision.dense.masks import MaskBatches, on_canvas, read_masks
 from netwright.vision.dense.networks import UPSAMPLINGS, fully_convolutional, segmentation_unet
 from netwright.vision.dense.scores import SegmentationScores, overlaps, segmentation_scores
@@ -47,7 +48,6 @@ from netwright.vision.detection.pictures import Canvases, Frame, Pictures, canva
 from netwright.vision.detection.running import Part, looked_at, parted, run_of
 
 RATE, WARM, DECAY = 3e-3, 2, 0.01  # of the rule that is chosen: rate, epochs of its rise, decay of weights
-STRIDE = 32  # of which the sides of canvases are multiples; the levels of a network may halve five times
 MEANT = frozenset({"small-validation"})  # it speaks of rows, and an image has many pixels
 _OF_BOXES = ("backbone", "score_threshold", "iou_threshold", "max_detections", "bad_boxes")
 
@@ -242,6 +242,8 @@ class Segmenter(RunEstimator):
         """
         check_is_fitted(self, "module_")
         saving.save(self, path)
+
+    _graph = graph_of_pixels
 
     def _rule(self) -> Any:
         return AdamW(warmup(cosine(RATE), epochs=WARM), weight_decay=DECAY)

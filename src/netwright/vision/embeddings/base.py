@@ -46,6 +46,7 @@ from netwright.vision.embeddings import saving
 from netwright.vision.embeddings.batches import EmbeddingBatches, Sampler, as_floats
 from netwright.vision.embeddings.collapse import warn_of_collapse
 from netwright.vision.embeddings.distances import DISTANCES, directions, paired_distances
+from netwright.vision.embeddings.exporting import graph_of_embeddings
 from netwright.vision.embeddings.labelling import classes_among, frequent
 from netwright.vision.embeddings.networks import EmbeddingNetwork, closed_network
 from netwright.vision.embeddings.reading import Form, read_samples
@@ -213,6 +214,8 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RunEstimator):
         """
         check_is_fitted(self, "module_")
         saving.save(self, path)
+
+    _graph = graph_of_embeddings
 
     # the steps of a fit
 

@@ -29,6 +29,7 @@ from netwright.core.validation import Constraint, check_all, checks_options
 from netwright.estimators.ensemble.saving import save_parts
 from netwright.vision.columns import without_dtype
 from netwright.vision.embeddings.comparing import compared_pairs, embeddings_of, has_head, unit
+from netwright.vision.embeddings.exporting import export_side_by_side
 
 HOOKS = ("fit", "transform", "get_params")  # of a member
 
@@ -160,6 +161,8 @@ class EmbeddingEnsemble(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseE
         """
         check_is_fitted(self, "estimators_")
         save_parts(path, "EmbeddingEnsemble", {"seed": self.seed_}, self.estimators_)
+
+    export = export_side_by_side
 
     def _members(self, seed: int) -> list[Any]:
         """Unfitted copies; those without a seed get one."""

@@ -28,6 +28,7 @@ from netwright.core.validation import (
 )
 from netwright.vision.embeddings import saving
 from netwright.vision.embeddings.comparing import Floats, embeddings_of
+from netwright.vision.embeddings.exporting import export_recognizer
 from netwright.vision.embeddings.gallery import Gallery
 from netwright.vision.embeddings.rates.identification import OpenSetRates, detection_identification
 from netwright.vision.single.labels import read_labels
@@ -243,6 +244,8 @@ class Recognizer(BaseEstimator):
         if self._calibrated is not None and self.threshold_ == self._calibrated[0]:
             arrays["rates"] = np.array([self.rates_.dir, self.rates_.far, self.rates_.threshold])
         saving.save_around(path, "Recognizer", own, self.embedder, arrays)
+
+    export = export_recognizer
 
     def _rates(self, X: Any, y: Any, far: float, method: str) -> OpenSetRates:
         names = self.names_

@@ -26,6 +26,7 @@ from netwright.core.seeds import RANDOM_STATE
 from netwright.core.validation import Constraint, check_all, checks_options, number, one_of
 from netwright.vision.embeddings import saving
 from netwright.vision.embeddings.comparing import Floats, compared, compared_pairs, embeddings_of
+from netwright.vision.embeddings.exporting import export_verifier
 from netwright.vision.embeddings.labelling import classes_among, coded
 from netwright.vision.embeddings.rates.interval import bootstrap_people, clopper_pearson
 from netwright.vision.embeddings.rates.roc import ROC, read_scores, roc
@@ -195,6 +196,8 @@ class Verifier(BaseEstimator):
         found = [self.threshold_, self.far_, self.frr_, *self.far_interval_, *self.frr_interval_]
         arrays = {"found": np.array(found), "thresholds": curve.thresholds, "far": curve.far, "tar": curve.tar}
         saving.save_around(path, "Verifier", own, self.embedder_, arrays)
+
+    export = export_verifier
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "threshold_")

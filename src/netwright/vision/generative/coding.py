@@ -33,6 +33,7 @@ from netwright.train import Batches, Precision, Run
 from netwright.vision.columns import feature_names_in, n_features_in, without_dtype
 from netwright.vision.generative import networks, saving
 from netwright.vision.generative.base import NETWORK, OPTIONS, PIECE, batchwise, placed, require_alone
+from netwright.vision.generative.exporting import graph_of_codes
 from netwright.vision.generative.networks import Shape
 from netwright.vision.generative.reading import Form
 
@@ -154,6 +155,8 @@ class Coder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RunEstimator):
         """
         check_is_fitted(self, "module_")
         saving.save(self, path)
+
+    _graph = graph_of_codes
 
     # the steps of a fit
 

@@ -58,11 +58,12 @@ from netwright.vision.embeddings.saving import plain_label, restored_label
 from netwright.vision.generative import saving
 from netwright.vision.generative.base import NETWORK, OPTIONS, placed, require_alone
 from netwright.vision.generative.collapse import LOOKED_AT, Ending, ending_of, warn_of_ending
+from netwright.vision.generative.exporting import graph_of_samples
 from netwright.vision.generative.losses import KINDS
 from netwright.vision.generative.making import first_column, made_by, mean_accuracy, refresh
 from netwright.vision.generative.players import Players, columns_of, plain, spectrally_normalized
 from netwright.vision.generative.reading import Form
-from netwright.vision.generative.rejecting import believed
+from netwright.vision.generative.rejecting import believed, quantile_of
 from netwright.vision.generative.rounds import Rounds, epochs_of
 from netwright.vision.generative.settling import chosen, networks_of, range_of, warn_of_mixing
 from netwright.vision.generative.turns import TwoPlayers
@@ -222,7 +223,7 @@ class GAN(RunEstimator):
         codes = self._codes(n, labels)
         generator = torch.Generator().manual_seed(to_seed(random_state))
         if rejection is not None:
-            return self.form_.restored(believed(self.module_, codes, self._rejection(rejection), generator))
+            return self.form_.restored(believed(self.module_, codes, quantile_of(self, rejection), generator))
         noise = torch.randn(n, self.latent_, generator=generator)
         return self.form_.restored(made_by(self.module_, noise, codes))
 
@@ -236,15 +237,7 @@ class GAN(RunEstimator):
         check_is_fitted(self, "module_")
         saving.save(self, path)
 
-    def _rejection(self, rejection: float) -> float:
-        """The quantile, of a game whose logits tell a ratio of densities."""
-        where = f"{self._name}.sample(rejection)"
-        check(where, rejection, number(0, 1, closed="neither"))
-        if self.loss not in ("original", "minimax") or self.label_smoothing:
-            got = f"loss={self.loss!r}, label_smoothing={self.label_smoothing}"
-            expected = 'loss="original" or "minimax" without smoothing, whose logits tell a ratio of densities'
-            raise InvalidParameter(problem(where, expected, got, "Leave it out."))
-        return float(rejection)
+    _graph = graph_of_samples
 
     def _codes(self, n: int, labels: Any) -> Tensor:
         """The numbers of the classes that are asked for."""

@@ -150,15 +150,48 @@ class Form:
         >>> form.restored(form.scaled(x)).tolist()
         [[0.0, 1.0], [2.0, 5.0]]
         """
-        x = x.detach().cpu().float()
+        found: NDArray[Any] = self.given(x.detach().cpu().float()).contiguous().numpy()
+        return found
+
+    def given(self, x: Tensor) -> Tensor:
+        """The same as a tensor.
+
+        Parameters
+        ----------
+        x : (n, *shape).
+        """
         if self.layout == "rows":
-            rows: NDArray[Any] = (x * x.new_tensor(self.spread) + x.new_tensor(self.mean)).numpy()
-            return rows
-        unit = ((x - self.low) / (self.high - self.low)).clamp(0, 1).contiguous()
-        array: NDArray[Any] = ((unit * 255).round().to(torch.uint8) if self.bytes else unit).numpy()
+            return x * x.new_tensor(self.spread) + x.new_tensor(self.mean)
+        unit = ((x - self.low) / (self.high - self.low)).clamp(0, 1)
+        images = (unit * 255).round().to(torch.uint8) if self.bytes else unit
         if self.layout == "gray":
-            return array[:, 0]
-        return np.ascontiguousarray(array.transpose(0, 2, 3, 1)) if self.layout == "last" else array
+            return images[:, 0]
+        return images.permute(0, 2, 3, 1) if self.layout == "last" else images
+
+    def seen(self, x: Tensor) -> Tensor:
+        """Samples in the form that came, with the channels where `again` puts them.
+
+        Parameters
+        ----------
+        x : (n, ...) in the layout of the fit.
+        """
+        if self.layout == "gray":
+            return x[:, None]
+        return x.permute(0, 3, 1, 2) if self.layout == "last" else x
+
+    def empty(self, n: int) -> Tensor:
+        """Samples of zeros in the form that came.
+
+        Parameters
+        ----------
+        n : how many.
+
+        Examples
+        --------
+        >>> Form((1, 2, 4), "gray", bytes=True).empty(3).shape
+        torch.Size([3, 2, 4])
+        """
+        return torch.zeros_like(self.given(torch.zeros(n, *self.shape)))
 
     def to_state(self) -> dict[str, Any]:
         """The form as JSON."""

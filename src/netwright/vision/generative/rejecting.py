@@ -19,11 +19,13 @@ Azadi, Olsson, Darrell, Goodfellow, Odena, *Discriminator rejection sampling*, 2
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from netwright.core.errors import problem
+from netwright.core.errors import InvalidParameter, problem
+from netwright.core.validation import check, number
 from netwright.vision.generative.base import PIECE
 from netwright.vision.generative.making import made_by
 from netwright.vision.generative.players import Players
@@ -31,6 +33,27 @@ from netwright.vision.generative.players import Players
 BEFOREHAND = 4096  # samples from which M and gamma are found
 ROUNDS = 1000  # draws of a sample, after which the last one is kept
 TINY = 1e-6
+
+
+def quantile_of(gan: Any, rejection: float) -> float:
+    """The quantile that is asked for, of a game whose logits tell a ratio of densities.
+
+    Parameters
+    ----------
+    gan : the estimator.
+    rejection : in (0, 1).
+
+    Raises
+    ------
+    InvalidParameter : a quantile that cannot be, or another game.
+    """
+    where = f"{gan._name}.sample(rejection)"
+    check(where, rejection, number(0, 1, closed="neither"))
+    if gan.loss not in ("original", "minimax") or gan.label_smoothing:
+        got = f"loss={gan.loss!r}, label_smoothing={gan.label_smoothing}"
+        expected = 'loss="original" or "minimax" without smoothing, whose logits tell a ratio of densities'
+        raise InvalidParameter(problem(where, expected, got, "Leave it out."))
+    return float(rejection)
 
 
 def believed(net: Players, codes: Tensor, quantile: float, drawn: torch.Generator) -> Tensor:

@@ -20,6 +20,7 @@ from netwright.vision.detection.detector import MEANT
 from netwright.vision.detection.pictures import Frame, Pictures
 from netwright.vision.single.base import OPTIONS, ImageEstimator
 from netwright.vision.single.carrying import carry_points
+from netwright.vision.single.exporting import graph_of_points
 from netwright.vision.single.looking import canvas_side
 from netwright.vision.single.pointing import TOLERANCE, CorrectPoints, LandmarkLoss, LandmarkNetwork
 from netwright.vision.single.points import Points, point_tables, read_points
@@ -166,6 +167,8 @@ class LandmarkDetector(ImageEstimator):
         ]
         every = np.concatenate(right)
         return float(every.mean()) if len(every) else float("nan")
+
+    _graph = graph_of_points
 
     def _rule(self) -> Any:
         return AdamW(warmup(cosine(RATE), epochs=WARM), weight_decay=DECAY)

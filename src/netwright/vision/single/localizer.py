@@ -17,6 +17,7 @@ from netwright.vision.detection.detector import MEANT, SHARED, Detector
 from netwright.vision.detection.found import Found, Limits
 from netwright.vision.detection.pictures import Frame
 from netwright.vision.detection.targets import Objects
+from netwright.vision.single.exporting import graph_of_boxes
 from netwright.vision.single.localizing import LocalizerLoss, located
 from netwright.vision.single.looking import LookingNetwork, canvas_side
 
@@ -146,6 +147,8 @@ class Localizer(Detector):
         self.device, self.devices = device, devices
         self.checkpoint, self.resume = checkpoint, resume
         self.random_state, self.callbacks, self.verbose = random_state, callbacks, verbose
+
+    _graph = graph_of_boxes
 
     def _rule(self) -> Any:
         return AdamW(warmup(cosine(RATE), epochs=WARM), weight_decay=DECAY)

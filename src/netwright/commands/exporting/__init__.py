@@ -1,0 +1,1 @@
+"""``netwright export``: its options, and the command."""

@@ -46,7 +46,19 @@ def test_asked_to_end_and_resumed(tmp_path, capsys, monkeypatch):
     told = cut(folder, *WORDS)
     assert f"go on with: netwright train --resume {folder}" in told
     assert {path.name for path in folder.iterdir()} == {"checkpoint", "command.json"}
+    begun = (folder / "command.json").read_bytes()
+    with monkeypatch.context() as patch:  # and is cut once more
+
+        def killed(self, run):
+            raise SystemExit(137)
+
+        patch.setattr("netwright.train.progress.Progress.on_epoch_end", killed)
+        with pytest.raises(SystemExit):
+            main(["train", "--resume", str(folder)])
+    assert (folder / "command.json").read_bytes() == begun
     assert main(["train", "--resume", str(folder), "--quiet"]) == 0
+    record = json.loads((folder / "run.json").read_text())
+    assert record["command"].startswith("netwright train digits --network")
     assert not {"checkpoint", "command.json"} & {path.name for path in folder.iterdir()}
     assert main(["train", *WORDS, "--quiet", "--out", str(tmp_path / "whole")]) == 0
     assert bits(folder) == bits(tmp_path / "whole")
@@ -90,6 +102,12 @@ def test_what_cannot_be_resumed(words, text, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(words) == 2
     assert text in capsys.readouterr().err
+
+
+def test_words_without_data(tmp_path, capsys):
+    (tmp_path / "command.json").write_text(json.dumps({"words": ["train", "--quiet"], "folder": str(tmp_path)}))
+    assert main(["train", "--resume", str(tmp_path)]) == 2
+    assert "command.json: expected the words of a run with its DATA" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_gone(tmp_path, capsys):

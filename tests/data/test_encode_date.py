@@ -72,6 +72,23 @@ def test_every_unit(unit):
     np.testing.assert_allclose(encode_date(plan, column)[:, 0], (days - days.mean()) / days.std(), rtol=1e-6)
 
 
+def test_texts_are_read_as_dates():
+    plan, _ = plan_date("d", moments("2024-01-01", "NaT", "2024-03-08T12:00"), np.ones(3), True)
+    texts = ["2024-12-31", None, " 2024-12-31T12:00:00 ", "2024-12-31 12:00:00.25", "2024-12", "2024-12-31T13:00+01:00"]
+    dates = moments("2024-12-31", "NaT", "2024-12-31T12", "2024-12-31T12:00:00.25", "2024-12-01", "2024-12-31T12")
+    for some in (slice(None), slice(0, 2), slice(0, 4), slice(5, 6), slice(1, 2)):
+        column = np.array(texts[some], dtype=object)
+        np.testing.assert_array_equal(encode_date(plan, column), encode_date(plan, dates[some]))
+
+
+@pytest.mark.parametrize("bad", ["soon", "2024-02-30", "", "NA", "2024", "31.12.2024", True])
+def test_the_first_row_that_is_no_date_is_named(bad):
+    plan, _ = plan_date("d", moments("2024-01-01", "2024-01-08"), np.ones(2), True)
+    column = np.array([None, "2024-01-01", "2024-01-01T12:00Z", bad, "later"], dtype=object)
+    with pytest.raises(InvalidData, match=rf"column 'd': expected dates.* got {bad!r} at row 3"):
+        encode_date(plan, column)
+
+
 def test_what_is_no_date():
     plan, _ = plan_date("d", moments("2024-01-01", "2024-01-08"), np.ones(2), True)
     with pytest.raises(InvalidData, match=r"column 'd': expected dates as in training.* got 'soon' at row 0"):
@@ -80,3 +97,5 @@ def test_what_is_no_date():
         encode_date(plan, np.array([1]))
     with pytest.raises(InvalidData, match="dates of the years 1 to 9999, got the year 12000 at row 1"):
         encode_date(plan, np.array(["2024", "12000"], dtype="datetime64[Y]"))
+    with pytest.raises(InvalidData, match="dates of the years 1 to 9999, got the year 0 at row 1"):
+        encode_date(plan, np.array(["2024-01-01", "0000-01-01"], dtype=object))

@@ -159,6 +159,33 @@ def test_a_checkpoint_of_another_form_is_refused_by_name(tmp_path):
         clone(fit).fit(X, Y)
 
 
+def test_a_folder_with_something_else_is_refused_by_name(tmp_path):
+    fit = nw.Classifier("ReLU(4) >> Softmax(10)", epochs=1, random_state=0).fit(X, Y)
+    (tmp_path / "run").mkdir()
+    fit.save(tmp_path / "run" / "epoch-000003.nw")
+    fit.set_params(checkpoint=str(tmp_path / "run"))
+    text = r"expected files with a Checkpoint, as of this run, got epoch-000003\.nw with a Classifier"
+    with pytest.raises(InvalidParameter, match=text):
+        fit.fit(X, Y)
+    (tmp_path / "other" / "epoch-000004.nw").mkdir(parents=True)  # what is no file is nothing of ours
+    fit.set_params(checkpoint=str(tmp_path / "other")).fit(X, Y)
+    other = nw.classical.SOFM((3, 3), epochs=1, checkpoint=str(tmp_path / "other"))
+    with pytest.raises(InvalidParameter, match="expected files with a ClassicalCheckpoint, as of this run, got epoch-"):
+        other.fit(X)
+
+
+def test_asked_to_end_when_all_batches_are_done_it_ends(tmp_path):
+    class Last:
+        def on_fit_end(self, run):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    fit = nw.Classifier("ReLU(4) >> Softmax(10)", epochs=2, random_state=0, checkpoint=str(tmp_path))
+    with pytest.raises(SystemExit) as ended:
+        clone(fit).set_params(callbacks=[Last()]).fit(X, Y)
+    assert ended.value.code == 143
+    assert bits(clone(fit).fit(X, Y)) == bits(clone(fit).set_params(checkpoint=None).fit(X, Y))
+
+
 def test_a_full_disk_stops_nothing(tmp_path, monkeypatch):
     """A warning each time; the generation before stays, and the fit ends as if nothing had happened."""
     fit = nw.Classifier("ReLU(4) >> Softmax(10)", epochs=4, random_state=0)

@@ -193,17 +193,17 @@ def quiet(seed: int = SEED) -> Iterator[None]:
     """
     # torch.manual_seed and fork_rng do the same, but keep a traceback for each device that is not in use
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
-    state, others = torch.get_rng_state(), [torch.cuda.get_rng_state(device) for device in devices]
-    try:
-        with forked_random(seed):
+    with forked_random(seed):
+        state, others = torch.get_rng_state(), [torch.cuda.get_rng_state(device) for device in devices]
+        try:
             torch.default_generator.manual_seed(seed)
             for device in devices:
                 torch.cuda.default_generators[device].manual_seed(seed)
             yield
-    finally:
-        torch.set_rng_state(state)
-        for device, other in zip(devices, others, strict=True):
-            torch.cuda.set_rng_state(other, device)
+        finally:
+            torch.set_rng_state(state)
+            for device, other in zip(devices, others, strict=True):
+                torch.cuda.set_rng_state(other, device)
 
 
 @contextmanager

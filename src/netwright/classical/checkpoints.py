@@ -80,7 +80,7 @@ class Place:
         self._generations.make_ready()
         self.listening = self._pace.listening
         self._identity = identity_of(network, parts)
-        found = self._generations.newest() if network.resume else None
+        found = self._generations.newest(KIND) if network.resume else None
         if found is None:
             return
         _, stored = found

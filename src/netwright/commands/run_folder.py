@@ -113,7 +113,13 @@ def resumed(options: Namespace) -> Namespace:
             os.chdir(str(begun.get("folder")))
         except OSError as error:
             raise InvalidData(problem(f"{folder / COMMAND}", "the folder of its run", f"{error}")) from error
-        options.__dict__.update(vars(options.parse([str(word) for word in begun.get("words", ())])))
+        words = [str(word) for word in begun.get("words", ())]
+        options.__dict__.update(vars(options.parse(words)), words=words)
+        if options.data is None:
+            remedy = "Train anew; the folder's checkpoint stays as it is."
+            raise InvalidParameter(
+                problem(f"{folder / COMMAND}", "the words of a run with its DATA", f"{words}", remedy)
+            )
     options.out, options.resume = str(folder), str(folder)
     return options
 
@@ -126,16 +132,18 @@ def in_training(folder: Path, estimator: Any, options: Namespace) -> Iterator[No
     ----------
     folder : of the run. estimator : that is about to be fitted. options : of the command line.
     """
-    write_json(folder / COMMAND, {"words": options.words, "folder": os.getcwd()})
-    estimator.set_params(checkpoint=str(folder / CHECKPOINT), resume=getattr(options, "resume", None) is not None)
+    goes_on = getattr(options, "resume", None) is not None
+    if not goes_on:  # the words with which it began stay, so that it can be cut and go on again
+        write_json(folder / COMMAND, {"words": options.words, "folder": os.getcwd()})
+    estimator.set_params(checkpoint=str(folder / CHECKPOINT), resume=goes_on)
     try:
         yield
     except SystemExit:
         print(f"netwright: asked to end; go on with: netwright train --resume {folder}", file=sys.stderr)
         raise
     except BaseException:
-        if not (folder / CHECKPOINT).exists():
-            (folder / COMMAND).unlink()
+        if not (folder / CHECKPOINT).exists() and not goes_on:
+            (folder / COMMAND).unlink(missing_ok=True)
         with suppress(OSError):
             folder.rmdir()  # it stays if there is something in it
         raise

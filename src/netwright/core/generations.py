@@ -111,7 +111,7 @@ class Pace:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """A request to end is heard inside this block, in the main thread."""
+        """A request to end is heard inside this block, in the main thread, and is met at its end at the latest."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -124,6 +124,7 @@ class Pace:
             yield
         finally:
             signal.signal(signal.SIGTERM, before)
+        self.end()  # asked after the last batch
 
     def begin_anew(self) -> None:
         """It was written down just now."""
@@ -145,7 +146,7 @@ class Generations:
     ...     _ = there.write(f"{step:03d}", "Counter", {"step": step}, {"x": np.full(2, step)})
     >>> [path.name for path in there.files()]
     ['step-002.nw', 'step-003.nw']
-    >>> there.newest()[1].content
+    >>> there.newest("Counter")[1].content
     {'step': 3}
     """
 
@@ -154,15 +155,29 @@ class Generations:
 
     def files(self) -> list[Path]:
         """The files, the oldest first."""
-        return sorted(self.folder.glob(f"{self.begin}-*.nw"))
+        return sorted(path for path in self.folder.glob(f"{self.begin}-*.nw") if path.is_file())
 
-    def newest(self) -> tuple[Path, storage.Stored] | None:
-        """The newest one that is whole, with what it holds; None where there is none."""
+    def newest(self, kind: str) -> tuple[Path, storage.Stored] | None:
+        """The newest one that is whole, with what it holds; None where there is none.
+
+        Parameters
+        ----------
+        kind : of the files.
+
+        Raises
+        ------
+        InvalidParameter : a file of another kind.
+        """
         for path in reversed(self.files()):
             try:
-                return path, storage.read(path)
+                stored = storage.read(path)
             except (CorruptFile, OSError) as error:
                 warnings.warn(f"{error} The checkpoint before it is taken.", UserWarning, stacklevel=3)
+                continue
+            if stored.kind != kind:
+                where, got = f"checkpoint {str(self.folder)!r}", f"{path.name} with a {stored.kind}"
+                raise InvalidParameter(problem(where, f"files with a {kind}, as of this run", got, REMEDY))
+            return path, stored
         return None
 
     def make_ready(self) -> None:

@@ -13,7 +13,9 @@ from __future__ import annotations
 import hashlib
 import numbers
 import operator
+import os
 import random
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -76,9 +78,38 @@ def is_random_state(value: Any) -> bool:
 RANDOM_STATE: Constraint = satisfies("None, an integer >= 0, a RandomState or a Generator", is_random_state)
 
 
+class _Turn:
+    """Whose turn it is: a lock that a thread may take twice, and that a forked process has anew."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.begin_anew)
+
+    def begin_anew(self) -> None:
+        self.lock = threading.RLock()
+
+
+_TURN = _Turn()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Be the only thread that seeds or draws from a global generator; others wait.
+
+    Examples
+    --------
+    >>> with alone(), alone():  # a thread that has its turn has it
+    ...     "its turn"
+    'its turn'
+    """
+    with _TURN.lock:
+        yield
+
+
 @contextmanager
 def forked_random(seed: int) -> Iterator[None]:
-    """Seed the global generators of Python and NumPy inside, and put them back as they were.
+    """Seed the global generators of Python and NumPy inside, and put them back as they were; other threads wait.
 
     Parameters
     ----------
@@ -93,6 +124,11 @@ def forked_random(seed: int) -> Iterator[None]:
     >>> draws[0] == draws[1]
     True
     """
+    with alone():
+        yield from _forked(seed)
+
+
+def _forked(seed: int) -> Iterator[None]:
     python, generator = random.getstate(), mtrand.get_bit_generator()
     state = np.random.get_state(legacy=False)  # noqa: NPY002 - the normal that it keeps for the next draw is part of it
     try:

@@ -2,7 +2,8 @@
 
 The month m, the weekday w and the time of day h (in days) go round, so each is a pair on the unit circle:
 (sin, cos) of 2 pi m / 12, 2 pi w / 7 and 2 pi h. Parts that are the same in all training rows are left out.
-A row without a date has 0 everywhere, and 1 in the indicator where training rows lacked dates too.
+A row without a date has 0 everywhere, and 1 in the indicator where training rows lacked dates too. Rows after training
+may have texts of dates, in the forms of `netwright.data.infer`; each is read by itself, those with a zone as UTC.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netwright.core.errors import InvalidData, problem
+from netwright.core.errors import InvalidData, problem, shown
 from netwright.data.column_plan import ColumnPlan, percent
 from netwright.data.encode_number import center_and_spread, standardise
+from netwright.data.infer import infer
 
 PARTS = ("days", "month", "weekday", "hour")
 DAY = 86_400_000_000  # microseconds
+EXPECTED = "dates as in training, written as 2024-12-31"
 _Float = NDArray[np.float64]
 
 
@@ -50,12 +53,21 @@ def encode_date(plan: ColumnPlan, column: NDArray[Any]) -> NDArray[np.float32]:
 
     Shapes
     ------
-    column (n,) datetime64 -> (n, len(date_names(plan)))
+    column (n,) datetime64, or texts of dates -> (n, len(date_names(plan)))
 
     Raises
     ------
-    InvalidData : no dates, or dates outside the years 1 to 9999.
+    InvalidData : no dates, or dates outside the years 1 to 9999; with the column and the first such row.
+
+    Examples
+    --------
+    >>> plan = ColumnPlan("when", "date", True, (19723.0, 0.0, 1.0, 0.0), ("days",))
+    >>> encode_date(plan, np.array(["2024-01-01", "2024-01-02T12:00:00", None], dtype=object))
+    array([[0. , 0. ],
+           [1.5, 0. ],
+           [0. , 1. ]], dtype=float32)
     """
+    column = _read(plan.name, column)
     moments = _microseconds(plan.name, column)
     absent = np.isnan(column) if column.dtype.kind == "f" else np.isnat(column)
     first, center, spread, exponent = plan.figures
@@ -85,13 +97,39 @@ def date_names(plan: ColumnPlan) -> list[str]:
     return [*names, f"{plan.name} missing"] if plan.missing else names
 
 
+def _read(name: str, column: NDArray[Any]) -> NDArray[Any]:
+    """Texts of dates as datetime64[us], None as NaT; columns of another kind as they are."""
+    if column.dtype != object:
+        return column
+    dates = np.full(column.size, np.datetime64("NaT"), dtype="datetime64[us]")
+    present = [row for row, cell in enumerate(column) if cell is not None]
+    read = _texts(column[present].tolist())
+    if read is not None:  # all of one form: at once
+        dates[present] = read
+        return dates
+    for row in present:
+        read = _texts([column[row]])
+        if read is None:
+            got = f"{shown(column[row])} at row {row}"
+            raise InvalidData(problem(f"column {name!r}", EXPECTED, got))
+        dates[row] = read[0]
+    return dates
+
+
+def _texts(cells: list[Any]) -> NDArray[Any] | None:
+    """Texts of one form as dates; None where one of them is no date."""
+    if not all(isinstance(cell, str) for cell in cells):
+        return None
+    read = infer(cells, frozenset())
+    return read if read.dtype.kind == "M" else None
+
+
 def _microseconds(name: str, column: NDArray[Any]) -> NDArray[np.int64]:
     """Microseconds since 1970 as int64; missing rows get 0."""
     if column.dtype.kind == "f" and np.isnan(column).all():
         return np.zeros(column.size, dtype=np.int64)
     if column.dtype.kind != "M":
-        got = f"{column[0]!r} at row 0" if column.dtype == object else f"{column.dtype} values"
-        raise InvalidData(problem(f"column {name!r}", "dates as in training, written as 2024-12-31", got))
+        raise InvalidData(problem(f"column {name!r}", EXPECTED, f"{column.dtype} values"))
     absent = np.isnat(column)
     years = column.astype("datetime64[Y]").astype(np.int64) + 1970
     beyond = np.flatnonzero(~absent & ((years < 1) | (years > 9999)))

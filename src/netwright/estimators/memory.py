@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from netwright.core.errors import InvalidParameter, problem, shown
-from netwright.core.seeds import forked_random
+from netwright.core.seeds import alone, forked_random
 from netwright.graph import Expression, Node, Plan
 from netwright.graph.table import size_text
 
@@ -35,7 +35,7 @@ def require_memory(network: Expression, available: float | None = None) -> None:
     """
     available = memory() if available is None else available
     plan = network.plan()
-    with torch.random.fork_rng(devices=[]), forked_random(0), torch.device("meta"):
+    with alone(), torch.random.fork_rng(devices=[]), forked_random(0), torch.device("meta"):
         counts = [_parameters(node, plan) for node in plan.nodes]
     total = sum(counts)
     if total * EACH <= available:

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from netwright.core.seeds import derive, forked_random
+from netwright.core.seeds import alone, derive, forked_random
 from netwright.core.validation import check, integer
 from netwright.graph.expression import (
     Block,
@@ -157,6 +157,10 @@ def _made(layer: Layer, shapes: Iterable[Shape], seed: int, path: str) -> torch.
     if torch.get_default_device().type == "meta":  # nothing is drawn there
         return layer.make(*shapes)
     own = derive(seed, "weights", path)
-    with torch.random.fork_rng(devices=[]), forked_random(own):  # a third party's module may draw from any generator
+    with (
+        alone(),
+        torch.random.fork_rng(devices=[]),
+        forked_random(own),
+    ):  # a third party's module may draw from any generator
         torch.default_generator.manual_seed(own)
         return layer.make(*shapes)

@@ -87,7 +87,7 @@ class Expression(ABC):  # noqa: B024
         return plan
 
     def summary(self, input_shape: Shape | None = None, explain: bool = False) -> Summary:
-        """Per layer: output shape, parameters, MACs, receptive field; print it or read `.rows`.
+        """Per layer: output shape, parameters, MACs, receptive field; print it or read ``.rows``.
 
         Parameters
         ----------

@@ -19,7 +19,7 @@ import torch
 
 from netwright.core.errors import LONG, CorruptFile, InvalidParameter, JoinError, problem, shown
 from netwright.core.limits import limited
-from netwright.core.seeds import forked_random
+from netwright.core.seeds import alone, forked_random
 from netwright.graph.expression import (
     Block,
     Chain,
@@ -216,7 +216,7 @@ def observe(layer: Layer, shapes: tuple[Shape, ...]) -> Shape:
 
 def _run(layer: Layer, shapes: tuple[Shape, ...], device: str) -> Any:
     """What the layer's module gives; a module that the layer shares with others stays as it was."""
-    with torch.random.fork_rng(devices=[]), forked_random(0), torch.device(device):
+    with alone(), torch.random.fork_rng(devices=[]), forked_random(0), torch.device(device):
         module = layer.make(*shapes)
         if not isinstance(module, torch.nn.Module):
             got = f"{shown(module)} from its make"

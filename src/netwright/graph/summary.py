@@ -17,7 +17,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from netwright.core.errors import InvalidParameter, did_you_mean, problem, shown
-from netwright.core.seeds import forked_random
+from netwright.core.seeds import alone, forked_random
 from netwright.core.validation import check, integer
 from netwright.graph.building import build
 from netwright.graph.calls import Observed, Watched, hooks, observe_call
@@ -49,7 +49,7 @@ def summarize(expression: Expression, input_shape: Shape | None = None, explain:
     names = tuple(plan.nodes[i].path for i in plan.inputs)
 
     def make(device: str) -> tuple[torch.nn.Module, Watched]:
-        with torch.random.fork_rng(devices=[]), forked_random(0), torch.device(device):
+        with alone(), torch.random.fork_rng(devices=[]), forked_random(0), torch.device(device):
             module = build(expression)
         return module, {n: part for n, part in module.named_modules(remove_duplicate=False) if n in labels}
 
@@ -236,7 +236,7 @@ def _run(
 ) -> Seen:
     module, watched = make(device)
     seen = observe_call(module, batches[0], names, watched, device, call)
-    with torch.random.fork_rng(devices=[]):
+    with alone(), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)  # what chance decides is the same in every table
         saved = [_saved(module, watched, batch, device) for batch in batches]
     if len(saved) > 1 and saved[0] and not saved[1]:  # it takes no odd batch

@@ -124,7 +124,7 @@ def load_weights(target: Expression | torch.nn.Module, source: Source, seed: int
 
     Returns
     -------
-    The module, and the report: print it, or read `.rows`. An estimator takes it as its network,
+    The module, and the report: print it, or read ``.rows``. An estimator takes it as its network,
     ``Classifier(load_weights(resnet18(num_classes=4), path))``, begins with these weights, and can be saved.
 
     Raises

@@ -9,6 +9,7 @@ images    {"images": ["<base64 of an image file>"]}     classifiers of images, d
 texts     {"texts": ["one text", ...]}                  classifiers of texts, taggers (words apart by spaces)
 ========= ============================================= ======================================================
 
+A date is a text such as "2024-12-31" or "2024-12-31T12:00:00"; null stands for what is missing.
 An answer has ``predictions``, one for each; of a classifier also ``classes`` and ``probabilities``.
 """
 
@@ -164,17 +165,21 @@ def _row(row: Any, place: int, names: Sequence[str]) -> list[Any]:
 def _number(item: Any, place: int, name: str) -> float:
     if isinstance(item, bool) or not isinstance(item, (int, float)):
         raise InvalidData(problem(f"question, row {place}, column {name!r}", "a number", shown(item)))
+    return _float(item)
+
+
+def _float(item: float) -> float:
     try:
         return float(item)
-    except OverflowError:
-        return math.inf  # the model says what is wrong with it
+    except OverflowError:  # an integer of many digits
+        return math.inf if item > 0 else -math.inf  # the model says what is wrong with it
 
 
 def _column(items: list[Any]) -> np.ndarray[Any, Any]:
-    """Numbers as such, null as missing; with a text among them all are texts."""
+    """Numbers as such, null as missing; with a text (of a date, too) among them all are texts."""
     if any(isinstance(item, str) for item in items):
         return np.array([item if item is None or isinstance(item, str) else str(item) for item in items], dtype=object)
-    return np.array([math.nan if item is None else float(item) for item in items])
+    return np.array([math.nan if item is None else _float(item) for item in items])
 
 
 def _text(item: Any, place: int) -> str:

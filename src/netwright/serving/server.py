@@ -223,7 +223,7 @@ class Handler(BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def _get(self) -> tuple[bytes, str, dict[str, str]]:
-        path = self.path.partition("?")[0]
+        path = self._asked()[1]
         if path == "/":
             nonce = secrets.token_urlsafe(16)
             policy = f"default-src 'none'; connect-src 'self'; img-src data: blob:; style-src 'nonce-{nonce}'; "
@@ -242,8 +242,9 @@ class Handler(BaseHTTPRequestHandler):
         raise refused(HTTPStatus.NOT_FOUND, problem("path", "/, /model, /health or /predict", shown(path)))
 
     def _predict(self) -> tuple[bytes, str, dict[str, str]]:
-        if self.path.partition("?")[0] != "/predict":
-            raise refused(HTTPStatus.NOT_FOUND, problem("path", "/predict", shown(self.path)))
+        path = self._asked()[1]
+        if path != "/predict":
+            raise refused(HTTPStatus.NOT_FOUND, problem("path", "/predict", shown(path)))
         question = self._question(self._body())
         limits = self.server.limits
         try:
@@ -252,6 +253,14 @@ class Handler(BaseHTTPRequestHandler):
         except (ValueError, TypeError) as error:
             raise refused(HTTPStatus.BAD_REQUEST, " ".join(str(error).split())) from error
         return json.dumps(found, allow_nan=False).encode(), "application/json", {}
+
+    def _asked(self) -> tuple[str, str]:
+        """Host and path: of the target where it is a whole address, whatever the head says (RFC 9112, 3.2.2)."""
+        target = self.path.partition("?")[0]
+        if target[:7].lower() != "http://":
+            return self.headers.get("Host", "").lower(), target
+        host, _, path = target[7:].partition("/")
+        return host.lower(), f"/{path}"
 
     def _other(self) -> tuple[bytes, str, dict[str, str]]:
         raise refused(HTTPStatus.METHOD_NOT_ALLOWED, problem("method", "GET or POST", shown(self.command)))
@@ -287,6 +296,8 @@ class Handler(BaseHTTPRequestHandler):
             return json.loads(body.decode("utf-8"), parse_constant=_no_constant)
         except RecursionError as error:
             raise refused(HTTPStatus.BAD_REQUEST, problem("JSON", "lists of rows", "deeper ones")) from error
+        except InvalidData as error:  # of `_no_constant`
+            raise refused(HTTPStatus.BAD_REQUEST, str(error)) from error
         except ValueError as error:  # of the form, of the encoding
             raise refused(HTTPStatus.BAD_REQUEST, f"JSON: {error}") from error
 
@@ -312,12 +323,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def _expect_own_site(self) -> None:
         """Refuse pages of other sites, and on loopback other names, under which a page could reach this machine."""
-        host = _host_of(self.headers.get("Host", ""))
-        names = self.server.names
-        if names is not None and host not in names:
-            raise refused(HTTPStatus.FORBIDDEN, problem("Host", "a name of this machine", shown(host)))
+        host, names = self._asked()[0], self.server.names
+        if names is not None and _host_of(host) not in names:
+            raise refused(HTTPStatus.FORBIDDEN, problem("Host", "a name of this machine", shown(_host_of(host))))
         origin = self.headers.get("Origin")
-        if origin is not None and origin != f"http://{self.headers.get('Host')}":
+        if origin is not None and origin.lower() != f"http://{host}":
             raise refused(HTTPStatus.FORBIDDEN, problem("Origin", "this server's own page", shown(origin)))
 
     def _send(self, status: HTTPStatus, body: bytes, kind: str, more: dict[str, str]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from netwright.core.seeds import derive, forked_random
+from netwright.core.seeds import alone, derive, forked_random
 from netwright.optim.wrappers.wrapped import Wrapped, chain_of
 
 
@@ -66,7 +66,7 @@ def borrowed(
                 part.state = defaultdict(dict, {key: copy.deepcopy(entry) for key, entry in part.state.items()})
         if not module.training:
             module.train()
-        with torch.random.fork_rng(devices=devices), forked_random(derive(seed, "python") % 2**32):
+        with alone(), torch.random.fork_rng(devices=devices), forked_random(derive(seed, "python") % 2**32):
             torch.default_generator.manual_seed(derive(seed, "torch"))
             for device in devices:
                 torch.cuda.default_generators[device].manual_seed(derive(seed, "torch"))

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from netwright.core.errors import InvalidParameter, problem
+from netwright.core.seeds import alone
 
 # what the loop does with a batch before the update: (inputs, target, weight) -> loss, output
 Pass = Callable[[tuple[Tensor, ...], Any, Tensor | None], tuple[Tensor, Any]]
@@ -74,7 +75,7 @@ class Captured:
         buffers = list(self._module.buffers())
         before = [buffer.clone() for buffer in buffers]
         devices = sorted({p.device.index for p in self._module.parameters() if p.device.type == "cuda"})
-        with torch.random.fork_rng(devices=devices):
+        with alone(), torch.random.fork_rng(devices=devices):
             try:
                 recorded = self._record(lambda: passed(*batch))
             except torch.OutOfMemoryError:

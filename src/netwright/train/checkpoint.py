@@ -68,7 +68,7 @@ class Checkpoint:
         self._keeper = keeper
         if run.group.leads:
             self._generations.make_ready()
-        found = run.group.same(self._generations.newest() if self.resume and run.group.leads else None)
+        found = run.group.same(self._generations.newest(KIND) if self.resume and run.group.leads else None)
         if found is None:
             return False
         path, stored = found
@@ -170,7 +170,7 @@ def newest(folder: Path) -> tuple[Path, storage.Stored] | None:
     ----------
     folder : of a `Checkpoint`; it may not be there yet.
     """
-    return Generations(folder, BEGIN).newest()
+    return Generations(folder, BEGIN).newest(KIND)
 
 
 def _encoded(item: Any, tensors: dict[str, torch.Tensor], name: str) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from netwright.core.seeds import derive
+from netwright.core.seeds import alone, derive
 from netwright.optim import direct_step
 from netwright.train.averaging import Averaging
 from netwright.train.evaluation import Collected, evaluate
@@ -55,7 +55,7 @@ def train(run: Run, epochs: int, callbacks: Iterable[Any] = (), patience: int | 
     run.interrupted, run.diverged, run.done, run.seen = False, None, 0, None
     heard = listeners([recorder := Recorder(), *callbacks, *run.writing])
     devices = [run.precision.device] if run.precision.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices), limited_threads(run.work), run.heeding():
+    with alone(), torch.random.fork_rng(devices=devices), limited_threads(run.work), run.heeding():
         keeper = Keeper(run)
         tell(heard["on_fit_start"], run)
         try:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from netwright.core.errors import DivergenceWarning, InvalidData, InvalidParameter, problem, shown
-from netwright.core.seeds import derive
+from netwright.core.seeds import alone, derive
 from netwright.core.validation import check, integer
 from netwright.optim.wrappers.wrapped import chain_of
 from netwright.optim.wrappers.wrapper import Wrapper
@@ -133,9 +133,9 @@ def range_test_of_run(run: Run, ramp: Ramp) -> RangeTest:
 def _begin(run: Run, ramp: Ramp) -> None:
     """The losses of the batches that the loop will draw, with its own noise, at the weights as they are."""
     kept = Snapshot(run, run.flat.theta)
-    devices = [run.precision.device] if run.precision.device.type == "cuda" else []
     run.module.train()
-    with torch.random.fork_rng(devices=devices), limited_threads(run.work):
+    devices = [run.precision.device] if run.precision.device.type == "cuda" else []
+    with alone(), torch.random.fork_rng(devices=devices), limited_threads(run.work):
         for epoch in itertools.count():
             run.precision.seed_noise(derive(run.seed, "noise", epoch))
             for inputs, target, weight in run.batches(epoch):

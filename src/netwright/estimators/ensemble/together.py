@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from netwright.core.seeds import derive
+from netwright.core.seeds import alone, derive
 from netwright.estimators.ensemble.scoring import common_loss, each, each_of, is_common, member_losses, member_scores
 from netwright.estimators.ensemble.stacking import Stack, batched
 from netwright.optim import direct_step
@@ -43,9 +43,9 @@ def train_together(runs: list[Run], epochs: int, patience: int | None = None, at
         run.epochs, run.patience = run.epoch + epochs, patience
         run.stop, run.interrupted, run.diverged = False, False, None
     precision, keepers = runs[0].precision, [Keeper(run) for run in runs]
-    devices = [precision.device] if precision.device.type == "cuda" else []
     together = Together(runs, attack)
-    with torch.random.fork_rng(devices=devices), limited_threads(sum(run.work for run in runs)):
+    devices = [precision.device] if precision.device.type == "cuda" else []
+    with alone(), torch.random.fork_rng(devices=devices), limited_threads(sum(run.work for run in runs)):
         try:
             for epoch in range(runs[0].epoch, runs[0].epochs):
                 precision.seed_noise(derive(runs[0].seed, "noise", epoch))

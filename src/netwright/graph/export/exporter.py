@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from netwright.core.errors import InvalidParameter, problem
-from netwright.core.seeds import forked_random
+from netwright.core.seeds import alone, forked_random
 from netwright.graph.export.operations import rewritten, translations
 
 OPSET = 20  # of ai.onnx, in every file
@@ -140,7 +140,7 @@ def _quiet() -> Iterator[None]:
             logger.setLevel(logging.CRITICAL)
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
-            with torch.random.fork_rng(devices=[]), forked_random(0), torch.no_grad():
+            with alone(), torch.random.fork_rng(devices=[]), forked_random(0), torch.no_grad():
                 yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):

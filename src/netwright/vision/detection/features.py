@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from netwright.core.errors import InvalidParameter, problem, shown
+from netwright.core.seeds import alone
 from netwright.graph import Expression, Input, begins_with_input, join
 
 PROBE = 256  # height and width of the image on which strides are found
@@ -107,7 +108,7 @@ class Pyramid(torch.nn.Module):
             torch.nn.Sequential(unit(wide, width, 1), unit(width, width, 3))
             for wide, width in zip(entering, self.widths, strict=True)
         )
-        with torch.random.fork_rng(devices=[]):
+        with alone(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.down = torch.nn.ModuleList(unit(coarse, fine, 1) for fine, coarse in pairwise(self.widths))
             self.mixed = torch.nn.ModuleList(mixed)

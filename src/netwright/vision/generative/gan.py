@@ -31,7 +31,7 @@ from torch import Tensor
 
 from netwright.checks.codes import CODES
 from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
-from netwright.core.seeds import derive, to_seed
+from netwright.core.seeds import alone, derive, to_seed
 from netwright.core.validation import (
     Constraint,
     boolean,
@@ -303,7 +303,7 @@ class GAN(RunEstimator):
         made = self.networks_["generator"].build(derive(seed, "generator"))
         judge, _ = split_heads(self.networks_["discriminator"].build(derive(seed, "discriminator")))
         if spectral:
-            with torch.random.fork_rng(devices=[]):
+            with alone(), torch.random.fork_rng(devices=[]):
                 torch.manual_seed(derive(seed, "spectral"))
                 judge = spectrally_normalized(judge)
         self.module_ = Players(made, judge, self._option.game, self.epochs)

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from netwright.core.errors import InvalidParameter, problem, shown
+from netwright.core.seeds import alone
 from netwright.graph import Expression
 from netwright.vision.boxes.coding import decode_boxes
 from netwright.vision.boxes.pooling import roi_align
@@ -67,7 +68,7 @@ class CropNetwork(torch.nn.Module):
             expected = f"a multiple of the stride of {shown(backbone)}, {self.features.strides[0]}"
             raise InvalidParameter(problem("RCNN(crop)", expected, str(crop)))
         places = self.features.widths[0] * (crop // self.features.strides[0]) ** 2
-        with torch.random.fork_rng(devices=[]):
+        with alone(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed + 1)
             self.hidden = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(places, units), torch.nn.ReLU())
             self.kinds = torch.nn.Linear(units, classes + 1)

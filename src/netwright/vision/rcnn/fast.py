@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from netwright.core.seeds import alone
 from netwright.core.validation import Constraint, checks_options, integer, one_of
 from netwright.graph import Expression
 from netwright.optim import AdamW, cosine, warmup
@@ -37,7 +38,7 @@ class FastNetwork(torch.nn.Module):
         super().__init__()
         self.pyramid = Pyramid(backbone, scales, seed)
         self.stride, width = self.pyramid.strides[0], self.pyramid.widths[0]
-        with torch.random.fork_rng(devices=[]):
+        with alone(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed + 1)
             self.head = RegionHead(width, self.stride, classes, pooling=pooling)
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from netwright.core.seeds import derive
+from netwright.core.seeds import alone, derive
 from netwright.core.validation import Constraint, checks_options, integer
 from netwright.graph import Expression
 from netwright.optim import AdamW, cosine, warmup
@@ -42,7 +42,7 @@ class FasterNetwork(torch.nn.Module):
         self.pyramid = Pyramid(backbone, scales, seed)
         self.stride, width = self.pyramid.strides[0], self.pyramid.widths[0]
         self.shapes = shapes
-        with torch.random.fork_rng(devices=[]):
+        with alone(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed + 1)
             self.proposing = ProposalNetwork(width, len(shapes))
             self.head = RegionHead(width, self.stride, classes)

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from netwright.core.errors import InvalidData, problem, shown
+from netwright.core.seeds import alone
 from netwright.core.validation import Constraint, checks_options
 from netwright.data.augment import Augmentation
 from netwright.estimators.augmenting import augmentation_of
@@ -50,7 +51,7 @@ class ClassNetwork(torch.nn.Module):
     def __init__(self, backbone: Expression, classes: int, seed: int) -> None:
         super().__init__()
         self.features = Features(backbone, 1, seed)
-        with torch.random.fork_rng(devices=[]):
+        with alone(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed + 1)
             self.head = torch.nn.Linear(self.features.widths[0], classes)
         with torch.no_grad():

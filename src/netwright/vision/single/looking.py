@@ -19,6 +19,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from netwright.core.seeds import alone
 from netwright.graph import Expression
 from netwright.vision.detection.features import Pyramid
 
@@ -79,7 +80,7 @@ class LookingNetwork(torch.nn.Module):
         super().__init__()
         self.pyramid = Pyramid(backbone, scales, seed)
         self.stride = self.pyramid.strides[-1]
-        with torch.random.fork_rng(devices=[]):
+        with alone(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed + 1)
             self.head = LookingHead(self.pyramid.widths[0], looks, values)
 

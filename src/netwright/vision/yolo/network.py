@@ -16,6 +16,7 @@ import math
 import torch
 from torch import Tensor
 
+from netwright.core.seeds import alone
 from netwright.graph import Expression
 from netwright.vision.detection.features import Pyramid
 
@@ -38,7 +39,7 @@ class YoloNetwork(torch.nn.Module):
     def __init__(self, backbone: Expression, scales: int, anchors: int, classes: int, seed: int) -> None:
         super().__init__()
         self.pyramid, self.anchors = Pyramid(backbone, scales, seed), anchors
-        with torch.random.fork_rng(devices=[]):
+        with alone(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed + 1)
             heads = [torch.nn.Conv2d(width, anchors * (5 + classes), 1) for width in self.pyramid.widths]
         with torch.no_grad():

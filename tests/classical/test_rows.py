@@ -122,3 +122,12 @@ def test_targets_and_labels_that_are_none() -> None:
 
 def test_a_threshold_beyond_float32_is_above_all() -> None:
     assert not read_binary(Reader(), np.ones((1, 2), np.float32), reset=True, threshold=1e200).any()
+
+
+@pytest.mark.parametrize("kind", ["M8[D]", "m8[s]"])
+def test_dates_are_no_labels(kind: str) -> None:
+    dates = np.array([0, 1, 0]).astype(kind)
+    for labels in (dates, dates.astype(object)):
+        with pytest.raises(InvalidData, match=r"Reader\.fit\(y\): expected labels that are numbers, .* got dates or"):
+            read_labels(Reader(), labels, 3)
+    assert len(read_labels(Reader(), dates.astype(str), 3)[0]) == 2

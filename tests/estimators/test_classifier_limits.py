@@ -211,3 +211,30 @@ def test_columns_of_unequal_scale_are_noted():
     wide = nw.Classifier(Softmax(3), epochs=1).fit(X * [1, 1, 1, 1e4], y)
     assert re.match(r"The columns of X differ in scale by a factor of [\d.e+]+, .*StandardScaler", wide.notes_[0])
     assert nw.Classifier(epochs=1).fit(X * [1, 1, 1, 1e4], y).notes_ == []
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array(["2026-01-01", "2026-01-02"] * 12, "M8[D]"),
+        np.array([1, 2] * 12, dtype="m8[h]"),
+        pd.Series(pd.to_datetime(["2026-01-01", "2026-01-02"] * 12)).astype(object),
+        np.array([["2026-01-01", "2026-01-02"], ["2026-01-03", "2026-01-01"]] * 12, "M8[s]"),
+    ],
+    ids=["dates", "durations", "timestamps", "two questions"],
+)
+def test_dates_are_no_labels(labels):
+    X = np.random.default_rng(0).normal(size=(24, 2))
+    with pytest.raises(InvalidData, match=r"labels that are numbers, texts or booleans, got dates or times \("):
+        nw.Classifier(epochs=1).fit(X, labels)
+    texts = np.asarray(labels).astype(str)
+    assert set(np.ravel(nw.Classifier(epochs=1).fit(X, texts).predict(X))) <= set(np.ravel(texts))
+
+
+def test_texts_among_numbers_are_no_labels():
+    X = np.random.default_rng(0).normal(size=(24, 2))
+    for labels in (["a", 1] * 12, [["a", "x"], [1, "y"]] * 12):
+        with pytest.raises(InvalidData, match=r"fit\(y\): expected labels that are all texts, or all numbers, got '"):
+            nw.Classifier(epochs=1).fit(X, np.array(labels, dtype=object))
+    with pytest.raises(InvalidData, match=r"partial_fit\(classes\): expected labels that are all texts"):
+        nw.Classifier(epochs=1).partial_fit(X, ["a", "b"] * 12, classes=np.array(["a", 1], dtype=object))

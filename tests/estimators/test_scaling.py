@@ -1,8 +1,11 @@
 """Scaling against scikit-learn and beyond its range."""
 
 import numpy as np
+import pytest
 from sklearn.preprocessing import StandardScaler
 
+from netwright import BinnedRegressor, Ensemble, MixtureDensityRegressor, QuantileRegressor, Regressor
+from netwright.core.errors import InvalidData
 from netwright.estimators.scaling import fit_scaler
 
 
@@ -32,3 +35,20 @@ def test_huge_tiny_and_constant_columns_stay_finite():
     scaled = fit_scaler(X).transform(X)
     np.testing.assert_allclose(scaled[:, :3].std(axis=0), 1, rtol=1e-6)
     assert (scaled[:, 3] == 0).all()
+
+
+def test_a_number_that_the_scale_makes_infinite_is_named():
+    scaler = fit_scaler(np.array([-1e300, 1e300]))
+    with pytest.raises(InvalidData, match=r"^predict\. Row 2: expected an answer within 1\.8e308"):
+        scaler.inverse(np.array([0.0, 1e8, -1e9]))
+    assert np.isinf(scaler.inverse(np.array([np.inf]))).all()
+
+
+@pytest.mark.parametrize("kind", [Regressor, QuantileRegressor, MixtureDensityRegressor, BinnedRegressor, None])
+def test_targets_without_room_for_answers_are_refused(kind):
+    X = np.random.default_rng(3).normal(size=(20, 2))
+    make = kind(epochs=1, random_state=0) if kind else Ensemble(Regressor(epochs=1, random_state=0), 2)
+    for y in (np.sign(X[:, 0]) * 1e308, np.full(20, 1.7e308)):
+        with pytest.raises(InvalidData, match=r"^y: expected numbers within 1e305, got 1"):
+            make.fit(X, y)
+    assert np.isfinite(make.fit(X, np.sign(X[:, 0]) * 1e304).predict(X)).all()

@@ -14,6 +14,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 from netwright.core.arrays import place_of, require_finite
 from netwright.core.errors import InvalidData, problem, shown
 from netwright.core.readable import from_tensor, require_readable, values_named
+from netwright.core.validation import require_labels
 
 FLOATS = (np.float64, np.float32)  # float32 stays float32, everything else becomes float64
 
@@ -94,7 +95,7 @@ def read_labels(network: Any, y: Any, n: int, classes: NDArray[Any] | None = Non
 
     Raises
     ------
-    InvalidData : no y, another length, a label that the fit did not know. ValueError : a continuous target.
+    InvalidData : no y, another length, dates, a label that the fit did not know. ValueError : a continuous target.
     """
     owner = type(network).__name__
     if y is None:
@@ -104,6 +105,7 @@ def read_labels(network: Any, y: Any, n: int, classes: NDArray[Any] | None = Non
     _require_length(labels, n, owner)
     if labels.dtype.kind == "f":
         require_finite(labels, "y")
+    require_labels(labels, f"{owner}.fit(y)")
     try:
         with np.errstate(invalid="ignore"):  # it casts huge numbers
             check_classification_targets(labels)

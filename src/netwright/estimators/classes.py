@@ -19,7 +19,8 @@ import torch
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from netwright.core.errors import InvalidData, problem
+from netwright.core.errors import InvalidData, problem, shown
+from netwright.core.validation import require_labels
 from netwright.estimators.networks import advice, heads_of
 from netwright.graph import Expression, Shape
 from netwright.losses import BinaryCrossEntropy, CrossEntropy, apply_link
@@ -50,15 +51,18 @@ class Classes:
 
         Raises
         ------
-        InvalidData : fewer than two classes, a label for every place of an image, or a continuous target (with
-            scikit-learn's words).
+        InvalidData : fewer than two classes, a label for every place of an image, dates, texts among numbers, or a
+            continuous target (with scikit-learn's words).
         """
         if y.ndim > 2:
             remedy = "Labels for places: Regressor(network, loss=nw.losses.CrossEntropy()) with y one-hot, (n, k, ...)."
             raise InvalidData(problem(f"{name}.fit(y)", "labels (n,) or (n, m)", f"shape {y.shape}", remedy))
+        require_labels(y, f"{name}.fit(y)")
         try:
             with np.errstate(invalid="ignore"):  # it casts huge numbers
                 check_classification_targets(y)
+        except TypeError as error:
+            raise _mixed(y, f"{name}.fit(y)") from error
         except ValueError as error:
             remedy = "For numbers use a regressor; numbers that are names of classes have to be integers or texts."
             got = str(error).split(". ")[0]
@@ -67,7 +71,11 @@ class Classes:
             return cls("multilabel", [np.array([0, 1])] * y.shape[1])
         if y.ndim == 2 and y.shape[1] > 1:
             return cls("multioutput", [_at_least_two(np.unique(column), name) for column in y.T])
-        given = np.unique(np.asarray(classes)) if classes is not None else np.unique(column_or_1d(y, warn=True))
+        listed = np.asarray(classes) if classes is not None else column_or_1d(y, warn=True)
+        try:
+            given = np.unique(listed)
+        except TypeError as error:
+            raise _mixed(listed, f"{name}.partial_fit(classes)") from error
         made = cls("multiclass", [_at_least_two(given, name)])
         made.encode(column_or_1d(y))
         return made
@@ -209,6 +217,14 @@ class Classes:
             right = chosen == (target[:, 0].long() if self.single else self._codes_of(target))
         rows = right.double()
         return float(rows.mean() if weight is None else (rows * weight).sum() / weight.sum())
+
+
+def _mixed(labels: np.ndarray, where: str) -> InvalidData:
+    """The error for labels that cannot be ordered."""
+    kinds = list({type(label): label for label in labels.flat}.values())
+    got = " and ".join(shown(label) for label in kinds[:2])
+    remedy = "Write all of them as texts: y.astype(str)."
+    return InvalidData(problem(where, "labels that are all texts, or all numbers", got, remedy))
 
 
 def _at_least_two(labels: np.ndarray, name: str) -> np.ndarray:

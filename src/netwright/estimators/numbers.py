@@ -15,7 +15,7 @@ import torch
 from netwright.core.arrays import require_finite
 from netwright.core.errors import InvalidData, problem
 from netwright.estimators.networks import advice
-from netwright.estimators.scaling import Scaler, fit_scaler
+from netwright.estimators.scaling import Scaler, target_scaler
 from netwright.graph import Expression, Shape
 from netwright.layers import Linear
 from netwright.losses import MSE, apply_link
@@ -96,7 +96,7 @@ class Numbers:
 
         Targets (channels, height, width) or of more axes have one scale for all places of a channel.
         """
-        self.scaler = (fit_scaler if y.ndim < 4 else _channel_scaler)(y, weight) if loss.scalable and free else None
+        self.scaler = (target_scaler if y.ndim < 4 else _channel_scaler)(y, weight) if loss.scalable and free else None
 
     def to_state(self) -> dict[str, Any]:
         """What a file needs."""
@@ -147,6 +147,6 @@ def _channel_scaler(y: np.ndarray, weight: np.ndarray | None) -> Scaler:
     """One mean and deviation for each channel of (n, channels, *space)."""
     n, channels, places = len(y), y.shape[1], int(np.prod(y.shape[2:]))
     rows = np.moveaxis(y, 1, -1).reshape(n * places, channels)
-    found = fit_scaler(rows, None if weight is None else np.repeat(weight, places))
+    found = target_scaler(rows, None if weight is None else np.repeat(weight, places))
     shape = (channels, *(1 for _ in y.shape[2:]))
     return Scaler(found.mean.reshape(shape), found.scale.reshape(shape))

@@ -33,7 +33,8 @@ def read_target(y: Any, name: str) -> np.ndarray:
     y = _plain(y)
     if isinstance(y, np.ndarray) and y.dtype.kind == "f":
         require_finite(y, "y")
-    return check_array(y, ensure_2d=False, allow_nd=True, dtype=None, input_name="y")
+    with np.errstate(over="ignore", invalid="ignore"):  # it sums huge numbers
+        return check_array(y, ensure_2d=False, allow_nd=True, dtype=None, input_name="y")
 
 
 def from_dataset(X: Any, y: Any) -> tuple[Any, Any]:

@@ -13,6 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from netwright.core.errors import InvalidData, problem
+
+LARGEST = 1e305  # of a target: the sum of the answers of a thousand networks is then a number, too
+
 
 @dataclass(frozen=True)
 class Scaler:
@@ -27,8 +31,26 @@ class Scaler:
         return (values / unit - self.mean / unit) / (self.scale / unit)
 
     def inverse(self, values: np.ndarray) -> np.ndarray:
-        """x * scale + mean."""
-        return values * self.scale + self.mean
+        """x * scale + mean.
+
+        Raises
+        ------
+        InvalidData : a finite number that becomes infinite; with its row.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):  # inf - inf too
+            found: np.ndarray = values * self.scale + self.mean
+        lost = np.isfinite(values) & ~np.isfinite(found)
+        if lost.any():
+            row = int(lost.reshape(len(lost), -1).any(axis=1).argmax())
+            expected, got = (
+                "an answer within 1.8e308",
+                f"one beyond it in the unit of y: y has the scale {self.scale.max():.3g}",
+            )
+            remedy = (
+                "Divide y by a power of ten before fit, or look at the size of the row's numbers beside those of fit."
+            )
+            raise InvalidData(problem(f"predict. Row {row}", expected, got, remedy))
+        return found
 
 
 def fit_scaler(values: np.ndarray, weight: np.ndarray | None = None) -> Scaler:
@@ -49,6 +71,27 @@ def fit_scaler(values: np.ndarray, weight: np.ndarray | None = None) -> Scaler:
     with np.errstate(over="ignore"):
         scale = np.where(constant, 1.0, deviation * unit)
     return Scaler(mean * unit, scale)
+
+
+def target_scaler(values: np.ndarray, weight: np.ndarray | None = None) -> Scaler:
+    """The scaler of a target (n, ...), as `fit_scaler` gives it, if it leaves room for answers and for sums of them.
+
+    Raises
+    ------
+    InvalidData : a number beyond 1e305.
+
+    Examples
+    --------
+    >>> target_scaler(np.array([-1e308, 1e308]))
+    Traceback (most recent call last):
+        ...
+    netwright.core.errors.InvalidData: y: expected numbers within 1e305, got 1e+308. Divide y by a power of ten ...
+    """
+    largest = float(np.abs(np.asarray(values, dtype=np.float64)).max())
+    if largest > LARGEST:
+        remedy = "Divide y by a power of ten first: answers and sums of them have to be finite."
+        raise InvalidData(problem("y", "numbers within 1e305", f"{largest:.3g}", remedy))
+    return fit_scaler(values, weight)
 
 
 def scaler_of_parts(parts: Iterable[np.ndarray], weight: np.ndarray | None = None) -> Scaler:

@@ -46,6 +46,9 @@ BAD: dict[str, dict[str, Any]] = {  # by what the target is: "classes", "numbers
         "continuous y": lambda y: np.linspace(0.1, 0.9, len(y)),
         "infinity in y": lambda y: with_value(y, np.inf),
         "numbers and texts in y": lambda y: with_value(y, "a", object),
+        "texts and numbers in y": lambda y: np.where(np.arange(len(y)) == 2, 1, NAMES[codes(y)]),
+        "dates as labels": lambda y: np.datetime64("2026-01-01") + codes(y).astype("timedelta64[D]"),
+        "durations as labels": lambda y: codes(y).astype("timedelta64[D]"),
         "pandas NA in y": lambda y: pd.Series(codes(y)).astype("Int64").mask(np.arange(len(y)) == 2),
     },
     "numbers": {

@@ -32,6 +32,7 @@ WEIGHTED = [name for name in NAMES if "sample_weight" in inspect.signature(SUBJE
 LABELS = ("classes", "SOFM")  # of SOFM labels are optional
 LENGTH = r"inconsistent numbers of samples|0 sample\(s\)|expected \d+( items)?, one (an image|a sequence)"
 NUMBERS = r"expected numbers, got|could not convert string|Unknown label type"
+DATES = {"default": r"labels that are numbers, texts or booleans, got dates", "embedding": "works"}
 BAD: dict[str, Any] = {
     "y is None": {
         "default": r"requires y to be passed, but the target y is None",
@@ -72,6 +73,9 @@ BAD: dict[str, Any] = {
         "default": r"Unknown label type|all texts, or all numbers",
         "embedding": "works",  # names of people are anything that hashes
     },
+    "texts and numbers in y": {"default": r"all texts, or all numbers|labels of one kind", "embedding": "works"},
+    "dates as labels": DATES,
+    "durations as labels": DATES,
     "pandas NA in y": r"contains NaN\. Row 2|Unknown label type|image 2: expected a label",
     "texts in y": NUMBERS,
     "a text in y": NUMBERS,

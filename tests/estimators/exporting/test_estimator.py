@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -228,3 +229,23 @@ def test_the_calendar_is_numpys() -> None:
     assert torch.equal(_month(torch.from_numpy(days)), torch.from_numpy(wanted))
     moments = torch.tensor([-6 * 10**16, -1, 0, 10**17, 25 * 10**16])
     assert torch.equal(_divided(moments, 86_400_000_000)[0], torch.div(moments, 86_400_000_000, rounding_mode="floor"))
+
+
+def test_a_column_without_a_name(exported: Exported) -> None:
+    frame = pd.DataFrame({"age": X[:, 0], "": X[:, 1], "X2": X[:, 2]})
+    clf = nw.Classifier(**FAST).fit(frame, LABELS)
+    file = exported(clf)
+    assert [(each["name"], each["input"]) for each in file.known["columns"]] == [
+        ("age", "age"),
+        ("", "X2_"),
+        ("X2", "X2"),
+    ]
+    close(file(age=X[:, 0], X2_=X[:, 1], X2=X[:, 2])["probabilities"], clf.predict_proba(frame))
+
+
+def test_figures_of_columns_are_of_double_precision(exported: Exported) -> None:
+    frame = pd.DataFrame({"far": X[:, 0] + 1e6, "huge": (X[:, 1] - 5000) * 1e250, "gap": X[:, 2] + 1e6})
+    frame.loc[::5, "gap"] = np.nan
+    clf = nw.Classifier(**FAST).fit(frame, LABELS)
+    inputs = {name: frame[name].to_numpy() for name in frame}
+    close(exported(clf)(**inputs)["probabilities"], clf.predict_proba(frame))

@@ -14,7 +14,7 @@ Numbers that are scaled come in double precision, because float32 would lose dig
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -91,8 +91,11 @@ def entrances_of(estimator: Any, inputs: Inputs) -> tuple[torch.nn.Module, list[
     """
     if inputs.table is not None:
         plans = list(inputs.table.plans_)
-        known = {"columns": [_told(plan) for plan in plans], "features": list(inputs.table.feature_names_out_)}
-        return Encoding(inputs.table), [_column(plan) for plan in plans], known
+        called = _called([plan.name for plan in plans])
+        told = [{**_told(plan), "input": name} for plan, name in zip(plans, called, strict=True)]
+        known = {"columns": told, "features": list(inputs.table.feature_names_out_)}
+        entrances = [_column(plan, name) for plan, name in zip(plans, called, strict=True)]
+        return Encoding(inputs.table), entrances, known
     double = inputs.scaler is not None or inputs.dtype == "float64"
     dtype = torch.float64 if double else torch.float32
     batches = [torch.zeros(SAMPLES, *shape, dtype=dtype) for shape in inputs.shapes]
@@ -102,16 +105,34 @@ def entrances_of(estimator: Any, inputs: Inputs) -> tuple[torch.nn.Module, list[
     return Scaling(inputs.scaler), made, {"features": features or None}
 
 
-def _column(plan: ColumnPlan) -> Entrance:
-    """The input of one column of a table."""
+def _called(columns: Sequence[str]) -> list[str]:
+    """The names of the inputs: those of the columns; ONNX has no empty name, so "" is called by its place, X1, X2 ...
+
+    Examples
+    --------
+    >>> _called(["age", "", "X2"])
+    ['age', 'X2_', 'X2']
+    """
+    made = list(columns)
+    for place, column in enumerate(columns, start=1):
+        if not column:
+            name = f"X{place}"
+            while name in columns:
+                name += "_"
+            made[place - 1] = name
+    return made
+
+
+def _column(plan: ColumnPlan, name: str) -> Entrance:
+    """The input of one column of a table, and its name."""
     if plan.kind in ("category", "absence"):
         meaning = "texts; the empty one is a missing value"
-        return Entrance(plan.name, torch.zeros(SAMPLES, dtype=torch.int64), meaning, codes=_codes(plan))
+        return Entrance(name, torch.zeros(SAMPLES, dtype=torch.int64), meaning, codes=_codes(plan))
     if plan.kind == "date":
         meaning = "dates as microseconds since 1970 (datetime64[us] as int64); NaT is a missing value"
-        return Entrance(plan.name, torch.zeros(SAMPLES, dtype=torch.int64), meaning)
+        return Entrance(name, torch.zeros(SAMPLES, dtype=torch.int64), meaning)
     meaning = "numbers; NaN is a missing value" if plan.kind == "number" else "0 and 1; NaN is a missing value"
-    return Entrance(plan.name, torch.zeros(SAMPLES, dtype=torch.float64), meaning)
+    return Entrance(name, torch.zeros(SAMPLES, dtype=torch.float64), meaning)
 
 
 def _codes(plan: ColumnPlan) -> dict[str, int]:
@@ -145,7 +166,7 @@ def _encoded(plan: ColumnPlan, column: Tensor) -> Iterator[Tensor]:
     else:
         fill, center, spread, exponent = plan.figures
         absent = torch.isnan(column)
-        yield _standard(torch.where(absent, fill, column), center, spread, exponent)
+        yield _standard(torch.where(absent, _double(fill), column), center, spread, exponent)
         if plan.missing:
             yield absent
 
@@ -155,7 +176,14 @@ def _standard(x: Tensor, center: float, spread: float, exponent: float) -> Tenso
     if spread == 0:
         return torch.zeros_like(x)
     half = int(exponent) // 2  # the power itself may be too large for a number
-    return (x * 2.0**-half * 2.0 ** -(int(exponent) - half) - center) / spread
+    figures = 2.0**-half, 2.0 ** -(int(exponent) - half), center, spread
+    first, second, middle, width = (_double(each) for each in figures)
+    return (x * first * second - middle) / width
+
+
+def _double(figure: float) -> Tensor:
+    """A constant of the graph; of plain floats torch's exporter makes numbers of single precision."""
+    return torch.tensor(figure, dtype=torch.float64)
 
 
 def _dates(plan: ColumnPlan, moments: Tensor) -> Iterator[Tensor]:

@@ -18,7 +18,7 @@ from netwright.estimators.exporting.distributions import Answer
 from netwright.estimators.networks import advice
 from netwright.estimators.numbers import Numbers
 from netwright.estimators.regression.heads import with_head
-from netwright.estimators.scaling import Scaler, fit_scaler
+from netwright.estimators.scaling import Scaler, target_scaler
 from netwright.graph import Expression, Shape
 from netwright.layers import Linear
 from netwright.layers.init import Normal
@@ -69,7 +69,7 @@ class Described(ABC):
     def learn(self, y: np.ndarray, weight: np.ndarray | None) -> None:
         """Scale of the training rows, and what the loss has to know of them."""
         y = np.asarray(y, dtype=np.float64)
-        self.numbers.scaler = fit_scaler(y, weight)
+        self.numbers.scaler = target_scaler(y, weight)
         z = self.scaler.transform(y).reshape(len(y), -1)
         self.loss = self._learned(y.reshape(len(y), -1), z, weight)
 

@@ -32,7 +32,7 @@ WEIGHTED = [name for name in NAMES if "sample_weight" in inspect.signature(SUBJE
 LABELS = ("classes", "SOFM")  # of SOFM labels are optional
 LENGTH = r"inconsistent numbers of samples|0 sample\(s\)|expected \d+( items)?, one (an image|a sequence)"
 NUMBERS = r"expected numbers, got|could not convert string|Unknown label type"
-DATES = {"default": r"labels that are numbers, texts or booleans, got dates", "embedding": "works"}
+DATES = {"default": r"labels that are numbers, texts or booleans, got dates"}
 BAD: dict[str, Any] = {
     "y is None": {
         "default": r"requires y to be passed, but the target y is None",

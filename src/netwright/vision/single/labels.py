@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from netwright.core.errors import InvalidData, problem, shown
+from netwright.core.validation import require_labels
 from netwright.vision.detection.targets import is_missing, labels_of
 
 
@@ -57,6 +58,7 @@ def _label_of(given: Any, here: str) -> Any:
         raise InvalidData(problem(here, "a label", shown(given), "Leave the image out."))
     if isinstance(given, complex) or (isinstance(given, float) and math.isinf(given)):
         raise InvalidData(problem(here, "a label: a text, an integer, ...", shown(given)))
+    require_labels(np.array([given], dtype=object), here)
     try:
         (label,) = labels_of([given], here)
     except InvalidData as error:

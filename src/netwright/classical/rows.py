@@ -11,10 +11,9 @@ from scipy.sparse import issparse
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from netwright.core.arrays import place_of, require_finite
+from netwright.core.arrays import place_of, require_finite, require_labels
 from netwright.core.errors import InvalidData, problem, shown
 from netwright.core.readable import from_tensor, require_readable, values_named
-from netwright.core.validation import require_labels
 
 FLOATS = (np.float64, np.float32)  # float32 stays float32, everything else becomes float64
 

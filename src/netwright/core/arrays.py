@@ -1,7 +1,8 @@
-"""Arrays of numbers: whether all of them are finite, and where the first is that is not."""
+"""Arrays: whether all numbers are finite, and where the first is that is not; labels that a model file can hold."""
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from netwright.core.errors import InvalidData, problem
 
 BLOCK = 1 << 22  # elements that are looked at together
+_TIMES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 
 
 def first_nonfinite(array: NDArray[Any]) -> tuple[int, tuple[int, ...], float] | None:
@@ -83,3 +85,31 @@ def place_of(row: int, column: tuple[int, ...], columns: Sequence[str] | None) -
         return f"Row {row}, place {column} within it"
     named = f" ({columns[column[0]]!r})" if columns is not None else ""
     return f"Row {row}, column {column[0]}{named}"
+
+
+def require_labels(labels: np.ndarray, where: str) -> None:
+    """Refuse labels that are dates or times, which files of models cannot hold.
+
+    Parameters
+    ----------
+    labels : an array of any shape. where : how an error names them.
+
+    Raises
+    ------
+    InvalidData : datetime64, timedelta64, or objects of `datetime`, such as the Timestamps of pandas.
+
+    Examples
+    --------
+    >>> require_labels(np.array(["a", "b"]), "y")
+    >>> require_labels(np.array(["2026-01-01"], dtype="datetime64[D]"), "y")
+    Traceback (most recent call last):
+        ...
+    netwright.core.errors.InvalidData: y: expected labels that are numbers, texts or booleans, got dates or times ...
+    """
+    got = str(labels.dtype) if labels.dtype.kind in "mM" else ""
+    if labels.dtype.kind == "O":
+        kinds = (type(label) for label in labels.flat if isinstance(label, _TIMES))
+        got = next((kind.__name__ for kind in kinds), "")
+    if got:
+        expected, remedy = "labels that are numbers, texts or booleans", "Write them as texts: y.astype(str)."
+        raise InvalidData(problem(where, expected, f"dates or times ({got})", remedy))

@@ -14,7 +14,6 @@ netwright.core.errors.InvalidParameter: Dropout(p): expected a number in [0, 1),
 
 from __future__ import annotations
 
-import datetime
 import functools
 import inspect
 import math
@@ -23,9 +22,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from netwright.core.errors import InvalidData, InvalidParameter, did_you_mean, problem, shown
+from netwright.core.errors import InvalidParameter, did_you_mean, problem, shown
 
 
 @dataclass(frozen=True)
@@ -106,7 +103,6 @@ def tuple_of(item: Constraint, *, least: int = 0) -> Constraint:
     return Constraint(f"a tuple of{count} elements, each {item.text}", accepts)
 
 
-_TIMES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 boolean = Constraint("True or False", lambda value: isinstance(value, bool))
 nothing = Constraint("None", lambda value: value is None)
 
@@ -129,34 +125,6 @@ def check_all(owner: str, values: Mapping[str, Any], constraints: Mapping[str, C
 def _plain(bound: float) -> str:
     short = f"{bound:g}"
     return short if float(short) == bound else repr(bound)
-
-
-def require_labels(labels: np.ndarray, where: str) -> None:
-    """Refuse labels that are dates or times, which files of models cannot hold.
-
-    Parameters
-    ----------
-    labels : an array of any shape. where : how an error names them.
-
-    Raises
-    ------
-    InvalidData : datetime64, timedelta64, or objects of `datetime`, such as the Timestamps of pandas.
-
-    Examples
-    --------
-    >>> require_labels(np.array(["a", "b"]), "y")
-    >>> require_labels(np.array(["2026-01-01"], dtype="datetime64[D]"), "y")
-    Traceback (most recent call last):
-        ...
-    netwright.core.errors.InvalidData: y: expected labels that are numbers, texts or booleans, got dates or times ...
-    """
-    got = str(labels.dtype) if labels.dtype.kind in "mM" else ""
-    if labels.dtype.kind == "O":
-        kinds = (type(label) for label in labels.flat if isinstance(label, _TIMES))
-        got = next((kind.__name__ for kind in kinds), "")
-    if got:
-        expected, remedy = "labels that are numbers, texts or booleans", "Write them as texts: y.astype(str)."
-        raise InvalidData(problem(where, expected, f"dates or times ({got})", remedy))
 
 
 def checks_options(init: Callable[..., None]) -> Callable[..., None]:

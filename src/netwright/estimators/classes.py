@@ -19,8 +19,8 @@ import torch
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
+from netwright.core.arrays import require_labels
 from netwright.core.errors import InvalidData, problem, shown
-from netwright.core.validation import require_labels
 from netwright.estimators.networks import advice, heads_of
 from netwright.graph import Expression, Shape
 from netwright.losses import BinaryCrossEntropy, CrossEntropy, apply_link

@@ -354,7 +354,8 @@ class Ensemble(BaseEstimator):
         log_p: np.ndarray = np.logaddexp.reduce(found, axis=0) - np.log(len(found))
         if not hasattr(self, "temperature_"):
             return log_p
-        z = log_p / self.temperature_
+        with np.errstate(over="ignore"):  # what is infinitely less likely has -inf
+            z = (log_p - log_p.max(axis=1, keepdims=True)) / self.temperature_
         return z - np.logaddexp.reduce(z, axis=1, keepdims=True)
 
     def __sklearn_tags__(self) -> Any:

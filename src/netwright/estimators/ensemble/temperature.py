@@ -293,8 +293,8 @@ def tempered(logits: np.ndarray, temperature: float) -> np.ndarray:
     >>> tempered(np.log([[0.8, 0.2]]), 2.0)
     array([[0.66666667, 0.33333333]])
     """
-    z = logits / temperature
-    z = np.exp(z - z.max(axis=1, keepdims=True))
+    with np.errstate(over="ignore"):  # what is infinitely less likely has 0
+        z = np.exp((logits - logits.max(axis=1, keepdims=True)) / temperature)
     made: np.ndarray = z / z.sum(axis=1, keepdims=True)
     return made
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from netwright.core.arrays import require_labels
 from netwright.core.errors import InvalidData, problem, shown
-from netwright.core.validation import require_labels
 from netwright.vision.detection.targets import is_missing, labels_of
 
 

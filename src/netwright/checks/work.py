@@ -1,8 +1,8 @@
 """The work of a computation, counted: seconds of a processor of today, the same on every machine and at every load.
 
 What a check leaves out for want of time follows from these, so that the same program gets the same diagnosis. The
-prices were fitted to the steps of every other program of the benchmark, on one core: nine in ten of them take between
-0.8 and 1.9 times what is counted.
+prices were fitted to the steps of every other program of the benchmark. On one core nine in ten of 39 programs take
+between 0.8 and 2.5 times what is counted, 1.3 times in the median.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def choose_folder(options: Namespace, name: str) -> Path:
                 return _made(folder, new=True)
             except FileExistsError:
                 number += 1
-    if getattr(options, "resume", None) is None:
+    if not _goes_on(options):
         require_free(options.out, options.force)
     return _made(Path(options.out), new=False)
 
@@ -98,7 +98,7 @@ def resumed(options: Namespace) -> Namespace:
     ------
     InvalidParameter : no data, or a folder that has no run that was cut. InvalidData : the folder of the data is gone.
     """
-    if getattr(options, "resume", None) is None:
+    if not _goes_on(options):
         if options.data is None:
             raise InvalidParameter(problem("netwright train", "DATA", "none", "netwright train --help lists it."))
         require_free(options.out, options.force)
@@ -124,6 +124,11 @@ def resumed(options: Namespace) -> Namespace:
     return options
 
 
+def _goes_on(options: Namespace) -> bool:
+    """Whether a run that was cut is to go on; of other commands than `train` none is."""
+    return getattr(options, "resume", None) is not None
+
+
 @contextmanager
 def in_training(folder: Path, estimator: Any, options: Namespace) -> Iterator[None]:
     """A training that is written down in the folder of its run; where it fails at once the folder does not stay.
@@ -132,7 +137,7 @@ def in_training(folder: Path, estimator: Any, options: Namespace) -> Iterator[No
     ----------
     folder : of the run. estimator : that is about to be fitted. options : of the command line.
     """
-    goes_on = getattr(options, "resume", None) is not None
+    goes_on = _goes_on(options)
     if not goes_on:  # the words with which it began stay, so that it can be cut and go on again
         write_json(folder / COMMAND, {"words": options.words, "folder": os.getcwd()})
     estimator.set_params(checkpoint=str(folder / CHECKPOINT), resume=goes_on)

@@ -6,7 +6,6 @@ trains it: one process, workers of joblib (loky, dask, ray, as ``joblib.parallel
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import numpy as np
@@ -21,13 +20,11 @@ from sklearn.utils.validation import check_consistent_length
 from netwright.core.errors import InvalidData, InvalidParameter, problem, shown
 from netwright.core.generations import checkpoints_of
 from netwright.core.readable import is_frame, require_readable
-from netwright.core.seeds import derive
+from netwright.core.seeds import alone, derive
 from netwright.data import Stream, holdout
 from netwright.estimators.ensemble.adversarial import FastGradientSign
 from netwright.estimators.ensemble.one_run import changed
 from netwright.estimators.preparing import read_target
-
-ALONE = threading.RLock()  # random states belong to a process: threads of one train member after member
 
 
 def kind_of(estimator: Any) -> str:
@@ -216,7 +213,7 @@ def fit_apart(members: list[Any], X: list[Any], y: list[Any], weight: list[Any],
 
 
 def _fit_one(member: Any, X: Any, y: Any, weight: Any, threads: int, share: float | None) -> Any:
-    with ALONE:
+    with alone():  # random states and threads belong to a process: its threads train member after member
         before = torch.get_num_threads()
         torch.set_num_threads(threads)
         try:

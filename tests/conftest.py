@@ -1,4 +1,9 @@
-"""What the tests of losses share: numbers from a generator of their own, and cases for every loss by its facts."""
+"""What tests share: examples that do not follow from the order of tests, and numbers and cases for the losses.
+
+Of one example in twenty Hypothesis takes a number that it finds in the source of the modules that happen to be loaded,
+also where it is told to draw the same examples again. The quick tier goes without these numbers; the slow tier, whose
+examples are new in each run, takes them.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,13 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis.internal.conjecture import providers
 
 from netwright.core import registry
 from netwright.losses import CrossEntropy, Loss
 
 Draw = Callable[..., torch.Tensor]
+from_modules = getattr(providers, "_get_local_constants", None)  # not public: another version may lack it
 
 
 @pytest.fixture
@@ -49,3 +56,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(
             ("loss", "kind"), losses(), ids=lambda item: item if isinstance(item, str) else type(item).__name__
         )
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    wanted = from_modules if item.get_closest_marker("slow") else lambda: providers.Constants()
+    if from_modules is not None and (providers._get_local_constants is from_modules) != (wanted is from_modules):
+        providers._get_local_constants = wanted
+        providers.CONSTANTS_CACHE.cache.clear()

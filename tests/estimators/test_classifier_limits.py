@@ -211,6 +211,8 @@ def test_columns_of_unequal_scale_are_noted():
     wide = nw.Classifier(Softmax(3), epochs=1).fit(X * [1, 1, 1, 1e4], y)
     assert re.match(r"The columns of X differ in scale by a factor of [\d.e+]+, .*StandardScaler", wide.notes_[0])
     assert nw.Classifier(epochs=1).fit(X * [1, 1, 1, 1e4], y).notes_ == []
+    widest = nw.Classifier(Softmax(3), epochs=1).fit(X * [1, 1, 1e-300, 1e18], y)  # no overflow, which is an error here
+    assert "factor of 1.8e+308" in widest.notes_[0]
 
 
 @pytest.mark.parametrize(

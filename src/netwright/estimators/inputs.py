@@ -224,7 +224,8 @@ def _unequal_columns(rows: np.ndarray) -> list[str]:
     scales = fit_scaler(rows).scale[np.ptp(rows, axis=0) > 0]
     if len(scales) < 2 or scales.max() <= UNEQUAL * scales.min():
         return []
-    ratio = scales.max() / scales.min()
+    with np.errstate(over="ignore"):
+        ratio = min(scales.max() / scales.min(), np.finfo(float).max)
     return [
         f"The columns of X differ in scale by a factor of {ratio:.3g}, and arrays are taken as they are when a network "
         "is given: put a StandardScaler before it, or pass a frame."

@@ -26,9 +26,10 @@ class Scaler:
     scale: np.ndarray
 
     def transform(self, values: np.ndarray) -> np.ndarray:
-        """(x - mean) / scale."""
+        """(x - mean) / scale; infinite where that is beyond all numbers."""
         unit = _power_of_two(self.scale)
-        return (values / unit - self.mean / unit) / (self.scale / unit)
+        with np.errstate(over="ignore"):
+            return (values / unit - self.mean / unit) / (self.scale / unit)
 
     def inverse(self, values: np.ndarray) -> np.ndarray:
         """x * scale + mean.

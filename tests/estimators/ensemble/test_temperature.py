@@ -52,6 +52,12 @@ def test_rows_that_are_all_right_or_all_wrong_have_the_bounds() -> None:
     assert best_temperature(logits, np.array([1, 0])) == pytest.approx(100.0)
 
 
+def test_logits_near_the_limit_of_numbers_do_not_overflow() -> None:
+    logits = np.array([[0.0, -0.1], [0.0, -1.7e308], [-1.7e308, 0.0]])
+    assert best_temperature(logits, np.array([0, 1, 1])) == pytest.approx(100.0)  # one row is infinitely wrong
+    assert best_temperature(logits, np.array([0, 0, 1])) == pytest.approx(0.01)
+
+
 @pytest.mark.parametrize("bins", [1, 5, 15])
 def test_calibration_error_is_the_sum_over_bins(bins: int) -> None:
     p = softmax(RNG.normal(size=(300, 3)) * 2, axis=1)

@@ -327,7 +327,8 @@ def best_temperature(logits: np.ndarray, codes: np.ndarray, weight: Any = None) 
         slope = w @ mean - wanted
         curvature = w @ ((p * z * z).sum(1) - mean**2)
         low, high = (b, high) if slope < 0 else (low, b)
-        step = b - slope / curvature if curvature > 0 else np.inf
+        with np.errstate(over="ignore"):  # a step beyond all numbers lies beyond the bounds
+            step = b - slope / curvature if curvature > 0 else np.inf
         new = float(step) if low < step < high else 0.5 * (low + high)
         if abs(new - b) <= 1e-14 * b:
             break

@@ -83,7 +83,7 @@ def test_errors_name_the_estimator_that_the_user_sees_and_what_to_use_instead():
 def test_numbers_too_far_from_those_of_the_fit_are_refused_before_they_overflow() -> None:
     X = np.zeros((6, 4, 1))
     X[4:, 3] = 1.0
-    model = SequenceClassifier("LSTM(4)", epochs=1, random_state=0).fit(X, [0, 0, 0, 0, 1, 1])
+    model = SequenceClassifier("LSTM(4, output='last')", epochs=1, random_state=0).fit(X, [0, 0, 0, 0, 1, 1])
     far = X[:2].copy()
     far[1, 3] = -1.7e308
     with pytest.raises(InvalidData, match=r"X, sequence 1: expected numbers within 1e\+15 deviations"):

@@ -152,7 +152,7 @@ class TextClassifier(ClassifierMixin, NestedOptions, BaseEstimator):
         self.classifier_ = inner  # before it is fitted: callbacks may ask for predictions on the way
         try:
             inner.fit(tokens, y)
-        except Exception:  # what was fitted before stays fitted
+        except BaseException:  # what was fitted before stays fitted, after Ctrl-C too
             self.__dict__.clear()
             self.__dict__.update(before)
             raise

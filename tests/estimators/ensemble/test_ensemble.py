@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -314,3 +315,44 @@ def test_a_search_of_a_stream_and_streams_that_cannot_be() -> None:
         nw.Ensemble(CLF, 2, vectorised=True).fit(rows)
     with pytest.raises(InvalidParameter, match=r"adversarial: expected rows in memory, all of one shape, got a stream"):
         nw.Ensemble(CLF, 2, adversarial=0.01).fit(rows)
+
+
+def stopping(begun: list[int]) -> Any:
+    """A callback that acts as Ctrl-C does, in the third epoch of the second member."""
+
+    def stop(run: Any) -> None:
+        begun.extend([run.epoch] * (run.epoch == 1))
+        if len(begun) == 2 and run.epoch == 3:
+            raise KeyboardInterrupt
+
+    return stop
+
+
+@pytest.mark.parametrize("threads", [None, 2])
+def test_after_an_interruption_no_other_member_begins(threads: int | None) -> None:
+    begun: list[int] = []
+    ensemble = nw.Ensemble(clone(CLF).set_params(callbacks=[stopping(begun)]), 5, vectorised=False, random_state=0)
+    words = r"Ensemble\.fit: stopped by the user in member 2 of 5; those up to it are kept"
+    with joblib.parallel_config("threading", n_jobs=threads), pytest.warns(UserWarning) as told:
+        ensemble.fit(X, y)
+    assert [str(each.message) for each in told if re.match(words, str(each.message))]
+    assert [member.n_iter_ for member in ensemble.estimators_] == [6, 3]
+    assert len(begun) <= (2 if threads is None else 5)
+    whole = nw.Ensemble(CLF, 1, vectorised=False, random_state=0).fit(X, y)
+    np.testing.assert_array_equal(ensemble.estimators_[0].predict_proba(X), whole.estimators_[0].predict_proba(X))
+    assert ensemble.predict_proba(X).shape == (150, 3)
+
+
+def test_what_was_fitted_before_an_interruption_stays() -> None:
+    class Stopped(LogisticRegression):
+        def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+            if self.C > 1:
+                raise KeyboardInterrupt
+            return super().fit(X, y, sample_weight)
+
+    ensemble = nw.Ensemble(Stopped(), 2, random_state=0).fit(X, y)
+    before = ensemble.predict_proba(X)
+    ensemble.estimator.C = 2.0
+    with pytest.raises(KeyboardInterrupt):
+        ensemble.fit(X, y)
+    np.testing.assert_array_equal(ensemble.predict_proba(X), before)

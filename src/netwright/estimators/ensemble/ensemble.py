@@ -176,7 +176,7 @@ class Ensemble(BaseEstimator):
             for name in [name for name in before if name.endswith("_")]:
                 delattr(self, name)
             self._fit(X, y, sample_weight)
-        except Exception:  # what was fitted before stays fitted
+        except BaseException:  # what was fitted before stays fitted, after Ctrl-C too
             self.__dict__.clear()
             self.__dict__.update(before)
             raise

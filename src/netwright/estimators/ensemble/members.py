@@ -6,6 +6,7 @@ trains it: one process, workers of joblib (loky, dask, ray, as ``joblib.parallel
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -198,7 +199,7 @@ def rows_of(X: Any, which: np.ndarray) -> Any:
 
 
 def fit_apart(members: list[Any], X: list[Any], y: list[Any], weight: list[Any], workers: Any, share: Any) -> list[Any]:
-    """Train each member by itself, in processes where `workers` says so.
+    """Train each member by itself, in processes where `workers` says so; after Ctrl-C in one no other begins.
 
     A worker computes with as many threads as this process would, so the bits do not depend on the workers.
 
@@ -206,10 +207,22 @@ def fit_apart(members: list[Any], X: list[Any], y: list[Any], weight: list[Any],
     ----------
     members : unfitted. X, y, weight : what each is fitted on. workers : ``n_jobs``.
     share : size of adversarial steps, or None.
+
+    Returns
+    -------
+    The members that were trained: all of them, or those up to the one that the user stopped, with a warning.
     """
-    threads = torch.get_num_threads()
+    threads, made = torch.get_num_threads(), []
     jobs = zip(members, X, y, weight, strict=True)
-    return list(Parallel(n_jobs=workers)(delayed(_fit_one)(*job, threads, share) for job in jobs))
+    results = Parallel(n_jobs=workers, return_as="generator")(delayed(_fit_one)(*job, threads, share) for job in jobs)
+    for member in results:
+        made.append(member)
+        if getattr(getattr(network_of(member), "_run", None), "interrupted", False) and len(made) < len(members):
+            results.close()
+            text = f"stopped by the user in member {len(made)} of {len(members)}; those up to it are kept"
+            warnings.warn(f"Ensemble.fit: {text}.", UserWarning, stacklevel=5)
+            break
+    return made
 
 
 def _fit_one(member: Any, X: Any, y: Any, weight: Any, threads: int, share: float | None) -> Any:

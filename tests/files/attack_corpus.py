@@ -193,6 +193,7 @@ REFUSED: dict[str, Forge] = {**FOREIGN, **CONTAINER, **MANIFEST} | {
 HOSTILE = "os.system('touch NETWRIGHT_WAS_HERE')"
 INERT: dict[str, Forge] = {
     "10**18 epochs": lambda: forged("Classifier", "content.params.epochs", 10**18),
+    "10**18 turns of a game": lambda: forged("GAN", "content.params.steps", 10**18),
     "a rule of a million brackets": lambda: forged("Classifier", "content.params.optimizer", "(" * 1_000_000),
     "a rule that is a command": lambda: forged("Classifier", "content.params.optimizer", HOSTILE),
     "labels that are commands": lambda: forged(

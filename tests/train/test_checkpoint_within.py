@@ -134,11 +134,19 @@ def test_by_time(tmp_path, monkeypatch):
         ({"steps": 0}, r"Checkpoints\(steps\): expected an integer >= 1 or None, got 0"),
         ({"seconds": 0.0}, r"Checkpoints\(seconds\): expected a number in \(0, inf\) or None, got 0"),
         ({"folder": 3}, r"Checkpoints\(folder\): expected the name of a folder, got 3"),
+        ({"folder": ""}, r"Checkpoints\(folder\): expected the name of a folder, got ''"),
     ],
 )
 def test_options_out_of_range(options, text):
     with pytest.raises(InvalidParameter, match=text):
         Checkpoints(**{"folder": "a", **options})
+
+
+def test_a_folder_may_be_a_path_and_is_not_empty(tmp_path):
+    assert Checkpoints(tmp_path, steps=2) == Checkpoints(str(tmp_path), steps=2)
+    for refused in ("", b"a"):
+        with pytest.raises(InvalidParameter, match=r"\(checkpoint\): expected None or the name of a folder, or C"):
+            nw.Classifier(checkpoint=refused).fit(X, Y)
 
 
 def test_other_conditions_are_told(tmp_path, monkeypatch):

@@ -22,14 +22,19 @@ import numpy as np
 
 from netwright.core import storage
 from netwright.core.errors import CorruptFile, InvalidParameter, problem
-from netwright.core.validation import Constraint, instance, integer, nothing, number
+from netwright.core.validation import Constraint, integer, nothing, number, satisfies
 from netwright.core.value import value
 
 KEPT = 2
 TERMINATED = 143  # what a program ends with that was asked to end: 128 and the number of the signal
-REMEDY = "Give this run a folder of its own, or resume=False to replace what is there."
+REMEDY = "Give this run a folder of its own, or begin anew: resume=False, or the command without --resume."
 
-folder_of_checkpoints: Constraint = nothing | instance(str, os.PathLike, text="the name of a folder, or Checkpoints")
+
+def _is_folder(given: Any) -> bool:
+    return isinstance(given, (str, os.PathLike)) and isinstance(os.fspath(given), str) and os.fspath(given) != ""
+
+
+folder_of_checkpoints = nothing | satisfies("the name of a folder, or Checkpoints", _is_folder)
 
 
 @final
@@ -39,7 +44,7 @@ class Checkpoints:
 
     Parameters
     ----------
-    folder : of one run; it is made.
+    folder : of one run, its name or path; it is made.
     epochs : after how many epochs, >= 1; the last one is always written down.
     steps : after how many batches of an epoch, >= 1; None: not by their number.
     seconds : after how many seconds since it was written down last, > 0; None: not by time. Runs of several processes
@@ -62,11 +67,14 @@ class Checkpoints:
     seconds: float | None = 60.0
 
     constraints: ClassVar[Mapping[str, Constraint]] = {
-        "folder": instance(str, text="the name of a folder"),
+        "folder": satisfies("the name of a folder", _is_folder),
         "epochs": integer(1),
         "steps": integer(1) | nothing,
         "seconds": number(0, closed="neither") | nothing,
     }
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", os.fspath(self.folder))
 
     def __fspath__(self) -> str:
         return self.folder

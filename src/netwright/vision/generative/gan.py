@@ -271,7 +271,7 @@ class GAN(RunEstimator):
         self._option = option = chosen(self, self.form_.shape, classes)
         self.latent_ = option.game.latent
         self.networks_ = networks_of(self, self.form_.shape, option)
-        net = self._players(derive(self.seed_, "network"), option.spectral)
+        net = self._players(derive(self.seed_, "network"), option.spectral, self.epochs)
         self.form_ = net.form = self.form_.within(*range_of(net.generator))
         warn_of_mixing(self._name, option.game.penalty, net.discriminator)
         self._precision = placed(self, net)
@@ -299,14 +299,14 @@ class GAN(RunEstimator):
         self.classes_ = labels_array(classes)
         return torch.from_numpy(coded(labels, classes, where))
 
-    def _players(self, seed: int, spectral: bool) -> Players:
+    def _players(self, seed: int, spectral: bool, epochs: int) -> Players:
         made = self.networks_["generator"].build(derive(seed, "generator"))
         judge, _ = split_heads(self.networks_["discriminator"].build(derive(seed, "discriminator")))
         if spectral:
             with alone(), torch.random.fork_rng(devices=[]):
                 torch.manual_seed(derive(seed, "spectral"))
                 judge = spectrally_normalized(judge)
-        self.module_ = Players(made, judge, self._option.game, self.epochs)
+        self.module_ = Players(made, judge, self._option.game, epochs)
         return self.module_
 
     def _looking(self, run: Run) -> Callable[[int], None]:
@@ -368,7 +368,7 @@ class GAN(RunEstimator):
         return MEANT
 
     def _network(self, seed: int) -> torch.nn.Module:
-        return self._players(seed, spectral=False)
+        return self._players(seed, spectral=False, epochs=0)  # of a file, without the sums of a fit
 
     def _to_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
         classes = [plain_label(label) for label in self.classes_.tolist()] if hasattr(self, "classes_") else None

@@ -6,7 +6,7 @@ from sklearn.preprocessing import StandardScaler
 
 from netwright import BinnedRegressor, Ensemble, MixtureDensityRegressor, QuantileRegressor, Regressor
 from netwright.core.errors import InvalidData
-from netwright.estimators.scaling import fit_scaler
+from netwright.estimators.scaling import fit_scaler, scaler_of_parts
 
 
 def test_it_is_the_standard_scaler_with_weights():
@@ -35,6 +35,23 @@ def test_huge_tiny_and_constant_columns_stay_finite():
     scaled = fit_scaler(X).transform(X)
     np.testing.assert_allclose(scaled[:, :3].std(axis=0), 1, rtol=1e-6)
     assert (scaled[:, 3] == 0).all()
+
+
+def test_deviations_below_all_numbers_do_not_divide_by_zero():
+    X = np.array([[0.0, 1.0]] * 6 + [[5e-324, 2.0]])
+    assert np.isfinite(fit_scaler(X).transform(X)).all()
+    assert (fit_scaler(X).scale > 0).all()
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-160, 1e200, 8e307])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_parts_give_the_scaler_of_all(size, weighted):
+    rng = np.random.default_rng(4)
+    X = np.clip(rng.normal([3, -5, 0], [1, 0.01, 0], (500, 3)), -6, 6) * (size / 6)
+    weight = rng.uniform(0.1, 4, 500) if weighted else None
+    whole, joined = fit_scaler(X, weight), scaler_of_parts(np.split(X, [1, 40, 300]), weight)
+    np.testing.assert_allclose(joined.mean, whole.mean, rtol=1e-12)
+    np.testing.assert_allclose(joined.scale, whole.scale, rtol=1e-11)
 
 
 def test_a_number_that_the_scale_makes_infinite_is_named():

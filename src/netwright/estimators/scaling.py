@@ -15,6 +15,7 @@ import numpy as np
 
 from netwright.core.errors import InvalidData, problem
 
+LEAST = 5e-324  # what a deviation below all numbers is taken for
 LARGEST = 1e305  # of a target: the sum of the answers of a thousand networks is then a number, too
 
 
@@ -63,15 +64,7 @@ def fit_scaler(values: np.ndarray, weight: np.ndarray | None = None) -> Scaler:
     >>> fit_scaler(np.array([[1.0, 5.0], [3.0, 5.0]]))
     Scaler(mean=array([2., 5.]), scale=array([1., 1.]))
     """
-    values = np.asarray(values, dtype=np.float64)
-    unit = _power_of_two(np.abs(values).max(axis=0))
-    small = values / unit
-    mean = np.average(small, axis=0, weights=weight)
-    deviation = np.sqrt(np.average((small - mean) ** 2, axis=0, weights=weight))
-    constant = deviation <= 10 * np.finfo(np.float64).eps * np.abs(mean)
-    with np.errstate(over="ignore"):
-        scale = np.where(constant, 1.0, deviation * unit)
-    return Scaler(mean * unit, scale)
+    return _scaler(*_moments(np.asarray(values, dtype=np.float64), weight))
 
 
 def target_scaler(values: np.ndarray, weight: np.ndarray | None = None) -> Scaler:
@@ -98,7 +91,7 @@ def target_scaler(values: np.ndarray, weight: np.ndarray | None = None) -> Scale
 def scaler_of_parts(parts: Iterable[np.ndarray], weight: np.ndarray | None = None) -> Scaler:
     """The scaler of columns that come in parts: (k_1, ...), (k_2, ...), as `fit_scaler` gives it for all at once.
 
-    Means and sums of squares of parts are joined pairwise (Chan, Golub, LeVeque 1983), without cancellation.
+    Means and deviations of parts are joined pairwise (Chan, Golub, LeVeque 1983), without cancellation or overflow.
 
     Examples
     --------
@@ -106,18 +99,32 @@ def scaler_of_parts(parts: Iterable[np.ndarray], weight: np.ndarray | None = Non
     >>> scaler_of_parts([np.array([[1.0]]), np.array([[3.0], [5.0]])]).mean
     array([3.])
     """
-    total, mean, squares, start = 0.0, np.zeros(()), np.zeros(()), 0
+    total, mean, deviation, start = 0.0, np.zeros(()), np.zeros(()), 0
     for part in parts:
         own = None if weight is None else weight[start : start + len(part)]
         start += len(part)
-        found = fit_scaler(part, own)
-        spread = np.average((np.asarray(part, dtype=np.float64) - found.mean) ** 2, axis=0, weights=own)
+        its_mean, its_deviation = _moments(np.asarray(part, dtype=np.float64), own)
         mass = float(len(part) if own is None else own.sum())
-        apart, joined = found.mean - mean, total + mass
-        mean = mean + apart * (mass / joined)
-        squares = squares + spread * mass + apart**2 * (total * mass / joined)
-        total = joined
-    deviation = np.sqrt(squares / total)
+        half, joined = its_mean / 2 - mean / 2, total + mass  # halves, as a difference may be beyond all numbers
+        within = np.hypot(deviation * np.sqrt(total / joined), its_deviation * np.sqrt(mass / joined))
+        deviation = np.hypot(within, half * (2 * np.sqrt(total * mass) / joined))
+        mean, total = mean + 2 * (half * (mass / joined)), joined
+    return _scaler(mean, deviation)
+
+
+def _moments(values: np.ndarray, weight: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Means and standard deviations of columns."""
+    unit = _power_of_two(np.abs(values).max(axis=0))
+    small = values / unit
+    mean = np.average(small, axis=0, weights=weight)
+    deviation = np.sqrt(np.average((small - mean) ** 2, axis=0, weights=weight))
+    rounding = deviation <= 10 * np.finfo(np.float64).eps * np.abs(mean)
+    with np.errstate(over="ignore"):
+        return mean * unit, np.where(rounding, 0.0, np.maximum(deviation * unit, LEAST))
+
+
+def _scaler(mean: np.ndarray, deviation: np.ndarray) -> Scaler:
+    """A column that is constant but for rounding is not divided."""
     constant = deviation <= 10 * np.finfo(np.float64).eps * np.abs(mean)
     return Scaler(mean, np.where(constant, 1.0, deviation))
 

@@ -50,6 +50,17 @@ BOXES = [np.array([[4.0, 5.0, 20.0, 22.0]]) for _ in PHOTOS]
 DENSE = "ReLU(32) >> BatchNorm() >> Dropout(0.2) >> Softmax(10)"
 CONV = "Conv(6, 3) >> BatchNorm() >> ReLU() >> Flatten() >> Dropout(0.2) >> Softmax(10)"
 LSTM = 'LSTM(12, output="last")'
+STEPS = np.stack([draw.normal(size=(8, 16)) for _ in range(300)]).astype(np.float32)
+HIGHER = (STEPS[..., 0].max(1) > STEPS[..., 1].max(1)).astype(int)
+
+
+def attention() -> torch.nn.Module:
+    """A layer of a transformer, a plain torch module."""
+    torch.manual_seed(0)  # in a process of its own
+    layer = torch.nn.TransformerEncoderLayer(16, 4, 32, dropout=0.2, batch_first=True)
+    return torch.nn.Sequential(layer, torch.nn.Flatten(), torch.nn.Linear(128, 2), torch.nn.LogSoftmax(1))
+
+
 Fits = dict[str, tuple[Callable[[], Any], tuple[Any, ...]]]
 
 
@@ -64,6 +75,7 @@ def fits() -> Fits:
             (IRIS[:, :3], IRIS[:, 3]),
         ),
         "sequences": (lambda: nw.sequence.SequenceClassifier(LSTM, epochs=4, batch_size=16), (SEQUENCES, SUMS)),
+        "transformer": (lambda: nw.Classifier(attention(), epochs=4, batch_size=16), (STEPS, HIGHER)),
         "tagger": (lambda: nw.sequence.SequenceTagger(epochs=3, batch_size=16), (WORDS, TAGS)),
         "language model": (lambda: nw.sequence.LanguageModel(epochs=2, batch_size=8), (TEXT,)),
         "gan": (lambda: v.GAN(steps=120, batch_size=64), (IRIS,)),

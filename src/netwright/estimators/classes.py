@@ -26,6 +26,22 @@ from netwright.graph import Expression, Shape
 from netwright.losses import BinaryCrossEntropy, CrossEntropy, apply_link
 
 
+def kind_of_labels(y: np.ndarray) -> str:
+    """What scikit-learn takes a target for, without its warnings of numbers that it casts.
+
+    Parameters
+    ----------
+    y : (n,) or (n, m).
+
+    Examples
+    --------
+    >>> kind_of_labels(np.array([[0, 1], [1, 1]]))
+    'multilabel-indicator'
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        return str(type_of_target(y))
+
+
 class Classes:
     """The classes of a target and their numbers.
 
@@ -59,7 +75,7 @@ class Classes:
             raise InvalidData(problem(f"{name}.fit(y)", "labels (n,) or (n, m)", f"shape {y.shape}", remedy))
         require_labels(y, f"{name}.fit(y)")
         try:
-            with np.errstate(invalid="ignore"):  # it casts huge numbers
+            with np.errstate(invalid="ignore", over="ignore"):  # it casts huge numbers
                 check_classification_targets(y)
         except TypeError as error:
             raise _mixed(y, f"{name}.fit(y)") from error
@@ -67,7 +83,7 @@ class Classes:
             remedy = "For numbers use a regressor; numbers that are names of classes have to be integers or texts."
             got = str(error).split(". ")[0]
             raise InvalidData(problem(f"{name}.fit(y)", "labels of classes", got, remedy)) from error
-        if y.ndim == 2 and type_of_target(y) == "multilabel-indicator":
+        if y.ndim == 2 and kind_of_labels(y) == "multilabel-indicator":
             return cls("multilabel", [np.array([0, 1])] * y.shape[1])
         if y.ndim == 2 and y.shape[1] > 1:
             return cls("multioutput", [_at_least_two(np.unique(column), name) for column in y.T])

@@ -222,7 +222,7 @@ def _dtype(array: np.ndarray | Stream, precision: str) -> str:
 def _unequal_columns(rows: np.ndarray) -> list[str]:
     """A note when columns differ so much in scale that a network hardly learns from the small ones."""
     scales = fit_scaler(rows).scale[np.ptp(rows, axis=0) > 0]
-    if len(scales) < 2 or scales.max() <= UNEQUAL * scales.min():
+    if len(scales) < 2 or scales.max() / UNEQUAL <= scales.min():
         return []
     with np.errstate(over="ignore"):
         ratio = min(scales.max() / scales.min(), np.finfo(float).max)

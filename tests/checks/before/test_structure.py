@@ -159,6 +159,28 @@ def test_strong_dropout_that_learns_is_at_most_a_note(ask: Any, adam: Any) -> No
     assert all(each.level == "note" for each in found)
 
 
+def line(n: int = 400) -> tuple[torch.Tensor, torch.Tensor]:
+    X = torch.randn(n, 6, generator=torch.Generator().manual_seed(1))
+    return X, X @ torch.linspace(-1, 1, 6)[:, None]
+
+
+@pytest.mark.parametrize("behind", [[], [nn.Flatten()]], ids=["last", "before a view"])
+def test_dropout_of_the_answers(behind: list[nn.Module], one: Any, ask: Any, adam: Any) -> None:
+    module = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 1), nn.Dropout(0.5), *behind)
+    found = one(dropped, module, SQUARES, line(), adam(module))
+    assert (found.code, found.level) == ("dropout-too-strong", "fault")
+    assert "3 drops 50% of the answers themselves" in found.seen
+    assert (found.remedy.argument, found.remedy.value) == ("3.p", 0.0)
+    hidden = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Dropout(0.5), nn.Linear(32, 1))
+    assert not ask(dropped, hidden, SQUARES, line(), adam(hidden))
+
+
+def test_dropout_of_answers_that_does_no_harm(ask: Any, adam: Any) -> None:
+    X, y = ten()
+    module = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 10), nn.Dropout(0.1))
+    assert not ask(dropped, module, CROSS, (X, y), adam(module))
+
+
 # one straight line
 
 

@@ -35,6 +35,15 @@ def test_weights_in_a_wrong_order(order: tuple[int, ...], one: Any, ask: Any, ne
     assert not ask(weights_in_order, net(4, 3), CROSS(weight=weights), (X, y))
 
 
+def test_weights_that_are_the_frequencies(one: Any, ask: Any, net: Any, draw: Any) -> None:
+    X, y = draw(280, 4), labels(*COUNTS)
+    found = one(weights_in_order, net(4, 3), CROSS(weight=1 / inverse(*COUNTS)), (X, y))
+    assert (found.code, found.level) == ("class-imbalance", "fault")
+    assert "which has 200 rows, 10 times as much as class 2, which has 20: its weights grow" in found.seen
+    assert found.remedy.value == pytest.approx(inverse(*COUNTS).tolist(), abs=1e-3)
+    assert not ask(weights_in_order, net(4, 3), CROSS(weight=torch.tensor([3.0, 2.0, 1.0])), (X, y))  # a cost
+
+
 def test_two_classes_swapped(one: Any, ask: Any, net: Any, draw: Any) -> None:
     X, y = draw(300, 4), labels(275, 25)
     weights = torch.tensor([1 / 0.0816, 1 / 0.9184])  # of all rows, of which these are some

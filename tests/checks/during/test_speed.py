@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from netwright.checks import watch
-from netwright.checks.during.speed import clipped, decayed, first_step, rises, schedule
+from netwright.checks.during.speed import clipped, decayed, first_step, never_began, rises, schedule
 
 CROSS, SQUARES = nn.CrossEntropyLoss(), nn.MSELoss()
 SGD, Adam, AdamW = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
@@ -204,6 +204,38 @@ def test_usual_schedules(make: Any, train: Any, found: Any, net: Any, rows: Any)
     watching = train(module, optimizer, rows(), epochs=10, each_batch=make(optimizer).step)
     assert watching.tape.steps == 100
     assert not found(schedule, watching)
+    assert not found(never_began, watching)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda o: torch.optim.lr_scheduler.LambdaLR(o, lambda step: 3e-3 * 0.99**step),
+        lambda o: torch.optim.lr_scheduler.LinearLR(o, 1e-5, total_iters=20_000),
+    ],
+    ids=["the rate itself", "a warm-up without an end"],
+)
+def test_a_schedule_that_never_lets_a_run_begin(
+    make: Any, train: Any, the: Any, found: Any, net: Any, rows: Any
+) -> None:
+    module = net(6, 24, 3)
+    optimizer = AdamW(module.parameters(), lr=3e-3)
+    told = the(never_began, train(module, optimizer, rows(), epochs=10, each_batch=make(optimizer).step))
+    assert (told.code, told.level) == ("schedule-dead", "fault")
+    assert told.evidence["resumed"] < 0.85 * told.evidence["end"]
+    module = net(6, 24, 3)  # the same at the rate that is proposed
+    optimizer = AdamW(module.parameters(), lr=told.remedy.value)
+    watching = train(module, optimizer, rows(), epochs=10, each_batch=make(optimizer).step)
+    assert not found(never_began, watching)
+    assert watching.tape.values()[-1] < 0.8 * watching.tape.values()[0]
+
+
+def test_the_last_run_of_a_schedule(train: Any, found: Any, net: Any, rows: Any) -> None:
+    module = net(6, 24, 3)
+    optimizer = Adam(module.parameters(), lr=1e-2)
+    plan = torch.optim.lr_scheduler.StepLR(optimizer, 200, 1e-3)
+    train(module, optimizer, rows(), epochs=20, each_batch=plan.step)
+    assert not found(never_began, train(module, optimizer, rows(), epochs=5, each_batch=plan.step))
 
 
 # penalties

@@ -332,9 +332,9 @@ def stopping(begun: list[int]) -> Any:
 def test_after_an_interruption_no_other_member_begins(threads: int | None) -> None:
     begun: list[int] = []
     ensemble = nw.Ensemble(clone(CLF).set_params(callbacks=[stopping(begun)]), 5, vectorised=False, random_state=0)
-    words = r"Ensemble\.fit: stopped by the user in member 2 of 5; those up to it are kept"
-    with joblib.parallel_config("threading", n_jobs=threads), pytest.warns(UserWarning) as told:
+    with joblib.parallel_config("threading", n_jobs=threads), pytest.warns(UserWarning, match="user in") as told:
         ensemble.fit(X, y)
+    words = r"Ensemble\.fit: stopped by the user in member 2 of 5; those up to it are kept"
     assert [str(each.message) for each in told if re.match(words, str(each.message))]
     assert [member.n_iter_ for member in ensemble.estimators_] == [6, 3]
     assert len(begun) <= (2 if threads is None else 5)

@@ -216,8 +216,8 @@ def _unrelated(context: Context, found: Relation, own: tuple[float, float, float
     odd = images(context) and train < LEARNED and beyond < 2.0
     none = found.quality < found.chance + 2.5 * found.error and (chance > 0.05 or odd)
     none = none and len(context.rows) >= MANY_ROWS
-    seen = train < LEARNED or images(context) or (clustered(context) and on_unseen(context, LONG)[1] > CARRIED)
-    level = fault if none and not categories(context) and seen else note
+    fits = none and not categories(context)
+    level = fault if fits and (train < LEARNED or images(context) or _memorised(context)) else note
     return level(
         "labels-unrelated",
         f"no simple learner relates y to X ({found.quality:.3f} {name}, {found.chance:.3f} by chance), and what the "
@@ -227,6 +227,12 @@ def _unrelated(context: Context, found: Relation, own: tuple[float, float, float
         "Look at some rows with their labels: were inputs and labels shuffled, sorted or filtered apart?",
         evidence={"quality": found.quality, "chance": found.chance, "train_left": train, "held_left": held},
     )
+
+
+def _memorised(context: Context) -> bool:
+    """Whether much longer training does not carry over either, of rows that it learns or that lie in places."""
+    train, held = on_unseen(context, LONG)
+    return held > CARRIED and (train < LEARNED or clustered(context))
 
 
 def _plain_classes(context: Context) -> Tensor | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import torch
@@ -24,6 +24,7 @@ HELD = 0.3  # of the loss of ignorance that may be left of them
 RATES = (1e-2, 1e-3)
 LONG = 200  # steps of the attempt to hold them
 DROPPED = 0.7
+HARMS = 0.1  # share of the answers dropped
 HELPS = 0.75
 MISSED = 0.2  # of accuracy or R^2, by a straight line
 
@@ -243,7 +244,7 @@ def _attempt(context: Context, few: Batch, rate: float) -> Trial:
 
 
 def dropped(context: Context) -> Iterable[Finding]:
-    """Dropout so strong that the network learns at once without it."""
+    """Dropout so strong, or of the answers themselves, that the network learns at once without it."""
     layers = [
         (name, float(each_module.p))
         for name, each_module in context.user_module.named_modules()
@@ -252,23 +253,49 @@ def dropped(context: Context) -> Iterable[Finding]:
     worst = max(layers, key=lambda pair: pair[1], default=None)
     if worst is None or not context.user_optimizers:
         return
-    name, p = worst
-    context.signal("largest share of units dropped", p, DROPPED, "dropout-too-strong")
-    if p < DROPPED:
+    context.signal("largest share of units dropped", worst[1], DROPPED, "dropout-too-strong")
+    last = _of_answers(context)
+    name, p = next((pair for pair in layers if pair[0] == last and pair[1] >= HARMS), worst)
+    answers = name == last
+    if p < DROPPED and not answers:
         return
-    before = _evaluated(context, context.as_is)
-    after = _evaluated(context, context.trial(dropout_off))
-    level = fault if after < HELPS * before and before - after > 0.1 else note
-    yield level(
+    steps = context.steps if p >= DROPPED else 5 * context.steps
+    before = _evaluated(context, context.trial(steps=steps))
+    after = _evaluated(context, context.trial(dropout_off, steps=steps))
+    helps = after < HELPS * before and before - after > 0.1
+    if answers and p < DROPPED and not helps:
+        return
+    what = "the answers themselves" if answers else "its units"
+    yield (fault if helps else note)(
         "dropout-too-strong",
-        f"{name} drops {p:.0%} of its units; without dropout {context.steps} steps leave {after:.2g} of the loss, "
-        f"with it {before:.2g}",
-        "20 to 50 % of hidden units",
-        f"Set p of {name} to 0.5 or less.",
+        f"{name} drops {p:.0%} of {what}; without dropout {steps} steps leave {after:.2g} of the loss, with it "
+        f"{before:.2g}",
+        "no dropout behind the last layer" if answers else "20 to 50 % of hidden units",
+        f"Take {name} away." if answers else f"Set p of {name} to 0.5 or less.",
         evidence={"p": p, "left_as_is": before, "left_without": after},
-        remedy=Remedy("module", f"{name}.p", 0.2),
+        remedy=Remedy("module", f"{name}.p", 0.0 if answers else 0.2),
         where=Where(layer=name),
     )
+
+
+def _of_answers(context: Context) -> str | None:
+    """The name of the dropout whose output is the answer; None for none."""
+    module, made = context.fresh().train(), {}
+
+    def keep(name: str) -> Callable[..., None]:
+        return lambda layer, inputs, output: made.update({name: output})
+
+    for name, layer in module.named_modules():
+        if isinstance(layer, nn.modules.dropout._DropoutNd):
+            layer.register_forward_hook(keep(name))
+    with quiet(), torch.no_grad():
+        output = call(module, context.batch)
+    if not isinstance(output, Tensor):
+        return None
+    alike = (
+        name for name, own in made.items() if own.numel() == output.numel() and own.data_ptr() == output.data_ptr()
+    )
+    return next(alike, None)
 
 
 def _evaluated(context: Context, trial: Trial) -> float:

@@ -2,8 +2,8 @@
 
 What a loss makes of a class is read off its gradient at outputs that say nothing, at targets of all classes in turn.
 Weights against uneven classes are the inverse of how often each class is there. Where the weights of the loss are just
-these numbers and stand with other classes, they are in a wrong order, or the frequencies themselves were given. Other
-weights may have their reasons, as the cost of each mistake, and nothing is said of them.
+these numbers and stand with other classes, they are in a wrong order; where they are the frequencies themselves, the
+inverse was forgotten. Other weights may have their reasons, as the cost of each mistake, and nothing is said of them.
 """
 
 from __future__ import annotations
@@ -43,19 +43,29 @@ def weights_in_order(context: Context) -> Iterable[Finding]:
     suited[rank] = log_weights.sort().values
     fits = suited + log_counts
     known = bool(((fits - fits.median()).abs() <= chance).all())
-    away = log_weights - suited
-    worst = int(away.argmax())
+    grows = log_weights - log_counts
+    given = bool(((grows - grows.median()).abs() <= NEAR + 1 / counts.double().sqrt()).all())  # the frequencies
+    away = 2 * (log_counts - log_counts.median()) if given else log_weights - suited
     furthest = float(away.abs().max().exp())
     context.signal("a class weight over what it should be, or under it", furthest, UNEVEN, "class-imbalance")
-    if not known or not bool((away.abs() > math.log(UNEVEN) + chance).any()):
+    if given:
+        yield _finding(weights, values, counts, "its weights grow with how often classes are there")
+    if given or not known or not bool((away.abs() > math.log(UNEVEN) + chance).any()):
         return
-    light = int(away.argmin())
-    times = f"{float(weights[worst] / weights[light]):.3g} times as much as"
-    yield fault(
+    words = "its weights are the inverse of how often classes are there, and stand with other classes"
+    yield _finding(weights, values, counts, words, int(away.argmax()), int(away.argmin()))
+
+
+def _finding(
+    weights: Tensor, values: Tensor, counts: Tensor, words: str, heavy: int | None = None, light: int | None = None
+) -> Finding:
+    """The fault, shown by two classes: the commonest and the rarest where none are named."""
+    heavy, light = int(counts.argmax()) if heavy is None else heavy, int(counts.argmin()) if light is None else light
+    times = f"{float(weights[heavy] / weights[light]):.3g} times as much as"
+    return fault(
         "class-imbalance",
-        f"the loss weighs class {int(values[worst])}, which has {int(counts[worst])} rows, {times} class "
-        f"{int(values[light])}, which has {int(counts[light])}: its weights are the inverse of how often classes are "
-        "there, and stand with other classes",
+        f"the loss weighs class {int(values[heavy])}, which has {int(counts[heavy])} rows, {times} class "
+        f"{int(values[light])}, which has {int(counts[light])}: {words}",
         "the largest weight with the rarest class",
         "Put the weights in the order of the class numbers: rows over classes x rows of the class.",
         evidence={"weights": weights.tolist(), "counts": counts.tolist()},

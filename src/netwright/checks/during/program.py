@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -56,13 +57,23 @@ def program(
     sizes = [len(batch) for batch in alike]
     if all(map(_of_rows, alike)):
         whole = Batch(_joined([batch.inputs for batch in alike]), _joined([batch.target for batch in alike]))
-        material = Material(whole, alike, max(sizes), min(sizes), None, complete=False)
+        material = Material(_once(whole, sizes[0]), alike, max(sizes), min(sizes), None, complete=False)
         apart = Context(module, optimizers, loss, material, None, intent)
         if _answers(apart):
             return apart
     material = Material(alike[0], alike, max(sizes), min(sizes), None, complete=False)
     together = Whole(module, optimizers, loss, material, None, intent)
     return together if _answers(together) else None
+
+
+def _once(whole: Batch, first: int) -> Batch:
+    """Rows that came again in later epochs taken once; rows of few values, which repeat within a batch, as they are."""
+    parts = [part.detach().cpu().reshape(len(whole), -1).contiguous() for part in leaves((whole.inputs, whole.target))]
+    rows = np.hstack([part.view(torch.uint8).numpy() for part in parts if part.shape[1]])
+    _, place = np.unique(rows.view([("", rows.dtype, rows.shape[1])]).reshape(-1), return_index=True)
+    if len(place) == len(whole) or (place < first).sum() < first:
+        return whole
+    return whole.rows(torch.from_numpy(np.sort(place)))
 
 
 def _answers(context: Context) -> bool:

@@ -16,6 +16,7 @@ from netwright.checks.trial import no_decay
 LONG = 1.0
 CLIPPED = 1e-2
 DEAD = 1e-2  # of the largest rate
+STAYED = 0.8  # share of its first loss that a run which learns next to nothing still has
 MOST = 0.4  # share of the steps that may run at a dead rate
 PULL = 2.0
 DIED = 0.7  # share of its loss that a run which learned nothing must have left at a smaller rate
@@ -208,6 +209,35 @@ def schedule(watched: Any) -> Iterable[Finding]:
         evidence={"share": share, "step": first, "end": last, "resumed": again},
         remedy=Remedy("scheduler", "every", "epoch"),
         where=Where(line=tape.line, step=first),
+    )
+
+
+def never_began(watched: Any) -> Iterable[Finding]:
+    """A schedule that holds the rate near nothing in the whole run, which learned next to nothing and then would."""
+    tape = watched.tape
+    given = max((g.get("initial_lr", 0.0) for o in watched.optimizers for g in o.param_groups), default=0.0)
+    if not given > 0 or tape.steps < 20 or not tape.rates:
+        return
+    top = max(rate for _, rate in tape.rates)
+    share = watched.signal("largest rate of the run over the optimizer's", top / given, DEAD, "schedule-dead")
+    values = [value for value in tape.values() if math.isfinite(value)]
+    begin, last = _mean(values[:3]), _mean(values[-max(5, len(values) // 10) :])
+    if not share < DEAD or last < STAYED * begin:
+        return
+    stays, free = _resumed(watched, given, max(60, tape.steps))
+    if stays is None or free is None or not (free < HELPS * stays and stays - free > 0.1 * abs(begin)):
+        return
+    better = float(f"{given * given / top:.3g}") if top > 0 else given
+    yield fault(
+        "schedule-dead",
+        f"the schedule held the rate at {top:.3g} or below in all {tape.steps} steps, {share:.1e} of the {given:g} "
+        f"that the optimizer was made with, and the loss stayed at {last:.3g}; on a copy it goes on to {stays:.3g}, "
+        f"and to {free:.3g} at {given:g}",
+        "a schedule that comes near the optimizer's rate at some time of the run",
+        "LambdaLR and its kin want a factor of the optimizer's rate, not a rate; a warm-up has to end within the run.",
+        evidence={"share": share, "end": last, "resumed": free},
+        remedy=Remedy("optimizer", "lr", better),
+        where=Where(line=tape.line),
     )
 
 

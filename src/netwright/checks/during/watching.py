@@ -15,7 +15,7 @@ from netwright.checks.checking import ask, examine
 from netwright.checks.context import Context, Intent
 from netwright.checks.copies import replica
 from netwright.checks.diagnosis import Diagnosis, Signal, diagnose
-from netwright.checks.during import curves, inside, origin, protocol, speed, steering
+from netwright.checks.during import against, curves, inside, origin, protocol, speed, steering
 from netwright.checks.during.hooks import Hooks
 from netwright.checks.during.passes import Way
 from netwright.checks.during.program import program
@@ -256,11 +256,13 @@ QUESTIONS = (
     speed.rises,
     speed.clipped,
     speed.schedule,
+    speed.never_began,
     speed.decayed,
     inside.arrives,
     inside.alive,
     inside.flat,
     inside.spikes,
+    against.answers_turned,
     curves.overfits,
     curves.unfinished,
     curves.carries_over,

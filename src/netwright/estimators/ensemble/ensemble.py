@@ -11,12 +11,12 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import r2_score
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from netwright.core.errors import InvalidParameter, problem, shown
 from netwright.core.seeds import derive, to_seed
 from netwright.core.validation import checks_options
+from netwright.estimators.classes import kind_of_labels
 from netwright.estimators.ensemble.calibration_error import codes_of
 from netwright.estimators.ensemble.choices import ONE_RUN, check_options, check_values, require_weights
 from netwright.estimators.ensemble.combining import (
@@ -380,4 +380,4 @@ class Ensemble(BaseEstimator):
 def _is_multilabel(y: Any) -> bool:
     labels = np.asarray(y)
     several = labels.ndim == 2 and labels.shape[1] > 1
-    return several and str(type_of_target(labels)) == "multilabel-indicator"
+    return several and kind_of_labels(labels) == "multilabel-indicator"

@@ -15,12 +15,12 @@ from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import _safe_indexing
-from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _num_samples
 
 from netwright.core.errors import InvalidData, InvalidParameter, did_you_mean, problem, shown
 from netwright.core.seeds import derive
 from netwright.data import holdout
+from netwright.estimators.classes import kind_of_labels
 from netwright.estimators.preparing import from_dataset
 
 Pair = tuple[Any, Any]  # X, y
@@ -120,7 +120,7 @@ def _classes(estimator: Any, y: Any) -> np.ndarray | None:
         return None
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    return labels if labels.ndim == 1 and type_of_target(labels) in ("binary", "multiclass") else None
+    return labels if labels.ndim == 1 and kind_of_labels(labels) in ("binary", "multiclass") else None
 
 
 def take(rows: Any, which: np.ndarray) -> Any:

@@ -270,6 +270,8 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RunEstimator):
         x = read_samples(X, None if size is None else (int(size[0]), int(size[1])), where)
         shape = tuple(x.shape[1:])
         stretched = (shape[1], shape[2]) if size is not None and len(shape) == 3 else None
+        if not x.numel():
+            raise InvalidData(problem(where, "samples with numbers", f"an empty array of shape {tuple(x.shape)}"))
         if len(x) < 2:
             raise InvalidData(problem(where, "at least two samples", f"{len(x)} sample", "Give more rows."))
         self.form_ = Form(shape, stretched, 1.0 if x.dtype == torch.uint8 else float(x.max()), names_of(X))

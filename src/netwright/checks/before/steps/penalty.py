@@ -25,6 +25,7 @@ from netwright.checks.trial import Change, Trial, call, no_decay
 
 PULL = 0.5  # share of the weights' norm that is left when a penalty swamps the data
 HELPS = 0.75
+LEFT, MUCH = 0.3, 0.3  # of the loss that a strong penalty leaves; share of it that is left without, on new rows too
 FALLS, FALLS_HELD = 0.5, 0.8  # of what the loss of the data falls by without the penalty; on rows held out
 
 
@@ -50,7 +51,8 @@ def weight_decay(context: Context) -> Iterable[Finding]:
     if not (faded or better):
         return
     little = before > 0.9 or (before > 0.6 and after < 0.5 * before)
-    yield (fault if faded or little else note)(
+    worse = before > LEFT and after < MUCH * before and _unseen(context, held, free) < MUCH
+    yield (fault if faded or little or worse else note)(
         "over-regularised",
         f"a weight decay of {strongest:g} pulls {pull:.2g} times as hard as the data; after {len(held.losses)} steps "
         f"{kept:.0%} of the weights' norm is left, and {before:.2g} of the loss ({after:.2g} without decay)",
@@ -59,6 +61,15 @@ def weight_decay(context: Context) -> Iterable[Finding]:
         evidence={"decay": strongest, "pull": pull, "norm_left": kept, "left_as_is": before, "left_without": after},
         remedy=Remedy("optimizer", "weight_decay", _smaller(strongest)),
     )
+
+
+def _unseen(context: Context, held: Trial, free: Trial) -> float:
+    """The loss on rows held out after a trial without the penalty, of that with it; infinite without such rows."""
+    rows = context.held
+    if rows is None:
+        return math.inf
+    values = [context.value(context.answer(trial.module, rows), rows.target) for trial in (held, free)]
+    return values[1] / values[0] if values[0] > 0 else math.inf
 
 
 def _longer(context: Context, change: Change | None = None) -> Trial:

@@ -240,3 +240,16 @@ def test_texts_among_numbers_are_no_labels():
             nw.Classifier(epochs=1).fit(X, np.array(labels, dtype=object))
     with pytest.raises(InvalidData, match=r"partial_fit\(classes\): expected labels that are all texts"):
         nw.Classifier(epochs=1).partial_fit(X, ["a", "b"] * 12, classes=np.array(["a", 1], dtype=object))
+
+
+@pytest.mark.parametrize(
+    ("make", "y"),
+    [
+        (lambda: nw.Classifier(epochs=1), np.array([0] * 149 + [np.inf], dtype=np.float16)),
+        (lambda: nw.Ensemble(nw.Classifier(epochs=1), 2), np.where(np.arange(300) == 7, np.nan, 0.0).reshape(150, 2)),
+    ],
+    ids=["infinite", "several with a gap"],
+)
+def test_labels_that_are_no_numbers_are_refused_without_a_warning(make, y):
+    with pytest.raises(ValueError, match=r"infinity|NaN"):
+        make().fit(IRIS[0], y)

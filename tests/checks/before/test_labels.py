@@ -154,6 +154,15 @@ def test_labels_shuffled_apart_from_their_rows(one: Any, net: Any, adam: Any, dr
     assert found.remedy is None  # only their author can know
 
 
+def test_shuffled_labels_that_take_long_to_memorise(one: Any, net: Any, adam: Any, draw: Any, classes: Any) -> None:
+    X = draw(800, 6)
+    y = classes(X)[torch.randperm(800, generator=torch.Generator().manual_seed(1))]
+    module = net(6, 32, 16, 3)
+    found = one(related, module, CROSS, (X, y), adam(module))
+    assert (found.code, found.level) == ("labels-unrelated", "fault")
+    assert found.evidence["train_left"] > 0.9  # so that a short trial would not tell
+
+
 def test_numbers_shuffled_apart_from_their_rows(ask: Any, net: Any, adam: Any, draw: Any) -> None:
     X, y = draw(240, 4), draw(240, 1)
     module = net(4, 64, 64, 1)

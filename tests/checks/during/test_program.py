@@ -125,3 +125,27 @@ def test_what_fails_outside_of_a_question_is_no_error(
     monkeypatch.setattr("netwright.checks.during.watching.program", raises)
     assert diagnose_run(watching._watched).ok
     assert watching._watched.context() is None
+
+
+def of(batches: list[Batch]) -> Any:
+    module = nn.Linear(6, 3)
+    return program(module, [torch.optim.SGD(module.parameters(), lr=0.1)], CROSS, batches, Intent())
+
+
+def test_rows_of_later_epochs_are_taken_once(rows: Any) -> None:
+    X, y = rows(120)
+    batches = [
+        Batch((X[some],), y[some])
+        for epoch in range(3)
+        for some in torch.randperm(120, generator=torch.Generator().manual_seed(epoch)).split(40)
+    ]
+    found = of(batches)
+    assert len(found.rows) == 120
+    assert len(found.data.batches) == 9  # trials take them as they came
+    assert torch.equal(found.rows.target, torch.cat([batch.target for batch in batches[:3]]))
+
+
+def test_rows_of_few_values_are_all_taken() -> None:
+    X = torch.eye(6)[torch.arange(120) % 6]
+    batches = [Batch((part,), torch.arange(len(part)) % 3) for part in X.split(40)]
+    assert len(of(batches).rows) == 120

@@ -231,6 +231,8 @@ def test_bad_data_are_named(kind: str) -> None:
         net.fit(X, y[:3])
     with pytest.raises(InvalidData, match=f"samples that differ, got {len(X)} identical ones"):
         net.fit(np.ones_like(X), y)
+    with pytest.raises(InvalidData, match=r"samples with numbers, got an empty array of shape \(2, 1, 0, 2\)"):
+        net.fit(np.zeros((2, 0, 2)), [0, 1])
     broken = X.copy()
     broken[3, 1] = np.nan
     with pytest.raises(InvalidData, match=r"fit\(X\).*NaN"):

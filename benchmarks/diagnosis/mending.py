@@ -29,7 +29,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from netwright.checks import Program, Remedy
+from netwright.checks.before.steps.draws import Draws, watched
+from netwright.checks.before.steps.terms import terms_of
+from netwright.checks.copies import program_copy
 from netwright.checks.faults.program import accuracy, standard_loop
+from netwright.checks.reading import Batch
 
 Mend = Callable[[Program, Any], Program | None]
 
@@ -304,6 +308,26 @@ def _weighted_loss(program: Program, value: Any) -> Program | None:
     return replace(program, loss=nn.CrossEntropyLoss(weight=torch.tensor(value)))
 
 
+def _weaker_terms(program: Program, factor: Any) -> Program | None:
+    """The loss with its terms that do not know the target times a factor."""
+    *inputs, target = rows_of(program)
+    module, _, loss = program_copy(program.module, [], program.loss)
+    terms = terms_of(module.train(), loss, Batch(tuple(inputs), target).rows(slice(0, 32)))
+    return None if terms is None else replace(program, loss=terms.weaker(program.loss, factor))
+
+
+def _reparametrised(program: Program, value: Any) -> Program:
+    """A forward that draws with a gradient."""
+    forward = program.module.forward
+
+    def drawing(*inputs: Any) -> Any:
+        with watched(Draws(through=True)):
+            return forward(*inputs)
+
+    program.module.forward = drawing
+    return program
+
+
 MENDS: dict[tuple[str, str], Mend] = {
     ("data", "standardize"): _inputs(_standardize),
     ("data", "drop_rows"): _drop_rows,
@@ -330,6 +354,7 @@ MENDS: dict[tuple[str, str], Mend] = {
     ("module", "mask_padding"): trimmed,
     ("module", "backward"): derived,
     ("module", "attach"): attached,
+    ("module", "draw"): _reparametrised,
     ("module", "reset_state"): fresh,
     ("module", "dropout_in_eval"): fresh,
     ("data", "permute"): _reordered,
@@ -339,6 +364,7 @@ MENDS: dict[tuple[str, str], Mend] = {
     ("loss", "kind"): _loss_kind,
     ("loss", "reduction"): _mean_loss,
     ("loss", "sign"): _sign,
+    ("loss", "free_terms"): _weaker_terms,
     ("loss", "class_weights"): _weighted_loss,
     ("loop", "zero_grad"): _loop,
     ("loop", "step"): _loop,

@@ -25,8 +25,9 @@ from netwright.checks.before import (
     weighing,
 )
 from netwright.checks.before.backward import singular
-from netwright.checks.before.steps import length, penalty, rate, recurrence, start, together
+from netwright.checks.before.steps import draws, length, penalty, rate, recurrence, start, terms, together
 from netwright.checks.before.tables import encoding, near, shares, units
+from netwright.checks.before.targets import places
 from netwright.checks.finding import Finding
 
 Check = Callable[[Any], Iterable[Finding]]
@@ -49,10 +50,11 @@ STAGES: tuple[tuple[str, tuple[Check, ...]], ...] = (
     ("data", (order.shuffled, order.sorted_targets, order.rows_for_statistics)),
     ("data", (labels.even, weighing.weights_in_order, labels.agreeing)),
     ("start", (graph.owned, optimizer.own_parameters, optimizer.movable, loss.slope)),
-    ("start", (graph.reached, graph.steps_have_slopes, singular.slopes_are_numbers)),
+    ("start", (graph.reached, graph.steps_have_slopes, singular.slopes_are_numbers, draws.drawn)),
     ("start", (optimizer.in_name, optimizer.declared, optimizer.complete, memory.repeatable, graph.rows_apart)),
     ("start", (inputs.depends, inputs.each_input, columns.used, data.axes)),
     ("start", (sequences.future, sequences.padding, graph.statistics_in_two_places, gradient.gradients_agree)),
+    ("start", (places.compared, places.unshifted)),
     ("start", (output.applied_twice, loss.suits, loss.shapes, pairing.paired, pairing.narrow)),
     ("start", (pairing.silent_labels, loss.sign, pairing.floor, output.reaches)),
     ("start", (start.units_differ,)),
@@ -60,7 +62,8 @@ STAGES: tuple[tuple[str, tuple[Check, ...]], ...] = (
     ("steps", (units.mixed_units, data.scale_of_inputs, data.scale_of_targets, shares.columns_of_targets)),
     ("steps", (start.scale_of_weights, structure.bends, start.units_alive, start.slopes, start.gradients_arrive)),
     ("steps", (recurrence.through_time, recurrence.faded_through_time, structure.dropped)),
-    ("steps", (rate.epsilon, penalty.weight_decay, penalty.in_the_loss, loss.summed, rate.too_high, rate.too_low)),
+    ("steps", (rate.epsilon, penalty.weight_decay, penalty.in_the_loss, terms.drowned)),
+    ("steps", (loss.summed, rate.too_high, rate.too_low)),
     ("steps", (structure.holds_a_few, structure.one_line, length.enough)),
     ("steps", (labels.related,)),
     ("steps", (together.several,)),

@@ -275,7 +275,7 @@ Srivastava et al. 2014
 hides run capacity
 
 over-regularised: the penalty outweighs the data
-weights shrink faster than the data can build them
+weights or answers shrink to one value faster than the data can build them
 Krogh and Hertz 1992
 hides lr-too-low vanishing-gradient dead-units run
 

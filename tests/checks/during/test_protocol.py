@@ -130,8 +130,9 @@ def test_steps_of_another_network(train: Any, the: Any, net: Any, rows: Any) -> 
     module, other = net(6, 12, 3), net(6, 12, 3)
     with watch(module, SGD(other.parameters(), lr=0.1), CROSS) as watching:
         for _ in range(12):
+            X, y = rows(20)
             module.zero_grad()
-            CROSS(module(rows(20)[0]), rows(20)[1]).backward()
+            CROSS(module(X), y).backward()
             watching._watched.optimizers[0].step()
     assert watching.diagnosis.codes[0] in ("missing-step", "foreign-optimizer")
 

@@ -324,11 +324,11 @@ class Passes:
         """Keep a batch of a pass without gradient where its target was seen, and say whether its output was used."""
         used = self.end_search() or self.losses > 0
         tape, rows = self.tape, next((len(part) for part in leaves(self.inputs) if part.ndim), 0)
-        if self.plain and self.count == 1 and self.pairs and len(tape.held_batches) < HELD and rows:
-            compared, target = self.pairs[0]
-            way = way_of(self.output, compared, rows)
-            fitting = None if way is None else _of_rows(target, rows, way)
-            if way is not None and fitting is not None:
+        if self.plain and self.count == 1 and len(tape.held_batches) < HELD and rows:
+            ways = ((way_of(self.output, compared, rows), target) for compared, target in self.pairs)
+            targets = (_of_rows(target, rows, way) for way, target in ways if way is not None)
+            fitting = next((target for target in targets if target is not None), None)
+            if fitting is not None:
                 tape.held_batches.append(Batch(each(tuple(self.inputs), _own), each(fitting, _own)))
                 tape.held_outputs.append(each(self.output, _own))
                 tape.held_steps.append(tape.steps)

@@ -218,7 +218,9 @@ def fit_apart(members: list[Any], X: list[Any], y: list[Any], weight: list[Any],
     for member in results:
         made.append(member)
         if getattr(getattr(network_of(member), "_run", None), "interrupted", False) and len(made) < len(members):
-            results.close()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # joblib's, of members that had begun in other workers
+                results.close()
             text = f"stopped by the user in member {len(made)} of {len(members)}; those up to it are kept"
             warnings.warn(f"Ensemble.fit: {text}.", UserWarning, stacklevel=5)
             break

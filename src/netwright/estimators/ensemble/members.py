@@ -7,6 +7,7 @@ trains it: one process, workers of joblib (loky, dask, ray, as ``joblib.parallel
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -212,19 +213,23 @@ def fit_apart(members: list[Any], X: list[Any], y: list[Any], weight: list[Any],
     -------
     The members that were trained: all of them, or those up to the one that the user stopped, with a warning.
     """
-    threads, made = torch.get_num_threads(), []
-    jobs = zip(members, X, y, weight, strict=True)
-    results = Parallel(n_jobs=workers, return_as="generator")(delayed(_fit_one)(*job, threads, share) for job in jobs)
-    for member in results:
-        made.append(member)
-        if getattr(getattr(network_of(member), "_run", None), "interrupted", False) and len(made) < len(members):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # joblib's, of members that had begun in other workers
-                results.close()
-            text = f"stopped by the user in member {len(made)} of {len(members)}; those up to it are kept"
-            warnings.warn(f"Ensemble.fit: {text}.", UserWarning, stacklevel=5)
-            break
+    threads = torch.get_num_threads()
+
+    def begun() -> Iterator[Any]:
+        for place, job in enumerate(zip(members, X, y, weight, strict=True)):
+            if any(map(_interrupted, members[:place])):
+                return
+            yield delayed(_fit_one)(*job, threads, share)
+
+    made = list(Parallel(n_jobs=workers)(begun()))
+    if len(made) < len(members):
+        text = f"stopped by the user in member {len(made)} of {len(members)}; those up to it are kept"
+        warnings.warn(f"Ensemble.fit: {text}.", UserWarning, stacklevel=5)
     return made
+
+
+def _interrupted(member: Any) -> bool:
+    return bool(getattr(getattr(network_of(member), "_run", None), "interrupted", False))
 
 
 def _fit_one(member: Any, X: Any, y: Any, weight: Any, threads: int, share: float | None) -> Any:

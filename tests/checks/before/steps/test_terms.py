@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -18,12 +19,12 @@ GATE = "gradient of the terms without the target over that of the others"
 
 
 class Coder(nn.Module):
-    """A variational autoencoder of rows of twelve numbers; answers with the row, the means and log variances."""
+    """A variational autoencoder; answers with the row, the means and log variances."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 12, code: int = 3) -> None:
         super().__init__()
-        self.encoder = nn.Sequential(nn.Linear(12, 32), nn.ReLU(), nn.Linear(32, 6))
-        self.decoder = nn.Sequential(nn.Linear(3, 32), nn.ReLU(), nn.Linear(32, 12))
+        self.encoder = nn.Sequential(nn.Linear(width, 32), nn.ReLU(), nn.Linear(32, 2 * code))
+        self.decoder = nn.Sequential(nn.Linear(code, 32), nn.ReLU(), nn.Linear(32, width))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         mean, spread = self.encoder(x).chunk(2, 1)
@@ -77,6 +78,31 @@ def test_a_divergence_that_drowns_the_error(name: str, one: Any, adam: Any, rows
     assert found.evidence["known_weaker"] < 0.7 * found.evidence["known_as_is"]
     assert (found.remedy.object, found.remedy.argument) == ("loss", "free_terms")
     assert all(torch.equal(part, before[key]) for key, part in module.state_dict().items())
+
+
+def bits(output: Any, x: Tensor) -> Tensor:
+    return functional.binary_cross_entropy_with_logits(output[0], x, reduction="sum")
+
+
+@pytest.mark.parametrize(
+    ("loss", "codes"),
+    [
+        pytest.param(
+            lambda output, x: functional.mse_loss(output[0], x) + divergence(output),
+            ["over-regularised"],
+            marks=pytest.mark.slow,
+        ),
+        (lambda output, x: bits(output, x) / x.numel() + divergence(output), ["over-regularised"]),
+        (lambda output, x: bits(output, x) + divergence(output), []),
+    ],
+    ids=["error", "entropy that is never 0", "sums"],
+)
+def test_images_that_take_long_to_learn(loss: Any, codes: list[str], ask: Any) -> None:
+    X = torch.tensor(load_digits().data / 16, dtype=torch.float32)
+    torch.manual_seed(0)
+    module = Coder(64, 4)
+    steered = torch.optim.Adam(module.parameters(), lr=1e-3)
+    assert [each.code for each in ask(drowned, module, loss, (X, X), steered)] == codes
 
 
 def test_the_remedy_is_the_loss_with_weaker_terms(ask: Any, adam: Any, rows: Any) -> None:

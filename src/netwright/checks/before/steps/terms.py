@@ -24,9 +24,10 @@ from netwright.checks.reading import Batch, each, leaves
 from netwright.checks.trial import Change, call
 
 PULL = 0.5  # gradient of the terms without the target over that of the others
-NOTHING = 0.9  # of what the terms that know the target are with the targets of other rows: above it nothing is learned
-FALLS = 0.7  # of these terms as it is, where the others are made weaker
-WEAK = 1e-3  # what they are then multiplied by
+LITTLE, MUCH = 0.1, 0.3  # of what terms with the target are for those of other rows: what own targets save of it
+TIMES = 5  # that much more than as it is, where the others are made weaker
+LOST = 0.3  # of what was saved: less is left once they are back
+WEAK = (1e-3, 1e-5)  # what they are then multiplied by: the second where too little is learned with the first
 
 Loss = Callable[[Any, Any], Any]
 
@@ -45,31 +46,49 @@ def drowned(context: Context) -> Iterable[Finding]:
     context.signal("gradient of the terms without the target over that of the others", pull, PULL, "over-regularised")
     if not (pull >= PULL and held.finite):
         return
-    before, other = _told(context, terms, held.module)
-    share = before / other if other else math.nan
-    context.signal("terms with the target, of what they are with other rows' targets", share, NOTHING, "")
-    if not before > NOTHING * other > 0:
+    before = _told(context, terms, held.module)
+    context.signal("of the terms with the target, what own targets save", before.saved, LITTLE, "")
+    freed = _freed(context, terms, loss, before) if before.saved < LITTLE else None
+    if freed is None:
         return
-    free = context.trial(loss=terms.weaker(loss, WEAK))
-    after, other = _told(context, terms, free.module)
-    if not (free.finite and 0 <= after < FALLS * before and after < FALLS * other):
-        return
-    steps = steps_in_the_end(context)
-    for change, length in ((_from(free.module), context.steps), (None, max(steps, context.steps))):
-        late, other = _told(context, terms, context.trial(change, steps=length).module)
-        if not late > NOTHING * other:
-            return  # what is learned stays, or is learned in time
     yield fault(
         "over-regularised",
         f"{_counted(len(terms.free))} of the loss depend on the output and not on the target, with {pull:.2g} times "
-        f"the gradient of the others: in {context.steps} steps these get to {before:.3g}, no better than with the "
-        f"targets of other rows, and to {after:.3g} with the former times {WEAK:g}; that is lost when they are back",
+        f"the gradient of the others: in {context.steps} steps these get to {before.own:.3g}, no better than with the "
+        f"targets of other rows, and in {freed.steps} to {freed.told.own:.3g} with the former times {freed.factor:g}; "
+        "that is lost when they are back",
         "terms without the target that leave room to learn from it",
-        f"Multiply the terms without the target (a divergence, a penalty of the output) by less, such as {WEAK:g}; "
-        "take sums, or means, over the same axes in all terms.",
-        evidence={"pull": pull, "known_as_is": before, "known_weaker": after, "factor": WEAK, "terms": len(terms.free)},
-        remedy=Remedy("loss", "free_terms", WEAK),
+        "Multiply the terms without the target (a divergence, a penalty of the output) by less, such as "
+        f"{freed.factor:g}; take sums, or means, over the same axes in all terms.",
+        evidence={"pull": pull, "known_as_is": before.own, "known_weaker": freed.told.own, "terms": len(terms.free)},
+        remedy=Remedy("loss", "free_terms", freed.factor),
     )
+
+
+@dataclass(frozen=True)
+class Freed:
+    """What terms with the target get to in so many steps with the others times a factor."""
+
+    factor: float
+    steps: int
+    told: Told
+
+
+def _freed(context: Context, terms: Terms, loss: Loss, before: Told) -> Freed | None:
+    """How something is learned with weaker terms that is lost when they are back, and not learned in time with them."""
+    end = max(steps_in_the_end(context), context.steps)
+    for factor, steps in ((WEAK[0], context.steps), (WEAK[1], context.steps), (WEAK[1], end)):
+        free = context.trial(loss=terms.weaker(loss, factor), steps=steps)
+        after = _told(context, terms, free.module)
+        context.signal(f"the same after {steps} steps with the others times {factor:g}", after.saved, LITTLE, "")
+        if free.finite and after.saved >= max(MUCH if steps < end else LITTLE, TIMES * before.saved):
+            break
+    else:
+        return None
+    for change, length in ((_from(free.module), steps), (None, end)):
+        if not _told(context, terms, context.trial(change, steps=length).module).saved < LOST * after.saved:
+            return None  # what is learned stays, or is learned in time
+    return Freed(factor, steps, after)
 
 
 def _counted(number: int) -> str:
@@ -180,12 +199,25 @@ def _pull(context: Context, terms: Terms, module: nn.Module) -> float:
     return sizes[0] / max(sizes[1], 1e-12)
 
 
-def _told(context: Context, terms: Terms, module: nn.Module) -> tuple[float, float]:
-    """The terms that know the target, in train mode, for the targets of the rows and for those of other rows."""
+@dataclass(frozen=True)
+class Told:
+    """The terms that know the target, for the targets of the rows and for those of other rows."""
+
+    own: float
+    other: float
+
+    @property
+    def saved(self) -> float:
+        """The share of the terms for other rows' targets that own targets save; NaN where that has no meaning."""
+        return 1 - self.own / self.other if self.other > 0 and self.own >= 0 else math.nan
+
+
+def _told(context: Context, terms: Terms, module: nn.Module) -> Told:
+    """The terms that know the target, in train mode."""
     module, rows, loss = copy.deepcopy(module).train(), context.many, context.copies()[2]
     with quiet(), torch.enable_grad():
         output = each(call(module, rows), _leaf)
-    return terms.part(loss, output, rows.target), terms.part(loss, output, each(rows.target, _turned))
+    return Told(terms.part(loss, output, rows.target), terms.part(loss, output, each(rows.target, _turned)))
 
 
 def _from(start: nn.Module) -> Change:

@@ -22,8 +22,10 @@ from rebuilding import (
     unfrozen,
     wider,
     with_all_parameters,
+    with_dropout,
     with_momentum,
     with_relu,
+    with_smaller_weights,
 )
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -350,6 +352,8 @@ MENDS: dict[tuple[str, str], Mend] = {
     ("module", "activation"): with_relu,
     ("module", "batch_first"): rows_first,
     ("module", "momentum"): with_momentum,
+    ("module", "dropout"): with_dropout,
+    ("module", "weights"): with_smaller_weights,
     ("module", "register"): registered,
     ("module", "mask_padding"): trimmed,
     ("module", "backward"): derived,

@@ -139,6 +139,21 @@ def rows_first(program: Program, value: Any) -> Program | None:
     return program if changed else None
 
 
+def with_dropout(program: Program, value: Any) -> Program:
+    for module in program.module.modules():
+        if isinstance(module, nn.modules.dropout._DropoutNd):
+            module.p = value
+    return program
+
+
+def with_smaller_weights(program: Program, value: Any) -> Program:
+    with torch.no_grad():
+        for parameter in program.module.parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(value)
+    return program
+
+
 def with_momentum(program: Program, value: Any) -> Program:
     for module in program.module.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):

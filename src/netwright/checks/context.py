@@ -290,5 +290,5 @@ def steps_in_the_end(context: Context) -> int:
     ----------
     context : the program.
     """
-    batches = math.ceil(len(context.data.whole) / context.data.batch_size)
+    batches = context.data.batches_of_a_pass
     return 5 * context.steps if context.epochs is None else min(5 * context.steps, context.epochs * batches)

@@ -6,6 +6,7 @@ or a tuple or dict of tensors.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -59,7 +60,7 @@ class Material:
     shuffled : whether the loader draws an order; None where that is not known, as of arrays.
     names : of columns, where the data have them. complete : whether all rows were read.
     weighted : whether a sampler draws rows by weights. arrays : whether rows can be drawn anew. numbers : of the rows
-    where their user has them, None for 0, 1, 2, ...
+    where their user has them, None for 0, 1, 2, ... passing : batches of a pass; None where all rows are in ``whole``.
     """
 
     whole: Batch
@@ -72,6 +73,12 @@ class Material:
     weighted: bool = False
     arrays: bool = field(default=False)
     numbers: Tensor | None = None
+    passing: int | None = None
+
+    @property
+    def batches_of_a_pass(self) -> int:
+        """How many batches a pass over the data has."""
+        return math.ceil(len(self.whole) / self.batch_size) if self.passing is None else self.passing
 
     def numbers_of(self, most: int) -> Tensor:
         """The numbers of at most so many rows, evenly spaced, as their user counts them."""
@@ -212,11 +219,12 @@ def _from_loader(given: Any, where: str) -> Material:
     shuffled = next((order for each in (inner, sampler) for kind, order in known if type(each) is kind), None)
     sizes = [len(batch) for batch in found]
     try:
-        complete = len(loader) <= len(found)
+        complete, passing = len(loader) <= len(found), len(loader)
     except TypeError:
-        complete = False
+        complete, passing = False, len(found)
     weighted = "WeightedRandomSampler" in (type(sampler).__name__, type(inner).__name__)
-    return Material(_joined(found), found[:KEPT], max(sizes), min(sizes), shuffled, (), complete, weighted)
+    whole, kept = _joined(found), found[:KEPT]
+    return Material(whole, kept, max(sizes), min(sizes), shuffled, (), complete, weighted, passing=passing)
 
 
 def _batch(raw: Any, where: str) -> Batch:

@@ -238,6 +238,20 @@ def test_the_last_run_of_a_schedule(train: Any, found: Any, net: Any, rows: Any)
     assert not found(never_began, train(module, optimizer, rows(), epochs=5, each_batch=plan.step))
 
 
+def test_a_warm_up_that_is_longer_than_the_run(train: Any, the: Any, found: Any, net: Any, rows: Any) -> None:
+    """Something is learned on the way up, and much more would be."""
+    for steps, faulty in ((3000, True), (50, False)):
+        module = net(6, 24, 3)
+        optimizer = SGD(module.parameters(), lr=1.0)
+        plan = torch.optim.lr_scheduler.LinearLR(optimizer, 1e-3, total_iters=steps)
+        watching = train(module, optimizer, rows(), epochs=10, each_batch=plan.step)
+        assert bool(found(never_began, watching)) == faulty
+        if faulty:
+            told = the(never_began, watching)
+            assert 0.01 < told.evidence["share"] < 0.1
+            assert told.evidence["resumed"] < 0.85 * told.evidence["end"] < 0.85 * watching.tape.values()[0]
+
+
 # penalties
 
 

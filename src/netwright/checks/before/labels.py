@@ -381,6 +381,9 @@ def _clearly_uneven(context: Context, counts: Tensor) -> bool:
     fewest = int(counts.min())
     chance = 0.0 if context.data.complete else 2 * math.sqrt(fewest)  # by which a part of the rows may have too few
     uneven = int(counts.max()) > UNEVEN * (fewest + chance)
+    if len(counts) > 2:  # classes that grow rarer one by one are common; one far from all others is not
+        middle = float(counts.double().median())
+        uneven = uneven and max(int(counts.max()) / middle, middle / (fewest + chance)) > UNEVEN
     return uneven and len(counts) <= 20 and fewest >= 3 and context.kind != "unknown"
 
 

@@ -23,7 +23,8 @@ FEW = 16  # rows that a network must be able to hold
 HELD = 0.3  # of the loss of ignorance that may be left of them
 RATES = (1e-2, 1e-3)
 LONG = 200  # steps of the attempt to hold them
-DROPPED = 0.7
+DROPPED, JOINT = 0.7, 0.95  # of the units of a layer; of the ways through all layers
+NOTHING, MUCH = 0.75, 0.5  # of the loss left with many dropouts; of that, left without
 HARMS = 0.1  # share of the answers dropped
 HELPS = 0.75
 MISSED = 0.2  # of accuracy or R^2, by a straight line
@@ -191,17 +192,27 @@ def _narrowest(context: Context) -> tuple[int, str, int] | None:
     classes = context.classes
     outputs = int(torch.unique(classes).numel()) if classes is not None else output[0].numel()
     needed = min(4, outputs) if classes is not None else min(3, outputs + 1)
-    widths = []
-    for path, each_layer, _ in context.seen[0].calls:
-        if isinstance(each_layer, nn.Linear):
-            widths.append((each_layer.out_features, path))
-        elif isinstance(each_layer, nn.RNNBase):
-            widths.append((each_layer.hidden_size, path))
-    widths = widths[:-1]
+    widths = list(_handed_on(context))[:-1]
     if not widths:
         return None
     narrow, layer = min(widths)
     return narrow, layer, needed
+
+
+def _handed_on(context: Context) -> Iterable[tuple[int, str]]:
+    """How many numbers each layer gives for a row, or for a step of it, in order, and its name."""
+    before = ""
+    for path, layer, _ in context.seen[0].calls:
+        if isinstance(layer, nn.Linear):
+            if before:
+                yield layer.in_features, before
+            yield layer.out_features, path
+        elif isinstance(layer, nn.RNNBase):
+            yield layer.hidden_size, path
+        elif isinstance(layer, nn.Embedding):
+            yield layer.embedding_dim, path
+        if any(True for _ in layer.parameters(recurse=False)):
+            before = path
 
 
 def _few(context: Context) -> Batch:
@@ -257,7 +268,12 @@ def dropped(context: Context) -> Iterable[Finding]:
     last = _of_answers(context)
     name, p = next((pair for pair in layers if pair[0] == last and pair[1] >= HARMS), worst)
     answers = name == last
+    joint = 1 - math.prod(1 - share for _, share in layers)
+    context.signal("share of the ways through all layers that are dropped", joint, JOINT, "dropout-too-strong")
+    if p < DROPPED and not answers and joint < JOINT:
+        return
     if p < DROPPED and not answers:
+        yield from _in_a_row(context, layers, joint)
         return
     steps = context.steps if p >= DROPPED else 5 * context.steps
     before = _evaluated(context, context.trial(steps=steps))
@@ -275,6 +291,26 @@ def dropped(context: Context) -> Iterable[Finding]:
         evidence={"p": p, "left_as_is": before, "left_without": after},
         remedy=Remedy("module", f"{name}.p", 0.0 if answers else 0.2),
         where=Where(layer=name),
+    )
+
+
+def _in_a_row(context: Context, layers: list[tuple[str, float]], joint: float) -> Iterable[Finding]:
+    """Dropout after dropout, of which no one is strong, with which nothing is learned, and without which much is."""
+    steps = 5 * context.steps
+    before = _evaluated(context, context.trial(steps=steps))
+    after = _evaluated(context, context.trial(dropout_off, steps=steps)) if before > NOTHING else math.inf
+    if not after < MUCH * before:
+        return
+    yield fault(
+        "dropout-too-strong",
+        f"{len(layers)} layers drop {min(p for _, p in layers):.0%} to {max(p for _, p in layers):.0%} of what comes "
+        f"in, and {joint:.1%} of the ways through all; without dropout {steps} steps leave {after:.2g} of the loss, "
+        f"with it {before:.2g}",
+        "20 to 50 % of the units of one or two hidden layers",
+        "Keep the dropout before the last layer and set the others to 0.1 or less.",
+        evidence={"layers": [name for name, _ in layers], "left_as_is": before, "left_without": after},
+        remedy=Remedy("module", "dropout", 0.1),
+        where=Where(layer=layers[0][0]),
     )
 
 

@@ -44,7 +44,7 @@ def worse_on_unseen(context: Context, change: Change) -> bool:
 
 
 def _longer(context: Context, change: Change | None) -> Trial:
-    batches = math.ceil(len(context.data.whole) / context.data.batch_size)
+    batches = context.data.batches_of_a_pass
     steps = 5 * context.steps if context.epochs is None else min(5 * context.steps, context.epochs * batches)
     return context.trial(change, steps=max(steps, context.steps))
 

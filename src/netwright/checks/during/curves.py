@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from netwright.checks.context import Context
+from netwright.checks.copies import quiet
 from netwright.checks.during.proof import summed
 from netwright.checks.finding import Finding, Remedy, fault, note
-from netwright.checks.reading import each
-from netwright.checks.trial import Trial
+from netwright.checks.trial import Trial, call
 
 TURNED = 1.3  # held-out loss over its minimum
 LAST = 3  # epochs for which it has been so
@@ -352,30 +352,40 @@ def _told_of(tape: Any) -> Iterable[tuple[Any, Any, Any]]:
 
 def statistics_fit(watched: Any) -> Iterable[Finding]:
     """Running statistics that do not fit: a loss in eval mode far above that in train mode on the same rows."""
-    layers = [m for m in watched.module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    context = _ended(watched) if any(m.track_running_stats for m in layers) else None
-    if context is None:
+    context = _ended(watched) if any(True for _ in watched.module.buffers()) else None
+    layers = [] if context is None else _with_statistics(context)
+    if context is None or not layers:
         return
-    quiet = context.value(context.answer(context.module, context.many), context.many.target)
-    module = context.fresh()
-    module.eval()
-    for part in module.modules():
-        if isinstance(part, nn.modules.batchnorm._BatchNorm):
-            part.train()
+    kept_loss = context.value(context.answer(context.module, context.many), context.many.target)
+    module = context.fresh().eval()
+    for name in layers:
+        module.get_submodule(name).training = True
     with torch.no_grad():
-        loud = context.value(each(module(*context.many.inputs), lambda t: t), context.many.target)
-    ratio = quiet / max(loud, 1e-12)
+        loud = context.value(call(module, context.many), context.many.target)
+    ratio = kept_loss / max(loud, 1e-12)
     prior = context.prior if math.isfinite(context.prior) else 1.0
     watched.signal("loss in eval mode over that with batch statistics", ratio, 2.0, "stale-batch-norm")
-    if not (ratio > 2.0 and quiet - loud >= 0.2 * prior):  # also where a loss is NaN
+    if not (ratio > 2.0 and kept_loss - loud >= 0.2 * prior):  # also where a loss is NaN
         return
-    momentum = next((m.momentum for m in layers if m.momentum is not None), None)
+    kept = [getattr(module.get_submodule(name), "momentum", None) for name in layers]
+    momentum = next((each for each in kept if isinstance(each, float)), None)
     yield fault(
         "stale-batch-norm",
-        f"on the same training rows the loss is {quiet:.3g} with running statistics and {loud:.3g} with those of the "
-        f"batch (momentum {momentum})",
+        f"on the same training rows the loss is {kept_loss:.3g} with running statistics and {loud:.3g} with those of "
+        f"the batch ({f'momentum {momentum}' if momentum is not None else f'layer {layers[0]}'})",
         "nearly the same loss",
         "Leave momentum at 0.1, or pass over the training data once more in train mode without updates.",
-        evidence={"eval": quiet, "train": loud, "momentum": momentum},
-        remedy=Remedy("module", "momentum", 0.1),
+        evidence={"eval": kept_loss, "train": loud, "momentum": momentum, "layers": layers},
+        remedy=Remedy("module", "momentum", 0.1) if momentum is not None else None,
     )
+
+
+def _with_statistics(context: Context) -> list[str]:
+    """The layers whose own buffers a pass in train mode changes."""
+    module = context.fresh().train()
+    before = {name: buffer.clone() for name, buffer in module.named_buffers() if buffer.is_floating_point()}
+    with quiet(), torch.no_grad():
+        call(module, context.many)
+    after = dict(module.named_buffers())
+    changed = [name for name, buffer in before.items() if not torch.equal(buffer, after[name])]
+    return list(dict.fromkeys(name.rpartition(".")[0] for name in changed))

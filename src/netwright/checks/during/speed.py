@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 from netwright.checks.context import Context
@@ -16,6 +17,7 @@ from netwright.checks.trial import no_decay
 LONG = 1.0
 CLIPPED = 1e-2
 DEAD = 1e-2  # of the largest rate
+ASLEEP = 0.1  # of the optimizer's rate, below which a schedule that still rises in the end has not begun
 STAYED = 0.8  # share of its first loss that a run which learns next to nothing still has
 MOST = 0.4  # share of the steps that may run at a dead rate
 PULL = 2.0
@@ -213,7 +215,7 @@ def schedule(watched: Any) -> Iterable[Finding]:
 
 
 def never_began(watched: Any) -> Iterable[Finding]:
-    """A schedule that holds the rate near nothing in the whole run, which learned next to nothing and then would."""
+    """A schedule that holds the rate near nothing in the whole run, which learned little and then would."""
     tape = watched.tape
     given = max((g.get("initial_lr", 0.0) for o in watched.optimizers for g in o.param_groups), default=0.0)
     if not given > 0 or tape.steps < 20 or not tape.rates:
@@ -222,7 +224,9 @@ def never_began(watched: Any) -> Iterable[Finding]:
     share = watched.signal("largest rate of the run over the optimizer's", top / given, DEAD, "schedule-dead")
     values = [value for value in tape.values() if math.isfinite(value)]
     begin, last = _mean(values[:3]), _mean(values[-max(5, len(values) // 10) :])
-    if not share < DEAD or last < STAYED * begin:
+    rates = [rate for _, rate in tape.rates]
+    rising = share < ASLEEP and len(rates) > 4 and all(a < b for a, b in pairwise(rates))
+    if not (rising or (share < DEAD and last >= STAYED * begin)):
         return
     stays, free = _resumed(watched, given, max(60, tape.steps))
     if stays is None or free is None or not (free < HELPS * stays and stays - free > 0.1 * abs(begin)):
@@ -231,8 +235,8 @@ def never_began(watched: Any) -> Iterable[Finding]:
     yield fault(
         "schedule-dead",
         f"the schedule held the rate at {top:.3g} or below in all {tape.steps} steps, {share:.1e} of the {given:g} "
-        f"that the optimizer was made with, and the loss stayed at {last:.3g}; on a copy it goes on to {stays:.3g}, "
-        f"and to {free:.3g} at {given:g}",
+        f"that the optimizer was made with, and the loss went from {begin:.3g} to {last:.3g}; on a copy it goes on to "
+        f"{stays:.3g}, and to {free:.3g} at {given:g}",
         "a schedule that comes near the optimizer's rate at some time of the run",
         "LambdaLR and its kin want a factor of the optimizer's rate, not a rate; a warm-up has to end within the run.",
         evidence={"share": share, "end": last, "resumed": free},

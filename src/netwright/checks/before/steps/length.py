@@ -24,7 +24,7 @@ def enough(context: Context) -> Iterable[Finding]:
     """A run of known length, made on a copy, after which the loss of held-out rows falls to half in a longer one."""
     if context.epochs is None or context.steps < STEPS or context.held is None:
         return
-    a_pass = math.ceil(len(context.data.whole) / context.data.batch_size)
+    a_pass = context.data.batches_of_a_pass
     total = context.epochs * a_pass
     longer = max(context.steps, LONGER * total)
     if (total + longer) * context.as_is.seconds > SECONDS or not math.isfinite(context.prior) or context.prior <= 1e-12:

@@ -74,7 +74,7 @@ def _unseen(context: Context, held: Trial, free: Trial) -> float:
 
 def _longer(context: Context, change: Change | None = None) -> Trial:
     """A trial of five times as many steps, or of the whole run where that is shorter."""
-    total = (context.epochs or 5 * context.steps) * math.ceil(len(context.data.whole) / context.data.batch_size)
+    total = (context.epochs or 5 * context.steps) * context.data.batches_of_a_pass
     return context.trial(change, steps=max(context.steps, min(5 * context.steps, total)))
 
 

@@ -18,6 +18,7 @@ SHORT = 3e-5  # |step| over |weights| of the median layer and step
 FELL = 0.8  # share of the first loss that a slow run still has
 HELPS = 0.75
 MUCH, LITTLE = 0.2, 0.05  # share of the loss left that a tenth of the rate leaves of it; and that is worth mending
+NOISY = 10.0  # times the loss of guessing, up to which a loss may come down again in time
 TINY, HUGE = 1e-12, 1e-4  # of Adam's eps
 RUNGS = (10.0, 100.0, 1000.0, 10000.0)  # of larger rates, from the first that moves anything
 TRAVEL = 0.1  # steps x step over weights: below it a run ends near where it began
@@ -61,6 +62,8 @@ def too_high(context: Context) -> Iterable[Finding]:
         return
     if not rose and longest <= LONG and after > 0.6 * before:
         return
+    if trial.finite and before < NOISY and _ends_well(context, factor):
+        return
     at = f"the first step changed weights by {longest:.2g} of their size" if longest > 0.3 else "the loss does not fall"
     grew = f"the loss went from {trial.start:.3g} to {trial.end:.3g}" if trial.finite else "the loss became infinite"
     yield fault(
@@ -72,6 +75,16 @@ def too_high(context: Context) -> Iterable[Finding]:
         evidence={"rate": rate, "first_step": longest, "left_as_is": before, "left_smaller": after},
         remedy=Remedy("optimizer", "lr", rate * factor),
     )
+
+
+def _ends_well(context: Context, factor: float) -> bool:
+    """Whether a program that first goes up and down is in the end about as far as at the smaller rate."""
+    steps = steps_in_the_end(context)
+    try:
+        late, other = context.trial(steps=steps), context.trial(rate_times(factor), steps=steps)
+    except OutOfTime:
+        return False
+    return late.finite and not context.left(other) < HELPS * context.left(late)
 
 
 def _much_better_slower(context: Context, rate: float, longest: float) -> Iterable[Finding]:
@@ -149,7 +162,7 @@ def too_low(context: Context) -> Iterable[Finding]:
     context.signal("step over weights, median", middle, SHORT, "lr-too-low")
     if not trial.finite or trial.end < FELL * trial.start or context.left(trial) < 0.6:
         return
-    total = (context.epochs or 0) * math.ceil(len(context.data.whole) / context.data.batch_size)
+    total = (context.epochs or 0) * context.data.batches_of_a_pass
     learned = _whole_run(context, total)
     if learned or (total and learned is None and middle * total > TRAVEL):
         return

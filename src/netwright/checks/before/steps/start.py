@@ -17,10 +17,11 @@ from netwright.checks.context import Context
 from netwright.checks.copies import quiet
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
 from netwright.checks.reading import leaves
-from netwright.checks.trial import Trial, default_start, run_trial
+from netwright.checks.trial import Change, Trial, default_start, run_trial
 
 FADED = 1e-3  # gradient of the first weights over that of the last
 CONFIDENT = 2.0  # first loss over that of ignorance
+LOUD, SMALLER = 10.0, 0.1  # the same of a start that no default mends, and what its weights are then multiplied by
 DEAD = 0.9  # share of units of a layer
 FLAT = 0.5  # share of activations at a flat end
 STRONG = 2.0  # standard deviation of what enters a recurrent layer, above which it is what drives the units flat
@@ -88,17 +89,17 @@ class Fresh:
     ratio: float
 
 
-def redrawn(context: Context) -> Fresh:
+def redrawn(context: Context, change: Change = default_start) -> Fresh:
     """What the program does with layers drawn by their own defaults.
 
     Parameters
     ----------
-    context : the program.
+    context : the program. change : another start.
     """
-    trial: Trial = context.trial(default_start)
+    trial: Trial = context.trial(change)
     module = context.fresh()
     with quiet():
-        default_start(module, [])
+        change(module, [])
     other = context.with_(user_module=module, user_optimizers=[])
     return Fresh(context.left(trial), trial.start, gradient_ratio(other))
 
@@ -150,6 +151,37 @@ def scale_of_weights(context: Context) -> Iterable[Finding]:
             evidence={"start": start, "prior": prior, "left_as_is": before, "left_default": fresh.left},
             remedy=Remedy("module", "reset_parameters", True),
         )
+    elif high > LOUD:
+        yield from _too_loud(context, high)
+
+
+def _too_loud(context: Context, high: float) -> Iterable[Finding]:
+    """Weights as their layers draw them that are too large where they are used: shared, or passed many times."""
+    before, small = context.left(context.as_is), redrawn(context, smaller)
+    context.signal("loss left with weights a tenth as large", small.left / max(before, 1e-12), HELPS, "init-scale")
+    if not (small.left < HELPS * min(before, 1e6) and before - small.left > 0.1 and small.start < 0.1 * context.start):
+        return
+    if context.in_the_end < 0.5 and not worse_on_unseen(context, smaller):
+        return
+    yield fault(
+        "init-scale",
+        f"the first loss is {context.start:.3g}, {high:.2g} times that of the best constant answer; with all weights a "
+        f"tenth as large it is {small.start:.3g}, and {context.steps} steps leave {small.left:.2g} of the loss, not "
+        f"{min(before, 1e6):.2g}",
+        "a first loss near that of guessing",
+        f"Draw the weights {SMALLER:g} times as large. A table that is the last layer too wants a deviation of "
+        "1/sqrt(d); of what is added up round by round take the mean.",
+        evidence={"start": context.start, "prior": context.prior, "left_as_is": before, "left_smaller": small.left},
+        remedy=Remedy("module", "weights", SMALLER),
+    )
+
+
+def smaller(module: nn.Module, optimizers: list[torch.optim.Optimizer]) -> None:
+    """A change: every weight matrix a tenth as large."""
+    with torch.no_grad():
+        for parameter in module.parameters():
+            if parameter.ndim > 1 and parameter.requires_grad:
+                parameter.mul_(SMALLER)
 
 
 def _sizes(context: Context) -> tuple[float, float]:

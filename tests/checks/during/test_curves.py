@@ -13,12 +13,12 @@ from netwright.checks import watch
 from netwright.checks.during.curves import (
     carries_over,
     failed,
-    metric_agrees,
     one_answer,
     overfits,
     statistics_fit,
     unfinished,
 )
+from netwright.checks.during.metric import metric_agrees
 
 CROSS = nn.CrossEntropyLoss()
 SGD, Adam = torch.optim.SGD, torch.optim.Adam

@@ -114,10 +114,25 @@ def applied_twice(context: Context) -> Iterable[Finding]:
         yield _one_unit("wrong-loss", "a cross-entropy of one output is always 0, whatever the label", "Use")
     elif context.kind == "cross-entropy" and found.sums and found.lowest >= 0:
         yield _twice(context, "softmax", found)
-    elif context.kind == "logits" and found.lowest >= 0 and found.highest <= 1 + 1e-6 and _both(found) and _wide(found):
+    elif context.kind == "logits" and (_is_sigmoid(context) or (_in_unit(found) and _both(found) and _wide(found))):
         yield _twice(context, "softmax" if found.sums and width > 1 else "sigmoid", found)
     else:
         yield from _activated(context, found)
+
+
+def _is_sigmoid(context: Context) -> bool:
+    """Whether the output is that of a sigmoid, be it far from both of its ends."""
+    operations = [each for each in context.seen[0].operations if each.kind != "other"]
+    output = context.seen[1]
+    if not operations or operations[-1].kind != "sigmoid" or not isinstance(output, Tensor):
+        return False
+    last = operations[-1]
+    same = last.output.numel() == output.numel()
+    return same and bool(torch.equal(last.output.flatten(), output.flatten()))
+
+
+def _in_unit(found: Ends) -> bool:
+    return found.lowest >= 0 and found.highest <= 1 + 1e-6
 
 
 def _both(found: Ends) -> bool:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from netwright.checks.context import Context
 from netwright.checks.copies import quiet
+from netwright.checks.during.metric import answers_of
 from netwright.checks.during.proof import summed
 from netwright.checks.finding import Finding, Remedy, fault, note
 from netwright.checks.trial import Trial, call
@@ -18,11 +19,11 @@ from netwright.checks.trial import Trial, call
 TURNED = 1.3  # held-out loss over its minimum
 LAST = 3  # epochs for which it has been so
 AGO = 4  # epochs since the minimum
-VARIES = 0.01  # range of accuracies of which a rule is read
-EXACT = 1e-4  # to which a score that is counted in another way is met
 ALIKE = 1.3  # times the loss of training that a held-out loss of the same units is at first, at most
+FEW_STEPS, MANY = 30, 10  # of a run that hardly began, and how many times as many are made then
 GAIN = 0.1  # of the held-out accuracy, and of the mean of it over the classes, by which a run was too short
 BETTER = 0.1  # accuracy above that of the commonest class
+MOST_ROWS = 400  # of which the loss is asked one by one
 FEW_ROWS = 100  # of which an accuracy is taken
 
 
@@ -88,10 +89,14 @@ def _standard_error(watched: Any) -> float:
         return 0.0
     loss = watched.way.loss(watched.loss)
     try:
-        rows = [float(loss(output[k : k + 1], batch.target[k : k + 1])) for k in range(min(len(output), 400))]
+        rows = [float(loss(output[k : k + 1], batch.target[k : k + 1])) for k in range(min(len(output), MOST_ROWS))]
     except Exception:  # a loss that wants more than a row
         return 0.0
-    return float(torch.tensor(rows).std()) / math.sqrt(len(output))
+    rows = [row for row in rows if math.isfinite(row)]  # a row that is ignored has no loss
+    if len(rows) < 10:
+        return 0.0
+    counted = len(rows) * len(output) / min(len(output), MOST_ROWS)
+    return float(torch.tensor(rows).std()) / math.sqrt(counted)
 
 
 def _wobble(values: list[float]) -> float:
@@ -114,9 +119,11 @@ def unfinished(watched: Any) -> Iterable[Finding]:
     held = _held(watched)
     scores = [checked.score for checked in tape.checked if math.isfinite(checked.score)]
     falling = len(held) < 4 or held[-1] <= 1.02 * min(held)
-    if fall < 0.05 or last < 0.5 * abs(first) or not falling:
+    short = tape.steps < FEW_STEPS  # so few that their losses are as chance has it
+    if (fall < 0.05 and not short) or last < 0.5 * abs(first) or not (falling or short):
         return
-    further, limit = _continued(watched), 0.85 if len(values) < 100 else 0.7
+    steps = MANY * tape.steps if short else min(200, max(20, tape.steps))
+    further, limit = _continued(watched, steps), 0.5 if short else 0.85 if len(values) < 100 else 0.7
     more = math.inf if further is None else further.end
     if further is None or not more <= limit * last:
         return
@@ -125,8 +132,9 @@ def unfinished(watched: Any) -> Iterable[Finding]:
     nearly = bool(scores) and 0.9 < scores[-1] <= 1  # of the rows right, or of the variance told
     yield (note if nearly or not _carried(watched, further.module, limit) else fault)(
         "too-few-epochs",
-        f"the loss fell from {first:.3g} to {last:.3g} in {tape.steps} steps and was still falling at the end; "
-        f"as many steps again on a copy bring it to {more:.3g}" + (f" (last score {scores[-1]:.3f})" if scores else ""),
+        f"the loss went from {first:.3g} to {last:.3g} in {tape.steps} steps"
+        f"{' and was still falling' * (fall >= 0.05)}; {steps} more on a copy bring it to {more:.3g}"
+        + (f" (last score {scores[-1]:.3f})" if scores else ""),
         "a loss that has levelled off",
         f"Train longer: try {5 * (told or tape.steps)} {'epochs' if told else 'steps'}, with early stopping.",
         evidence={"first": first, "last": last, "continued": more},
@@ -138,12 +146,12 @@ def _mean(values: list[float]) -> float:
     return sum(values) / len(values) if values else math.nan
 
 
-def _continued(watched: Any) -> Trial | None:
-    """As many steps again, at most 200, on a copy of the network as it is."""
+def _continued(watched: Any, steps: int) -> Trial | None:
+    """More steps on a copy of the network as it is."""
     context = watched.context(beginning=False)
     if context is None:
         return None
-    trial: Trial = context.trial(steps=min(200, max(20, watched.tape.steps)))
+    trial: Trial = context.trial(steps=steps)
     return trial
 
 
@@ -155,7 +163,7 @@ def _carried(watched: Any, module: nn.Module, limit: float) -> bool:
         losses.append([context.value(output, batch.target) * len(batch) for output in outputs])
         if context.classes is None or not all(isinstance(part, Tensor) for part in (*outputs, batch.target)):
             continue
-        answers, labels = [_answers(output, batch.target, context) for output in outputs], batch.target.reshape(-1)
+        answers, labels = [answers_of(output, context) for output in outputs], batch.target.reshape(-1)
         if all(each_one is not None and each_one.shape == labels.shape for each_one in answers):
             gains.append(torch.stack([each_one == labels for each_one in answers]).double().diff(dim=0)[0])
             truth.append(labels)
@@ -212,7 +220,7 @@ def _accuracy(batch: Any, output: Any, context: Context) -> float | None:
     """The share of right answers, where there are enough rows and an answer for each."""
     if not isinstance(output, Tensor) or not isinstance(batch.target, Tensor) or len(batch) < FEW_ROWS:
         return None
-    answers, labels = _answers(output, batch.target, context), batch.target.reshape(-1).long()
+    answers, labels = answers_of(output, context), batch.target.reshape(-1).long()
     if answers is None or answers.shape != labels.shape:
         return None
     return float((answers == labels).double().mean())
@@ -226,7 +234,7 @@ def one_answer(watched: Any) -> Iterable[Finding]:
     output, target = context.answer(context.module, context.many), context.many.target
     if not isinstance(output, Tensor) or not output.is_floating_point():
         return
-    answers = _answers(output, target, context)
+    answers = answers_of(output, context)
     if answers is None or not bool(torch.isfinite(output).all()):
         return
     truth = target.reshape(-1).long()
@@ -258,96 +266,9 @@ def one_answer(watched: Any) -> Iterable[Finding]:
     )
 
 
-def _answers(output: Tensor, target: Tensor, context: Context) -> Tensor | None:
-    if output.ndim == 2 and output.shape[1] > 1:
-        return output.argmax(1)
-    if output.numel() == len(output):
-        middle = 0.5 if context.kind == "probabilities" else 0.0
-        return (output.reshape(-1) > middle).long()
-    return None
-
-
 def _ended(watched: Any) -> Context | None:
     """The program as it is after the run, when it ran long enough to be judged."""
     return watched.context(beginning=False) if watched.tape.steps >= 50 else None
-
-
-def metric_agrees(watched: Any) -> Iterable[Finding]:
-    """A score of the user's that is not what the outputs for the same rows give."""
-    tape = watched.tape
-    if not tape.held_batches or not tape.checked or not math.isfinite(tape.checked[0].score):
-        return
-    context = watched.context()
-    if context is None or context.classes is None:
-        return
-    compared = list(_recounted(tape, context))
-    if len(compared) < 2:
-        return
-    apart = [abs(told - own) for told, own, _, _ in compared]
-    told, own_scores = [each[0] for each in compared], [each[1] for each in compared]
-    same = max(told) - min(told) < 1e-9
-    moves = max(own_scores) - min(own_scores)  # one answer for all rows has other scores that stay as they are
-    stuck = same and (moves > 0.05 or (moves > VARIES and min(apart) > 0.1 and len(told) > 3))
-    watched.signal("score as told less accuracy of the outputs", max(apart), 0.1, "wrong-metric")
-    wrong = _miscounted(compared)
-    if not wrong and min(apart) <= 0.1 and not stuck:
-        return
-    # a score that moves may be another one than the accuracy, such as F1
-    yield (fault if stuck or wrong else note)(
-        "wrong-metric",
-        f"the score told is {told[-1]:.3f} where the outputs for the same rows have an accuracy of "
-        f"{own_scores[-1]:.3f}{wrong}",
-        "the same figure, if an accuracy is meant",
-        "Take argmax over the axis of classes (argmax of one column is always 0), compare equal shapes and types.",
-        evidence={"told": told, "accuracy": own_scores},
-        remedy=Remedy("loop", "metric", "accuracy"),
-    )
-
-
-def _recounted(tape: Any, context: Context) -> Iterable[tuple[float, float, float, int]]:
-    """Scores told, with the accuracy of the outputs, that over all pairs of an answer and a label, and the rows."""
-    for checked, batch, output in _told_of(tape):
-        if not isinstance(output, Tensor) or not isinstance(batch.target, Tensor) or len(batch) < 20:
-            continue
-        answers, labels = _answers(output, batch.target, context), batch.target.reshape(-1).long()
-        if answers is not None and answers.shape == labels.shape:
-            own, even = _shares(answers == labels, labels)
-            own = even if abs(checked.score - even) < EXACT else own  # the mean over the classes is a right score too
-            pairs = sum(
-                float((answers == k).double().mean() * (labels == k).double().mean()) for k in labels.unique().tolist()
-            )
-            yield checked.score, own, pairs, len(labels)
-
-
-def _shares(right: Tensor, labels: Tensor) -> tuple[float, float]:
-    """The share of rows that are right, and its mean over the classes."""
-    by_class = [float(right[labels == k].double().mean()) for k in labels.unique().tolist()]
-    return float(right.double().mean()), sum(by_class) / len(by_class)
-
-
-def _miscounted(compared: list[tuple[float, float, float, int]]) -> str:
-    """How a score that is no accuracy was counted, where that gives it every time; "" where it is not known."""
-    own = [accuracy for _, accuracy, _, _ in compared]
-    apart = max(abs(told - accuracy) for told, accuracy, _, _ in compared)
-    if max(own) - min(own) < VARIES or min(own) <= 0:
-        return ""
-    if apart > 0.1 and all(abs(told - pairs) < EXACT for told, _, pairs, _ in compared):
-        return ": it is the share of all pairs of a row's answer and any row's label that agree, a broadcast"
-    times = [told / accuracy for told, accuracy, _, _ in compared]
-    same = max(times) - min(times) < EXACT * max(times) and min(told for told, *_ in compared) > 1
-    meant = {10.0 ** round(math.log10(times[0])) if same else 1.0, *(float(count) for *_, count in compared)}
-    if same and all(abs(times[0] - usual) > EXACT * usual for usual in meant):  # per cent, right answers
-        return f": it is {times[0]:.4g} times the accuracy each time, and no accuracy is above 1"
-    return ""
-
-
-def _told_of(tape: Any) -> Iterable[tuple[Any, Any, Any]]:
-    """The scores told, with the batch and output of the one pass that was made for each."""
-    seen = list(zip(tape.held_steps, tape.held_batches, tape.held_outputs, strict=True))
-    for checked in tape.checked:
-        passes = [(batch, output) for step, batch, output in seen if step == checked.step]
-        if len(passes) == 1 and math.isfinite(checked.score):
-            yield checked, *passes[0]
 
 
 def statistics_fit(watched: Any) -> Iterable[Finding]:

@@ -15,7 +15,7 @@ from netwright.checks.checking import ask, examine
 from netwright.checks.context import Context, Intent
 from netwright.checks.copies import replica
 from netwright.checks.diagnosis import Diagnosis, Signal, diagnose
-from netwright.checks.during import against, curves, inside, origin, protocol, speed, steering
+from netwright.checks.during import against, curves, inside, metric, origin, protocol, speed, steering
 from netwright.checks.during.hooks import Hooks
 from netwright.checks.during.passes import Way
 from netwright.checks.during.program import program
@@ -267,7 +267,7 @@ QUESTIONS = (
     curves.unfinished,
     curves.carries_over,
     curves.one_answer,
-    curves.metric_agrees,
+    metric.metric_agrees,
     curves.statistics_fit,
 )
 

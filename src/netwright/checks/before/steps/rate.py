@@ -160,7 +160,8 @@ def too_low(context: Context) -> Iterable[Finding]:
     ratios = sorted(trial.ratios)
     middle = ratios[len(ratios) // 2] if ratios else 1.0
     context.signal("step over weights, median", middle, SHORT, "lr-too-low")
-    if not trial.finite or trial.end < FELL * trial.start or context.left(trial) < 0.6:
+    begin = trial.start if context.summed else min(trial.start, context.start)  # the first batch may be a hard one
+    if not trial.finite or trial.end < FELL * begin or context.left(trial) < 0.6:
         return
     total = (context.epochs or 0) * context.data.batches_of_a_pass
     learned = _whole_run(context, total)
@@ -169,8 +170,8 @@ def too_low(context: Context) -> Iterable[Finding]:
     if not total and middle >= 20 * SHORT:
         return
     best, factor = _faster(context, trial)
-    fell, falls = trial.start - trial.end, best.start - best.end
-    if factor < 10 or falls < 5 * max(fell, 1e-12) or falls < 0.1 * abs(trial.start):
+    fell, falls = begin - trial.end, begin - best.end
+    if factor < 10 or falls < 5 * max(fell, 1e-12) or falls < 0.1 * abs(begin):
         return
     steps = len(trial.losses)
     level = fault if middle < SHORT or total else note

@@ -286,3 +286,11 @@ def test_errors_say_what_to_do(data: Any, end: str) -> None:
 def test_data_that_are_no_arrays(data: Any) -> None:
     with pytest.raises(InvalidData, match=r"nw\.check"):
         read(data, None, F32)
+
+
+def test_batches_of_a_pass_are_counted_where_their_shapes_vary() -> None:
+    batches = [(torch.randn(8, 3 + k % 4), torch.randn(8, 1)) for k in range(20)]
+    found = read(DataLoader(batches, batch_size=None), None, torch.float32)
+    assert len(found.whole) == 40  # of one shape
+    assert found.batches_of_a_pass == 20
+    assert read((torch.randn(70, 3), torch.randn(70)), 32, torch.float32).batches_of_a_pass == 3

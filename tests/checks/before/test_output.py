@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from netwright.checks.before.output import applied_twice, ends, reaches
@@ -282,3 +282,27 @@ def test_an_end_that_training_leaves_behind_is_none(ask: Any, formula: Any, X: A
     module = formula(lambda m, x: m.first(x) * m.gate(x).sigmoid(), first=first, gate=gate)
     optimizer = torch.optim.Adam(module.parameters(), lr=0.1)
     assert not ask(reaches, module, SQUARES, (X, 3 * X[:, :1] - 2), optimizer)
+
+
+class Links(nn.Module):
+    """How likely two things are linked: by the product of their vectors, which numbers 50 times larger cannot reach."""
+
+    def __init__(self, squash: bool) -> None:
+        super().__init__()
+        self.table, self.squash = nn.Embedding(20, 6), squash
+        nn.init.constant_(self.table.weight[:, 0], 0.6)
+
+    def forward(self, pairs: Tensor) -> Tensor:
+        z = self.table(pairs).relu()
+        score = (z[:, 0] * z[:, 1]).sum(1)
+        return score.sigmoid() if self.squash else score - 2
+
+
+def test_a_sigmoid_far_from_its_lower_end(ask: Any, one: Any) -> None:
+    pairs = torch.stack([torch.arange(200) % 20, torch.arange(200) * 7 % 20], 1)
+    target = (pairs.sum(1) % 2).float()
+    loss = nn.BCEWithLogitsLoss()
+    found = one(applied_twice, Links(True), loss, (pairs, target))
+    assert (found.code, found.level) == ("double-softmax", "fault")
+    assert found.evidence["lowest"] >= 0.5
+    assert not ask(applied_twice, Links(False), loss, (pairs, target))

@@ -224,3 +224,28 @@ def test_an_activation_whose_result_is_dropped(one: Any, formula: Any) -> None:
 
     module = formula(dropped_activation, i=nn.Linear(2, 8), o=nn.Linear(8, 2))
     assert one(bends, module, CROSS, crossed()).code == "no-nonlinearity"
+
+
+@pytest.mark.parametrize(("p", "faulty"), [(0.65, True), (0.05, False)])
+def test_dropout_after_dropout(p: float, faulty: bool, ask: Any, adam: Any, draw: Any, classes: Any) -> None:
+    X = draw(400, 24)
+    parts: list[nn.Module] = [nn.Dropout(p)]
+    for inside, outside in ((24, 32), (32, 32), (32, 32), (32, 32), (32, 32)):
+        parts += [nn.Linear(inside, outside), nn.ReLU(), nn.Dropout(p)]
+    module = nn.Sequential(*parts, nn.Linear(32, 3))
+    found = ask(dropped, module, CROSS, (X, classes(X)), adam(module))
+    assert [(each.code, each.level) for each in found] == ([("dropout-too-strong", "fault")] if faulty else [])
+
+
+@pytest.mark.parametrize(("maps", "faulty"), [(1, True), (12, False)])
+def test_maps_that_are_averaged_to_one_number(maps: int, faulty: bool, ask: Any, adam: Any, draw: Any) -> None:
+    y = torch.arange(240) % 10
+    X = draw(240, 3, 6, 6) + 2 * draw(10, 3)[y][:, :, None, None]
+    module = nn.Sequential(
+        *(nn.Conv2d(3, 12, 3), nn.ReLU(), nn.Conv2d(12, maps, 1)),
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(maps, 10)),
+    )
+    found = ask(holds_a_few, module, CROSS, (X, y), adam(module, 3e-3))
+    assert [(each.code, each.level) for each in found] == ([("capacity", "fault")] if faulty else [])
+    if faulty:
+        assert (found[0].where.layer, found[0].evidence["narrowest"]) == ("2", 1)

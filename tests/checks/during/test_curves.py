@@ -340,3 +340,70 @@ def test_of_a_run_that_failed_the_beginning_is_examined(train: Any, rows: Any) -
     module = nn.Sequential(nn.Linear(6, 12), nn.ReLU(), nn.Linear(12, 3), nn.Softmax(1))
     watching = train(module, SGD(module.parameters(), lr=0.05), rows(), epochs=4)
     assert watching.diagnosis.codes[0] == "double-softmax"
+
+
+class Whiten(nn.Module):
+    """A batch normalisation by hand."""
+
+    def __init__(self, width: int, keep: float) -> None:
+        super().__init__()
+        self.keep = keep
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("variance", torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return (x - self.mean) / (self.variance + 1e-5).sqrt()
+        mean, variance = x.mean(0), x.var(0)
+        with torch.no_grad():
+            self.mean.lerp_(mean, 1 - self.keep)
+            self.variance.lerp_(variance, 1 - self.keep)
+        return (x - mean) / (variance + 1e-5).sqrt()
+
+
+@pytest.mark.parametrize("keep", [0.9, 0.9999])
+def test_statistics_of_a_layer_by_hand(keep: float, train: Any, found: Any, rows: Any) -> None:
+    X, y = rows(320)
+    module = nn.Sequential(nn.Linear(6, 24), Whiten(24, keep), nn.ReLU(), nn.Dropout(0.5), nn.Linear(24, 3))
+    watching = train(module, Adam(module.parameters(), lr=1e-2), (4 * X + 3, y), epochs=8)
+    seen = found(statistics_fit, watching)
+    assert [(each.code, each.level) for each in seen] == ([("stale-batch-norm", "fault")] if keep > 0.9 else [])
+    if seen:
+        assert (seen[0].evidence["layers"], seen[0].remedy) == (["1"], None)
+
+
+def test_a_run_of_a_few_steps_is_continued(train: Any, the: Any, found: Any, net: Any, rows: Any) -> None:
+    X, y = rows(40)
+    module = net(6, 24, 3)
+    seen = the(unfinished, train(module, Adam(module.parameters(), lr=5e-3), (X, y), epochs=6))
+    assert (seen.code, seen.level) == ("too-few-epochs", "fault")
+    assert seen.evidence["continued"] < 0.5 * seen.evidence["last"]
+    module = net(6, 24, 3)  # a few steps of a rule that needs no more
+    rule = torch.optim.LBFGS(module.parameters(), line_search_fn="strong_wolfe")
+    with watch(module, rule, CROSS) as watching:
+        for _ in range(12):
+
+            def closure() -> Tensor:
+                rule.zero_grad()
+                value: Tensor = CROSS(module(X), y)
+                value.backward()
+                return value
+
+            rule.step(closure)
+    assert not found(unfinished, watching)
+
+
+def test_labels_that_are_ignored_have_no_part_in_a_score(train: Any, found: Any, net: Any, rows: Any) -> None:
+    X, y = rows(320)
+    known = torch.where(torch.arange(320) % 5 == 0, y, -100)
+    module = net(6, 12, 3)
+
+    def tell(watching: Any) -> None:
+        with torch.no_grad():
+            output = module(X)
+            asked = known != -100
+            score = (output.argmax(1)[asked] == known[asked]).float().mean()
+            watching.validation(loss=CROSS(output, known), score=score)
+
+    watching = train(module, Adam(module.parameters(), lr=1e-2), (X, y), epochs=8, each_epoch=tell)
+    assert not found(metric_agrees, watching)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from netwright.checks.before.labels import agreeing, related
+from netwright.checks.before.labels import agreeing, even, related
 
 CROSS, SQUARES = nn.CrossEntropyLoss(), nn.MSELoss()
 
@@ -144,3 +144,12 @@ def test_rows_that_nothing_tells_apart_are_at_most_a_note(one: Any, net: Any) ->
     place = torch.arange(600) % 4
     y = torch.where(mixed(2, 600, 0.88, 0.12) == 1, (place + 1 + mixed(3, 600, 1.0, 1.0, 1.0)) % 4, place)
     assert one(agreeing, net(4, 4), CROSS, (8 * functional.one_hot(place, 4).float(), y)).level == "note"
+
+
+def test_classes_that_grow_rarer_one_by_one_are_at_most_a_note(ask: Any, net: Any, draw: Any) -> None:
+    counts = [200, 120, 70, 40, 25, 15, 9, 5]
+    tail = torch.cat([torch.full((count,), label) for label, count in enumerate(counts)])
+    apart = torch.cat([torch.full((count,), label) for label, count in enumerate([150, 140, 160, 4])])
+    for y, level in ((tail, "note"), (apart, "fault")):
+        found = ask(even, net(4, 8), nn.CrossEntropyLoss(), (draw(len(y), 4), y))
+        assert [(each.code, each.level) for each in found] == [("class-imbalance", level)]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 
 from netwright.checks.before.steps.penalty import weight_decay
 from netwright.checks.before.steps.rate import epsilon, rate_of, too_high, too_low
@@ -184,3 +185,25 @@ def test_an_epsilon_that_does_no_harm_is_right(ask: Any, net: Any, data: Any) ->
     module = net(4, 16, 3)
     assert not ask(epsilon, module, CROSS, data, Adam(module.parameters(), lr=1e-2, eps=1e-14))
     assert not ask(epsilon, module, CROSS, data, Adam(module.parameters(), lr=1.0, eps=1.0))  # with a rate to match
+
+
+def test_a_large_rate_that_ends_well(ask: Any, draw: Any) -> None:
+    """Rows of length one in many columns: gradients are small, and a rate of 20 goes up and down before it settles."""
+    X = torch.nn.functional.normalize((draw(1500, 100) > 0.5).float())
+    y = (X @ draw(100) > 0).long()
+    module = nn.Linear(100, 2)
+    rule = torch.optim.SGD(module.parameters(), lr=20.0)
+    assert not ask(too_high, module, nn.CrossEntropyLoss(), (X, y), rule, epochs=20, batch_size=100)
+
+
+def test_a_first_batch_that_is_hard_hides_no_low_rate(one: Any, net: Any, draw: Any) -> None:
+    X = draw(640, 4)
+    y = (X[:, :1] * X[:, 1:2]).tanh() + X[:, 2:3]
+    hard = (y[:, 0] - y.mean()).abs().argsort(descending=True)[:200:6][:32]
+    others = torch.tensor([k for k in range(640) if k not in hard.tolist()])
+    order = torch.cat([hard, others])
+    module = net(4, 24, 24, 1)
+    rule = torch.optim.SGD(module.parameters(), lr=1e-5, momentum=0.9)
+    batches = DataLoader([(X[k], y[k]) for k in order.split(32)], batch_size=None)
+    found = one(too_low, module, nn.MSELoss(), batches, rule, epochs=10)
+    assert (found.code, found.level) == ("lr-too-low", "fault")

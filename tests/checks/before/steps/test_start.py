@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from netwright.checks.before.steps.start import (
     gradient_ratio,
@@ -272,3 +272,28 @@ def test_strong_inputs_of_a_recurrent_layer(
     found = one(slopes, module, nn.CrossEntropyLoss(), (X, y), adam(module))
     assert (found.code, found.remedy.argument) == ("saturation", "scale_input")
     assert found.remedy.value == pytest.approx(1 / size, rel=0.1)
+
+
+class Tied(nn.Module):
+    """What comes next, by a table of vectors that is the last layer too."""
+
+    def __init__(self, deviation: float) -> None:
+        super().__init__()
+        self.table = nn.Embedding(30, 48)
+        nn.init.normal_(self.table.weight, std=deviation)
+        self.inner = nn.Linear(48, 48)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(self.table(x)).add(self.table(x)) @ self.table.weight.T
+
+
+def test_a_table_whose_own_default_is_too_loud(ask: Any, adam: Any) -> None:
+    x = torch.arange(600) % 30
+    y = (x * 7 + torch.randint(3, (600,), generator=torch.Generator().manual_seed(0))) % 30
+    module = Tied(1.0)
+    found = ask(scale_of_weights, module, nn.CrossEntropyLoss(), (x, y), adam(module, 3e-3), epochs=2)
+    assert [(each.code, each.level) for each in found] == [("init-scale", "fault")]
+    assert found[0].evidence["start"] > 10 * found[0].evidence["prior"]
+    assert found[0].evidence["left_smaller"] < 0.75 * found[0].evidence["left_as_is"]
+    module = Tied(48**-0.5)
+    assert not ask(scale_of_weights, module, nn.CrossEntropyLoss(), (x, y), adam(module, 3e-3), epochs=2)

@@ -255,6 +255,9 @@ class TextClassifier(ClassifierMixin, NestedOptions, BaseEstimator):
         """
         self._fitted().export(path, steps)
 
+    def _graph(self, steps: int | None = None) -> Any:
+        return self._fitted()._graph(steps)
+
     def _fitted(self) -> SequenceClassifier:
         check_is_fitted(self, "classifier_")
         return self.classifier_

@@ -66,7 +66,12 @@ def test_what_is_held_is_frozen_and_the_rest_is_not_held(one: Any, net: Any, ada
     module = net(4, 8, 3)
     module[2].requires_grad_(False)
     found = one(movable, module, CROSS, data, adam(module[2]))
-    assert found.evidence == {"held": 2, "trainable": 2}
+    assert (found.code, found.level) == (
+        "missing-parameters",
+        "fault",
+    )  # a head that was put in place after the optimizer
+    assert found.evidence == {"held": 2, "missing": ["0.weight", "0.bias"]}
+    assert (found.remedy.object, found.remedy.argument) == ("optimizer", "params")
 
 
 def test_a_part_that_moves_is_right(ask: Any, net: Any, adam: Any, data: Any) -> None:

@@ -11,6 +11,7 @@ import torch
 
 import netwright as nw
 from netwright.core.errors import InvalidParameter
+from netwright.sequence import SequenceClassifier, TextClassifier
 
 DRAW = np.random.default_rng(0)
 X = DRAW.normal(5000.0, 3.0, (60, 3))
@@ -79,3 +80,37 @@ def test_of_others_are_refused(exported: Exported) -> None:
         InvalidParameter, match=r"Calibrated\.export: expected a Classifier or .*got LogisticRegression"
     ):
         exported(model)
+
+
+def test_sequences(exported: Exported) -> None:
+    numbers = [DRAW.normal(size=(length, 2)) for length in DRAW.integers(3, 8, 40)]
+    rises = np.array(["up" if each[:, 0].sum() > 0 else "down" for each in numbers])
+    clf = SequenceClassifier("GRU(6, output='last')", epochs=2, random_state=0).fit(numbers, rises)
+    model = nw.calibrate(clf, numbers, rises)
+    model.temperature_ = 2.5
+    file = exported(model, steps=8)
+    padded = np.stack([np.pad(each, ((0, 8 - len(each)), (0, 0))) for each in numbers])
+    for n in (1, 2, 9):
+        found = file(sequences=padded[:n], lengths=np.array([len(each) for each in numbers[:n]]))
+        np.testing.assert_allclose(found["probabilities"], model.predict_proba(numbers[:n]), rtol=0, atol=1e-5)
+        assert (np.array(file.known["classes"])[found["index"]] == model.predict(numbers[:n])).all()
+    assert (file.known["steps"], file.known["calibrated"]) == (8, "SequenceClassifier")
+
+
+def test_texts(exported: Exported) -> None:
+    texts, fine = ["a fine film", "a dull film", "fine and good", "dull and bad"] * 8, [True, False] * 16
+    clf = TextClassifier(epochs=2, random_state=0).fit(texts, fine)
+    model = nw.calibrate(clf, texts, fine)
+    file = exported(model)
+    assert file.known["calibrated"] == "TextClassifier"
+    words = [text.split() for text in texts]
+    padded = np.array([row + [""] * (6 - len(row)) for row in words], dtype=object)
+    found = file(tokens=padded, lengths=np.array(list(map(len, words))))
+    np.testing.assert_allclose(found["probabilities"], model.predict_proba(texts), rtol=0, atol=1e-5)
+    assert (np.array(file.known["classes"])[found["index"]] == model.predict(texts)).all()
+
+
+def test_steps_are_of_sequences(tmp_path: Any) -> None:
+    clf = nw.Classifier("Softmax(3)", epochs=1, random_state=0).fit(X, LABELS)
+    with pytest.raises(InvalidParameter, match=r"Calibrated.export\(steps\): expected None.*got 4"):
+        nw.calibrate(clf, X, LABELS).export(tmp_path / "model.onnx", steps=4)

@@ -51,16 +51,24 @@ def movable(context: Context) -> Iterable[Finding]:
         if moving and not any(p.ndim > 1 for p in moving):
             yield from _no_matrix(context, len(moving))
         return
-    trainable = sum(p.requires_grad for p in own)
+    left_out = [name for name, p in context.user_module.named_parameters() if p.requires_grad]
     seen = f"all {len(held)} parameters that the optimizer holds have requires_grad=False"
-    if trainable:
-        seen += f", and the {trainable} that are trainable are not among them"
+    if left_out:  # frozen on purpose: what was put in their place came after the optimizer
+        yield fault(
+            "missing-parameters",
+            f"{seen}, and the {len(left_out)} that are trainable are not among them ({', '.join(left_out[:3])})",
+            "the trainable parameters in the optimizer",
+            "Make the optimizer after the last change of the network: optim(module.parameters(), ...).",
+            evidence={"held": len(held), "missing": left_out},
+            remedy=Remedy("optimizer", "params", "module.parameters()"),
+        )
+        return
     yield fault(
         "all-frozen",
         seen,
         "at least one parameter that can move",
         "Set requires_grad_(True) on what is to be trained, and give that to the optimizer.",
-        evidence={"held": len(held), "trainable": trainable},
+        evidence={"held": len(held), "trainable": 0},
         remedy=Remedy("module", "requires_grad", True),
     )
 

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from netwright.core.errors import InvalidParameter, problem
+from netwright.core.validation import check, integer, nothing
 from netwright.estimators.base import NetworkEstimator
 from netwright.estimators.ensemble.logits import has_logits
 from netwright.estimators.exporting.estimator import graph_of
@@ -82,6 +83,24 @@ class LogProbabilities(torch.nn.Module):
         return p.double().clamp_min(np.finfo(np.float64).tiny).log()
 
 
+class LogsOf(torch.nn.Module):
+    """log p of what says p, in double precision.
+
+    Parameters
+    ----------
+    classifier : a graph of a classifier. place : of the probabilities among its answers.
+    """
+
+    def __init__(self, classifier: torch.nn.Module, place: int) -> None:
+        super().__init__()
+        self.classifier, self.place = classifier, place
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """The inputs -> (batch, k)"""
+        p: Tensor = self.classifier(*inputs)[self.place]
+        return p.double().clamp_min(np.finfo(np.float64).tiny).log()
+
+
 class MeanLogs(torch.nn.Module):
     """log of the mean of probabilities whose logs members give, over a temperature.
 
@@ -139,7 +158,7 @@ def export_ensemble(self: Any, path: str | os.PathLike[str]) -> None:
     write_graph(replace(graph, content=content), path, where)
 
 
-def export_calibrated(self: Any, path: str | os.PathLike[str]) -> None:
+def export_calibrated(self: Any, path: str | os.PathLike[str], steps: int | None = None) -> None:
     """Write the classifier and its temperature to one ONNX file, which runs without netwright and torch.
 
     Inputs and outputs are those of the classifier; see `export` of `netwright.Classifier`.
@@ -147,6 +166,7 @@ def export_calibrated(self: Any, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     path : of the file, such as ``"model.onnx"``; an existing one is replaced only when the new one is complete.
+    steps : of a classifier of sequences, to how many steps they are filled up, >= 1; None: any number.
 
     Raises
     ------
@@ -154,7 +174,8 @@ def export_calibrated(self: Any, path: str | os.PathLike[str]) -> None:
         ONNX has no operations for; nothing is written.
     """
     check_is_fitted(self, "temperature_")
-    graph = _tempered(_logs(self.estimator_, "Calibrated.export"), self.temperature_)
+    check("Calibrated.export(steps)", steps, integer(1) | nothing)
+    graph = _tempered(_logs(self.estimator_, "Calibrated.export", steps), self.temperature_)
     known = {"kind": "Calibrated", "temperature": self.temperature_, "calibrated": type(self.estimator_).__name__}
     write_graph(replace(graph, content={**graph.content, **known}), path, "Calibrated.export")
 
@@ -180,8 +201,14 @@ def _tempered(logs: Graph, temperature: float) -> Graph:
     return replace(logs, module=Tempered(logs.module, temperature))
 
 
-def _logs(classifier: Any, where: str) -> Graph:
+def _logs(classifier: Any, where: str, steps: int | None = None) -> Graph:
     """The graph of a classifier of one question that ends in log p."""
+    if getattr(classifier, "_graph", None) is not None:
+        graph = classifier._graph(steps)
+        return replace(graph, module=LogsOf(graph.module, list(graph.answers).index("probabilities")))
+    if steps is not None:
+        got, remedy = f"{steps}, for a {type(classifier).__name__}", "Leave it out."
+        raise InvalidParameter(problem(f"{where}(steps)", "None, for there are no sequences", got, remedy))
     if hasattr(classifier, "estimators_"):
         graph = _mean_logs(classifier, where, getattr(classifier, "temperature_", None) or 1.0)
         return replace(graph, content={**graph.content, **_members(classifier, graph)})

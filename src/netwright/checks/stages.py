@@ -25,6 +25,7 @@ from netwright.checks.before import (
     weighing,
 )
 from netwright.checks.before.backward import singular
+from netwright.checks.before.layout import regrouped
 from netwright.checks.before.steps import draws, length, penalty, rate, recurrence, start, terms, together
 from netwright.checks.before.tables import encoding, near, shares, units
 from netwright.checks.before.targets import places, spread
@@ -54,7 +55,7 @@ STAGES: tuple[tuple[str, tuple[Check, ...]], ...] = (
     ("start", (optimizer.in_name, optimizer.declared, optimizer.complete, memory.repeatable, graph.rows_apart)),
     ("start", (inputs.depends, inputs.each_input, columns.used, data.axes)),
     ("start", (sequences.future, sequences.padding, graph.statistics_in_two_places, gradient.gradients_agree)),
-    ("start", (places.compared, places.unshifted)),
+    ("start", (places.compared, places.unshifted, regrouped.regrouped)),
     ("start", (output.applied_twice, loss.suits, loss.shapes, pairing.paired, pairing.narrow, spread.spread_inside)),
     ("start", (pairing.silent_labels, loss.sign, pairing.floor, output.reaches)),
     ("start", (start.units_differ,)),

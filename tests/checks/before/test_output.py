@@ -306,3 +306,13 @@ def test_a_sigmoid_far_from_its_lower_end(ask: Any, one: Any) -> None:
     assert (found.code, found.level) == ("double-softmax", "fault")
     assert found.evidence["lowest"] >= 0.5
     assert not ask(applied_twice, Links(False), loss, (pairs, target))
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_units_that_are_all_off_hide_no_end_of_the_output(ends: bool, ask: Any, net: Any, adam: Any, draw: Any) -> None:
+    """The output behind them is one number for all rows, and nothing is known of where it ends."""
+    module = net(4, 8, 1, last=nn.ReLU() if ends else None)
+    with torch.no_grad():
+        module[0].bias.fill_(-50.0)
+    found = ask(reaches, module, nn.MSELoss(), (draw(80, 4), draw(80, 1)), adam(module))
+    assert [each.code for each in found] == (["output-range"] if ends else [])

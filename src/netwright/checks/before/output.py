@@ -222,6 +222,8 @@ def reaches(context: Context) -> Iterable[Finding]:
     found = ends(context) if context.numeric else None
     if found is None or target is None or not finite(target) or not found.highest > found.lowest:
         return  # an output that never varies, whatever its last weights, has no ends but another fault
+    if _behind_dead_units(context):
+        return
     margin = 0.02 * max(float(target.max() - target.min()), 1e-12)
     below = (target < found.lowest - margin) if found.bounded_below else torch.zeros_like(target, dtype=torch.bool)
     above = (target > found.highest + margin) if found.bounded_above else torch.zeros_like(target, dtype=torch.bool)
@@ -243,6 +245,15 @@ def reaches(context: Context) -> Iterable[Finding]:
         remedy=Remedy("module", "remove", layer or (kinds[-1].kind if kinds else None)),
         where=Where(layer=layer),
     )
+
+
+def _behind_dead_units(context: Context) -> bool:
+    """Whether the answer is the same for all rows as the last layer gets nothing but zeros."""
+    activations = [each for each in context.seen[0].operations if each.kind != "other"]
+    output = context.seen[1]
+    if not activations or activations[-1].kind != "relu" or activations[-1].output.shape == output.shape:
+        return False
+    return bool((activations[-1].output == 0).all())
 
 
 def _goes_beyond(context: Context, found: Ends) -> bool:

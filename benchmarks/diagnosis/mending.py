@@ -275,6 +275,8 @@ def _numbers(target: Tensor) -> Tensor:
 
 def _reordered(program: Program, how: Any) -> Program | None:
     def change(inputs: list[Tensor]) -> Callable[[Tensor], Tensor]:
+        if isinstance(how, list):  # laid out so that the view in forward reads what a permutation gives
+            return lambda x: x.permute(0, *(1 + axis for axis in how)).reshape(x.shape)
         if how == "(rows, height, width, channels)":
             return lambda x: x.reshape(x.shape[0], x.shape[2], x.shape[3], x.shape[1]).permute(0, 3, 1, 2)
         if how == "channels last":

@@ -327,3 +327,26 @@ def test_a_summed_loss_is_measured_by_as_many_rows(context: Any, net: Any, adam:
         assert program.summed is summed
         assert program.left(program.as_is) == pytest.approx(1.0, abs=0.15)
         assert not program.learns
+
+
+def test_a_loss_of_all_triplets_is_asked_of_two_batches(context: Any, net: Any, draw: Any) -> None:
+    """Its work grows by the cube of the rows: that of 512 would take 4096 times that of 32."""
+
+    def triplets(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        near = torch.cdist(z, z)
+        apart = near[:, :, None] - near[:, None, :] + 0.2
+        like = (y[:, None] == y).float()
+        return (functional.relu(apart) * like[:, :, None] * (1 - like)[:, None, :]).mean()
+
+    def pairs(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return (torch.cdist(z, z) * (y[:, None] == y)).mean()
+
+    def picky(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        if len(z) < 24:
+            raise ValueError("expected 24 rows or more, got fewer")
+        return pairs(z, y)
+
+    X, y = draw(600, 4), torch.arange(600) % 3
+    for loss, rows in ((triplets, 64), (pairs, 512), (CROSS, 512), (picky, 512)):
+        assert len(context(net(4, 8, 3), loss, (X, y)).many) == rows
+    assert len(context(net(4, 8, 3), triplets, (X[:40], y[:40])).many) == 40

@@ -26,8 +26,9 @@ from netwright.checks.prior import best_constant
 from netwright.checks.reading import Batch, Material, each, leaves
 from netwright.checks.reward import descend, falling
 from netwright.checks.trial import STEPS, Change, Trial, call, default_start, heavy, train, whole
-from netwright.checks.work import seconds_of
+from netwright.checks.work import numbers_of, seconds_of
 
+CUBED, STEEP = 16, 6  # rows of a question to a loss, and how many times the work twice as many are, where it is cubed
 TRIAL_SECONDS = 0.3  # that one trial may take
 FEWEST = 4  # trials that are made however long they take
 
@@ -104,6 +105,23 @@ class Context(Facts):
         return module
 
     # the network at its start
+
+    @cached_property
+    def many(self) -> Batch:
+        """Rows on which dead units are dead; two batches of them, where the work of the loss grows by their cube."""
+        few = self.data.whole.rows(slice(2 * CUBED))
+        output = self.answer(self.module, few)
+        one, two = (self._work(output, few.target, rows) for rows in (CUBED, 2 * CUBED))
+        return thinned(self.data.whole, MANY if not two > STEEP * one > 0 else min(MANY, 2 * self.data.batch_size))
+
+    def _work(self, output: Any, target: Any, rows: int) -> float:
+        """How many numbers the loss of so many rows reads and writes; 0 where it refuses."""
+        try:
+            with quiet(), torch.no_grad():
+                parts = [each(part, lambda tensor: tensor[:rows].clone()) for part in (output, target)]
+                return numbers_of(lambda: self.loss(*parts))
+        except Exception:  # the loss of a user may refuse so few
+            return 0.0
 
     @cached_property
     def seen(self) -> tuple[Pass, Any]:

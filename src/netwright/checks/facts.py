@@ -92,11 +92,6 @@ class Facts(ABC):
         """A batch of at most 64 rows for questions to the network."""
         return thinned(self.data.whole, PROBE)
 
-    @cached_property
-    def many(self) -> Batch:
-        """At most 512 rows."""
-        return thinned(self.data.whole, MANY)
-
     @property
     def target(self) -> Tensor | None:
         """The target of the rows where it is one tensor."""

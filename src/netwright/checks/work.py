@@ -29,7 +29,7 @@ class _Counter(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seconds = 0.0
+        self.seconds, self.numbers = 0.0, 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         found = func(*args, **(kwargs or {}))
@@ -38,6 +38,7 @@ class _Counter(TorchDispatchMode):
         flops = 0 if arithmetic is None else arithmetic(*args, **(kwargs or {}), out_val=found)
         calls = FUSED + 2 * len(args[0]) if "rnn_layer" in func.name() else 1
         self.seconds += CALL * calls + NUMBER * numbers + FLOP * flops
+        self.numbers += numbers
         return found
 
 
@@ -66,6 +67,24 @@ def seconds_of(run: Callable[[int], object]) -> float:
         if took <= max(SHORT, UNCOUNTED * step):
             return step
     return took
+
+
+def numbers_of(run: Callable[[], object]) -> int:
+    """How many numbers the operations of torch in a computation read and write.
+
+    Parameters
+    ----------
+    run : the computation.
+
+    Examples
+    --------
+    >>> x = torch.ones(10)
+    >>> numbers_of(lambda: x[:, None] - x)  # a view of 10 of 10 numbers, and a table of 100
+    140
+    """
+    with _Counter() as counter:
+        run()
+    return counter.numbers
 
 
 def _counted(run: Callable[[int], object], steps: int) -> tuple[float, float]:

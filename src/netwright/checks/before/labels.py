@@ -231,6 +231,8 @@ def _unrelated(context: Context, found: Relation, own: tuple[float, float, float
 
 def _memorised(context: Context) -> bool:
     """Whether much longer training does not carry over either, of rows that it learns or that lie in places."""
+    if context.budget.hurried:  # another fault is found, from which this may follow
+        return False
     train, held = on_unseen(context, LONG)
     return held > CARRIED and (train < LEARNED or clustered(context))
 

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from netwright import optim
 from netwright.checks.budget import OutOfTime
-from netwright.checks.context import Intent
+from netwright.checks.context import Intent, learns
 from netwright.checks.trial import default_start, rate_times
 
 CROSS, LOGITS, SQUARES = nn.CrossEntropyLoss(), nn.BCEWithLogitsLoss(), nn.MSELoss()
@@ -147,10 +147,10 @@ def test_what_is_left_of_the_loss(context: Any, net: Any, adam: Any, data: Any) 
     module = net(4, 16, 3)
     program = context(module, CROSS, data, adam(module))
     assert program.left(program.as_is) == pytest.approx(program.as_is.end / program.prior)
-    assert program.learns
+    assert learns(program)
     frozen = context(module, CROSS, data, torch.optim.SGD(module.parameters(), lr=1e-9))
     assert frozen.left(frozen.as_is) > 0.9
-    assert not frozen.learns
+    assert not learns(frozen)
 
 
 def test_without_a_prior_it_is_a_share_of_the_start(context: Any, net: Any, adam: Any, data: Any) -> None:
@@ -273,7 +273,7 @@ def test_rules_that_look_at_all_rows_are_given_them(context: Any, net: Any, data
     program = context(module, CROSS, data, optim.IRpropPlus().build(module.parameters()), batch_size=16)
     with torch.no_grad():
         assert program.as_is.losses[0] == pytest.approx(float(CROSS(module(data[0]), data[1])), rel=1e-5)
-    assert program.learns
+    assert learns(program)
     assert [len(batch) for batch in program.data.stream(2)] == [160, 160]
     few = replace(program.data, whole=program.data.whole.rows(slice(0, 20)))
     assert len(program.with_(data=few).batch) == 20
@@ -326,7 +326,7 @@ def test_a_summed_loss_is_measured_by_as_many_rows(context: Any, net: Any, adam:
         program = context(module, loss, data, optimizer)
         assert program.summed is summed
         assert program.left(program.as_is) == pytest.approx(1.0, abs=0.15)
-        assert not program.learns
+        assert not learns(program)
 
 
 def test_a_loss_of_all_triplets_is_asked_of_two_batches(context: Any, net: Any, draw: Any) -> None:

@@ -289,11 +289,6 @@ class Context(Facts):
         rows = self.data.batch_size / len(self.many) if self.summed else 1.0  # the best constant answer's is of more
         return trial.end / (self.prior * rows)
 
-    @property
-    def learns(self) -> bool:
-        """Whether the program as it is leaves clearly less than the best constant answer after a few dozen steps."""
-        return self.left(self.as_is) < 0.7
-
     def with_(self, **changes: Any) -> Context:
         """Another program: this one with other objects; nothing that was computed is taken over."""
         if "user_optimizers" in changes:  # that told the direction
@@ -310,3 +305,13 @@ def steps_in_the_end(context: Context) -> int:
     """
     batches = context.data.batches_of_a_pass
     return 5 * context.steps if context.epochs is None else min(5 * context.steps, context.epochs * batches)
+
+
+def learns(context: Context) -> bool:
+    """Whether the program as it is leaves clearly less than the best constant answer after a few dozen steps.
+
+    Parameters
+    ----------
+    context : the program.
+    """
+    return context.left(context.as_is) < 0.7

@@ -73,7 +73,7 @@ class Material:
     weighted: bool = False
     arrays: bool = field(default=False)
     numbers: Tensor | None = None
-    passing: int | None = None
+    passing: int | None = field(default=None, init=False)
 
     @property
     def batches_of_a_pass(self) -> int:
@@ -224,7 +224,9 @@ def _from_loader(given: Any, where: str) -> Material:
         complete, passing = False, len(found)
     weighted = "WeightedRandomSampler" in (type(sampler).__name__, type(inner).__name__)
     whole, kept = _joined(found), found[:KEPT]
-    return Material(whole, kept, max(sizes), min(sizes), shuffled, (), complete, weighted, passing=passing)
+    material = Material(whole, kept, max(sizes), min(sizes), shuffled, (), complete, weighted)
+    material.passing = passing
+    return material
 
 
 def _batch(raw: Any, where: str) -> Batch:

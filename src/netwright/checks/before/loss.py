@@ -11,7 +11,7 @@ from torch import Tensor
 
 from netwright.checks.anatomy import finite
 from netwright.checks.before.names import RARE, apart, names, numberings, sizes
-from netwright.checks.context import Context
+from netwright.checks.context import Context, learns
 from netwright.checks.copies import quiet
 from netwright.checks.finding import Finding, Remedy, fault, note
 from netwright.checks.loss_kind import NUMBERS, distributions
@@ -316,7 +316,7 @@ def summed(context: Context) -> Iterable[Finding]:
     if len(batch) < 4 or not context.user_optimizers:
         return
     context.signal("loss of a batch twice over, of once", context.twice_over, 2.0, "loss-sum")
-    if not context.summed or context.learns:
+    if not context.summed or learns(context):
         return
     n = len(batch)
     before = context.left(context.as_is)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from netwright.checks.anatomy import finite
-from netwright.checks.context import Context
+from netwright.checks.context import Context, learns
 from netwright.checks.facts import scaled
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
 from netwright.checks.loss_kind import LOGITS
@@ -234,7 +234,7 @@ def reaches(context: Context) -> Iterable[Finding]:
     layer = kinds[-1].path if kinds and kinds[-1].own else None
     low = f"{found.lowest:.3g}" if found.bounded_below else "-infinity"
     high = f"{found.highest:.3g}" if found.bounded_above else "infinity"
-    level = fault if share > 0.05 or not context.learns else note
+    level = fault if share > 0.05 or not learns(context) else note
     yield level(
         "output-range",
         f"outputs end at {low} and {high}, and {share:.0%} of the targets ({float(target.min()):.3g} to "

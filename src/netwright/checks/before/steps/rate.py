@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import torch
 
 from netwright.checks.budget import OutOfTime
-from netwright.checks.context import Context, steps_in_the_end
+from netwright.checks.context import Context, learns, steps_in_the_end
 from netwright.checks.finding import Finding, Remedy, fault, note
 from netwright.checks.trial import STEPS, Trial, rate_times
 
@@ -42,10 +42,9 @@ def too_high(context: Context) -> Iterable[Finding]:
     longest = max(trial.first.values(), default=0.0)
     context.signal("first step over the weights", longest, LONG, "lr-too-high")
     rose = not trial.finite or trial.end > 1.5 * trial.start
-    stuck = context.left(trial) > 0.9
-    if longest <= LONG and not rose and not stuck:
+    if longest <= LONG and not rose and not context.left(trial) > 0.9:
         return
-    if context.learns and not rose:
+    if learns(context) and not rose:
         yield from _much_better_slower(context, rate, longest)
         return
     best, factor = trial, 1.0
@@ -57,8 +56,7 @@ def too_high(context: Context) -> Iterable[Finding]:
             best, factor = other, smaller
     before, after = min(context.left(trial), 1e6), context.left(best)
     context.signal("loss left at a smaller rate, of that as it is", after / max(before, 1e-12), HELPS, "lr-too-high")
-    better = after < HELPS * before and before - after > 0.05
-    if factor == 1.0 or not better:
+    if factor == 1.0 or not (after < HELPS * before and before - after > 0.05):
         return
     if not rose and longest <= LONG and after > 0.6 * before:
         return

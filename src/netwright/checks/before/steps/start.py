@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from netwright.checks.anatomy import Operation
 from netwright.checks.before.steps.gates import flat_share
 from netwright.checks.before.unseen import worse_on_unseen
-from netwright.checks.context import Context
+from netwright.checks.context import Context, learns
 from netwright.checks.copies import quiet
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
 from netwright.checks.reading import leaves
@@ -130,7 +130,7 @@ def scale_of_weights(context: Context) -> Iterable[Finding]:
     still = _still(context)
     if not (high > CONFIDENT and start - prior > 0.5) and ratio >= FADED and not still:
         return
-    if context.learns and context.left(context.as_is) < 0.5:
+    if learns(context) and context.left(context.as_is) < 0.5:
         return
     fresh = redrawn(context)
     before = context.left(context.as_is)

@@ -62,7 +62,7 @@ def seconds_of(run: Callable[[int], object]) -> float:
     if took > LONG:
         return took if took > UNCOUNTED * once else START + once
     step = START + _counted(run, 2)[0] - once
-    for _ in range(2):  # what comes in between, such as a collection of garbage, does not do so twice
+    for _ in range(4):  # what comes in between, such as a collection of garbage, does not do so every time
         took = _timed(run, 2) - _timed(run, 1)
         if took <= max(SHORT, UNCOUNTED * step):
             return step

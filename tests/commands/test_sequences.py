@@ -139,11 +139,17 @@ def test_texts_of_a_table_are_classified(capsys: pytest.CaptureFixture[str]) -> 
     assert [row[1] for row in rows[1:]] == ["good", "bad"] * 30
 
 
-def test_check_looks_at_the_same_training(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["check", str(corpus), "--network", "Bidirectional(LSTM(16))", "--optimizer"]
-    assert main([*words, "Adam(0.01)"]) == 0
+CHECK = ["--network", "Bidirectional(LSTM(16))", "--optimizer"]
+
+
+@pytest.mark.slow
+def test_check_of_a_right_training(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(corpus), *CHECK, "Adam(0.01)"]) == 0
     assert "tags of 'upos', 60 sentences" in " ".join(capsys.readouterr().out.split())
-    assert main([*words, "SGD(1000.0)", "--format", "json"]) == 1
+
+
+def test_check_looks_at_the_same_training(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(corpus), *CHECK, "SGD(1000.0)", "--format", "json"]) == 1
     codes = [each["code"] for each in json.loads(capsys.readouterr().out)["findings"]]
     assert codes[0] == "lr-too-high"
 

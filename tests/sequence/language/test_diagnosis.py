@@ -26,7 +26,7 @@ def faults(diagnosis):
 
 
 @pytest.mark.parametrize("head", ["softmax", *(pytest.param(one, marks=SLOW) for one in ("hierarchical", "adaptive"))])
-@pytest.mark.parametrize("X", [TEXT, LINES * 3], ids=["one text", "many"])
+@pytest.mark.parametrize("X", [TEXT, pytest.param(LINES * 3, marks=SLOW)], ids=["one text", "many"])
 def test_healthy_models_have_no_fault(head, X):
     model = clone(MODEL).set_params(head=head)
     before = torch.get_rng_state()

@@ -109,19 +109,18 @@ class Context(Facts):
     @cached_property
     def many(self) -> Batch:
         """Rows on which dead units are dead; two batches of them, where the work of the loss grows by their cube."""
-        few = self.data.whole.rows(slice(2 * CUBED))
-        output = self.answer(self.module, few)
-        one, two = (self._work(output, few.target, rows) for rows in (CUBED, 2 * CUBED))
+        one, two = (self._work(rows) for rows in (CUBED, 2 * CUBED))
         return thinned(self.data.whole, MANY if not two > STEEP * one > 0 else min(MANY, 2 * self.data.batch_size))
 
-    def _work(self, output: Any, target: Any, rows: int) -> float:
-        """How many numbers the loss of so many rows reads and writes; 0 where it refuses."""
+    def _work(self, rows: int) -> int:
+        """How many numbers the loss of so many rows reads and writes; 0 where it or the network refuses."""
+        few = self.data.whole.rows(slice(rows))
         try:
+            output, target = self.answer(self.module, few), each(few.target, torch.clone)
             with quiet(), torch.no_grad():
-                parts = [each(part, lambda tensor: tensor[:rows].clone()) for part in (output, target)]
-                return numbers_of(lambda: self.loss(*parts))
-        except Exception:  # the loss of a user may refuse so few
-            return 0.0
+                return numbers_of(lambda: self.loss(output, target))
+        except Exception:  # either may want more rows
+            return 0
 
     @cached_property
     def seen(self) -> tuple[Pass, Any]:

@@ -270,10 +270,9 @@ def dropped(context: Context) -> Iterable[Finding]:
     answers = name == last
     joint = 1 - math.prod(1 - share for _, share in layers)
     context.signal("share of the ways through all layers that are dropped", joint, JOINT, "dropout-too-strong")
-    if p < DROPPED and not answers and joint < JOINT:
-        return
     if p < DROPPED and not answers:
-        yield from _in_a_row(context, layers, joint)
+        if joint >= JOINT:
+            yield from _in_a_row(context, layers, joint)
         return
     steps = context.steps if p >= DROPPED else 5 * context.steps
     before = _evaluated(context, context.trial(steps=steps))

@@ -176,6 +176,9 @@ def export_calibrated(self: Any, path: str | os.PathLike[str], steps: int | None
     check_is_fitted(self, "temperature_")
     check("Calibrated.export(steps)", steps, integer(1) | nothing)
     graph = _tempered(_logs(self.estimator_, "Calibrated.export", steps), self.temperature_)
+    if steps is not None and "steps" not in graph.content:
+        expected = "None, for there are no sequences"
+        raise InvalidParameter(problem("Calibrated.export(steps)", expected, f"{steps}", "Leave it out."))
     known = {"kind": "Calibrated", "temperature": self.temperature_, "calibrated": type(self.estimator_).__name__}
     write_graph(replace(graph, content={**graph.content, **known}), path, "Calibrated.export")
 
@@ -206,9 +209,6 @@ def _logs(classifier: Any, where: str, steps: int | None = None) -> Graph:
     if getattr(classifier, "_graph", None) is not None:
         graph = classifier._graph(steps)
         return replace(graph, module=LogsOf(graph.module, list(graph.answers).index("probabilities")))
-    if steps is not None:
-        got, remedy = f"{steps}, for a {type(classifier).__name__}", "Leave it out."
-        raise InvalidParameter(problem(f"{where}(steps)", "None, for there are no sequences", got, remedy))
     if hasattr(classifier, "estimators_"):
         graph = _mean_logs(classifier, where, getattr(classifier, "temperature_", None) or 1.0)
         return replace(graph, content={**graph.content, **_members(classifier, graph)})

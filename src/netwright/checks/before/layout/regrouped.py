@@ -54,12 +54,14 @@ def _viewed(context: Context) -> tuple[str, Axes, Axes, Axes] | None:
     """A layer, the shape of a row, that in which the layer gets it, and the order of axes that was meant."""
     sources = [tensor for tensor in context.floats if tensor.ndim > 2]
     for path, _, inputs in context.seen[0].calls:
-        for tensor in leaves(inputs):
-            for source in sources:
-                shape, given = tuple(source.shape[1:]), tuple(tensor.shape[1:])
-                if _same_sizes(shape, given) and _same_order(context, source, tensor):
-                    orders = permutations(range(len(shape)))
-                    return path, shape, given, next(o for o in orders if tuple(shape[axis] for axis in o) == given)
+        tensor = inputs[0] if inputs else None
+        if not isinstance(tensor, Tensor):
+            continue
+        for source in sources:
+            shape, given = tuple(source.shape[1:]), tuple(tensor.shape[1:])
+            if _same_sizes(shape, given) and _same_order(context, source, tensor):
+                orders = permutations(range(len(shape)))
+                return path, shape, given, next(o for o in orders if tuple(shape[axis] for axis in o) == given)
     return None
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from netwright.checks.anatomy import finite
+from netwright.checks.before.targets.sources import Sources
 from netwright.checks.context import Context
 from netwright.checks.copies import quiet
 from netwright.checks.finding import Finding, Remedy, Where, fault
@@ -99,7 +99,7 @@ def _all_with_all(context: Context, output: Tensor, target: Tensor) -> Finding:
     )
 
 
-class _Meetings(TorchFunctionMode):
+class _Meetings(Sources):
     """Where a loss lets something of the output meet something of the target in another shape.
 
     Attributes
@@ -108,25 +108,13 @@ class _Meetings(TorchFunctionMode):
     """
 
     def __init__(self, output: Tensor, target: Tensor) -> None:
-        super().__init__()
-        self.kept: list[Tensor] = [output, target]  # what is known by its address must stay alive
-        self.of = {id(output): {"output"}, id(target): {"target"}}
+        super().__init__(output, target)
         self.spread: tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]] | None = None
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        given = [each for each in (*args, *(kwargs or {}).values()) if isinstance(each, Tensor)]
-        sources: set[str] = set().union(*(self.of.get(id(each), set()) for each in given))
-        for each in result if isinstance(result, (tuple, list)) else [result]:
-            if isinstance(each, Tensor) and sources:
-                self.kept.append(each)
-                self.of[id(each)] = sources
-                self._meet(given, each)
-        return result
-
-    def _meet(self, given: list[Tensor], result: Tensor) -> None:
-        first = next((each for each in given if self.of.get(id(each)) == {"output"}), None)
-        second = next((each for each in given if self.of.get(id(each)) == {"target"}), None)
+    def meets(self, func: Any, args: Any, given: list[Tensor], result: Tensor) -> None:
+        """Keep the shapes of the first meeting whose result is larger than both."""
+        first = next((part for part in given if self.sources_of(part) == {"output"}), None)
+        second = next((part for part in given if self.sources_of(part) == {"target"}), None)
         if self.spread is not None or first is None or second is None or first.shape == second.shape:
             return
         if result.numel() > max(first.numel(), second.numel()):

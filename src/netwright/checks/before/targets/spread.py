@@ -12,13 +12,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
+from netwright.checks.before.targets.sources import Sources
 from netwright.checks.context import Context
 from netwright.checks.copies import quiet
 from netwright.checks.during.lines import line
 from netwright.checks.finding import Finding, Where, fault
-from netwright.checks.reading import each, leaves
+from netwright.checks.reading import each
 
 ROWS = (5, 7)  # of the questions, so that no other axis is taken for that of the rows
 AXES = {"unsqueeze", "view", "reshape", "expand", "repeat", "view_as", "expand_as", "broadcast_to", "T", "transpose"}
@@ -50,15 +50,15 @@ def _met(context: Context, rows: int) -> tuple[Shape, Shape, Shape, str | None] 
     target = each(batch.target, torch.clone)
     try:
         output = context.answer(context.module, batch)
-        with quiet(), torch.no_grad(), _Ledger(output, target, rows) as ledger:
+        with quiet(), torch.no_grad(), _Spreads(output, target, rows) as spreads:
             context.loss(output, target)
     except Exception:  # the loss of a user may refuse so few rows
         return None
-    return ledger.spread
+    return spreads.spread
 
 
-class _Ledger(TorchFunctionMode):
-    """Where the numbers of a loss come from, and which of them got an axis there.
+class _Spreads(Sources):
+    """Where numbers of the output and a column of the target meet that got no axis inside the loss.
 
     Attributes
     ----------
@@ -66,24 +66,16 @@ class _Ledger(TorchFunctionMode):
     """
 
     def __init__(self, output: Any, target: Any, rows: int) -> None:
-        super().__init__()
+        super().__init__(output, target)
         self.rows = rows
         self.spread: tuple[Shape, Shape, Shape, str | None] | None = None
-        self.kept: list[Any] = [*leaves(output), *leaves(target)]  # what is known by its address must stay alive
-        self.of = {id(tensor): {"output"} for tensor in leaves(output)}
-        self.of |= {id(tensor): {"target"} for tensor in leaves(target)}
         self.raised: set[int] = set()
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        given = [part for part in leaves((*args, *(kwargs or {}).values())) if id(part) in self.of]
-        if isinstance(result, Tensor) and given and id(result) not in self.of:
-            self.kept.append(result)
-            self.of[id(result)] = set().union(*(self.of[id(part)] for part in given))
-            if self._gets_an_axis(func, args, result, given):
-                self.raised.add(id(result))
-            self._meet(given, result)
-        return result
+    def meets(self, func: Any, args: Any, given: list[Tensor], result: Tensor) -> None:
+        """Note a new tensor with an axis of its own, and the first square that spreads what has none."""
+        if self._gets_an_axis(func, args, result, given):
+            self.raised.add(id(result))
+        self._meet(given, result)
 
     def _gets_an_axis(self, func: Any, args: Any, result: Tensor, given: list[Tensor]) -> bool:
         """Whether a column was made on purpose, here or in what this was made of."""

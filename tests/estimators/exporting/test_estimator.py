@@ -219,8 +219,8 @@ def test_classifier_of_images(exported: Exported) -> None:
 
 
 def test_estimators_whose_answers_are_no_graph(tmp_path: Path) -> None:
-    with pytest.raises(InvalidParameter, match=r"YOLO\.export: expected an estimator whose answers are one graph"):
-        nw.vision.YOLO().export(tmp_path / "a.onnx")
+    with pytest.raises(InvalidParameter, match=r"FasterRCNN\.export: expected an estimator whose answers are one graph"):
+        nw.vision.FasterRCNN().export(tmp_path / "a.onnx")
 
 
 def test_the_calendar_is_numpys() -> None:

@@ -83,6 +83,41 @@ def test_localizer(exported: Exported) -> None:
         assert [file.known["classes"][place] for place in found["index"]] == [each["labels"][0] for each in wanted]
 
 
+@pytest.mark.parametrize("options", [{"scales": 1, "anchors": 1}, {"anchors": 2, "assignment": "best"}])
+def test_detectors(options: dict[str, Any], exported: Exported) -> None:
+    targets = [
+        {"boxes": [[x, y, x + 20, y + 20]], "labels": [label]} for (x, y), label in zip(CORNERS, LABELS, strict=True)
+    ]
+    yolo = vision.YOLO(**{**TINY, "epochs": 8}, augment=None, score_threshold=0.01, **options).fit(IMAGES, targets)
+    file = exported(yolo)
+    wide = [np.concatenate([image, image], axis=1) for image in IMAGES]
+    count = 0
+    for size, images in ((64, IMAGES), (128, wide)):
+        yolo.set_params(size=size)
+        for n, pixels in batches(images):
+            found = file(images=pixels)
+            for row, wanted in enumerate(yolo.predict(images[:n])):
+                kept = suppressed(*(found[name][row] for name in ("boxes", "scores", "index")), file.known)
+                near(found["boxes"][row][kept], wanted["boxes"], size)
+                near(found["scores"][row][kept], wanted["scores"])
+                assert [file.known["classes"][k] for k in found["index"][row][kept]] == list(wanted["labels"])
+                count += len(kept)
+    assert count > 100
+
+
+def suppressed(boxes: Any, scores: Any, index: Any, known: Any) -> list[int]:
+    """What a program does with the candidates of an image, after the file's figures alone."""
+    kept: list[int] = []
+    for at in np.argsort(-scores, kind="stable"):
+        same = [k for k in kept if index[k] == index[at]]
+        sides = np.minimum(boxes[at, 2:], boxes[same, 2:]) - np.maximum(boxes[at, :2], boxes[same, :2])
+        inner = sides.clip(0).prod(1)
+        areas = [(part[..., 2:] - part[..., :2]).prod(-1) for part in (boxes[at], boxes[same])]
+        if scores[at] >= known["score_threshold"] and (inner <= known["iou_threshold"] * (sum(areas) - inner)).all():
+            kept.append(int(at))
+    return kept[: known["max_detections"]]
+
+
 # embeddings
 
 
@@ -134,7 +169,7 @@ def test_verifiers(name: str, exported: Exported) -> None:
     assert file.known["threshold"] == verifier.threshold_
 
 
-@pytest.mark.parametrize(("name", "strangers"), [("rows", True), ("not normalized", False)])
+@pytest.mark.parametrize(("name", "strangers"), [("rows", True), ("not normalized", False), ("head", True)])
 def test_recognizers(name: str, strangers: bool, exported: Exported) -> None:
     embedder, X = EMBEDDERS[name]
     embedder.fit(X, PEOPLE)
@@ -159,9 +194,6 @@ def test_what_stands_on_no_network_is_refused(exported: Exported) -> None:
         InvalidParameter, match=r"Verifier\.export: expected an embedder that is one graph, got Standard"
     ):
         exported(verifier)
-    embedder = EMBEDDERS["head"][0].fit(ROWS, PEOPLE)
-    with pytest.raises(InvalidParameter, match="similarity is a distance, got a head"):
-        exported(vision.Recognizer(embedder).enrol(ROWS[:2], ["a", "b"]))
     cohort = vision.ScoreNormalizer(EMBEDDERS["rows"][0].fit(ROWS, PEOPLE)).fit(ROWS)
     with pytest.raises(InvalidParameter, match="got ScoreNormalizer"):
         exported(vision.Recognizer(cohort).enrol(ROWS[:2], ["a", "b"]))

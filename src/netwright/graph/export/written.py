@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from netwright.graph.export.exporter import OPSET
 
 KEY = "netwright"  # in the metadata_props
 PRODUCER = "netwright"
+SYMBOL = re.compile(r"[a-z]\w*")  # in the size of an axis, such as 32*s7
 
 
 def name_ends(model: Any, inputs: Sequence[str], outputs: Sequence[str]) -> None:
@@ -49,16 +51,17 @@ def name_axes(model: Any, axes: Sequence[Mapping[int, str]]) -> None:
     Parameters
     ----------
     model : an ONNX model, which is changed.
-    axes : of each input, the names by the number of the axis.
+    axes : of each input, the names by the number of the axis; ``"32*height"`` names what is taken 32 times.
     """
     new = {}
     for item, names in zip(model.graph.input, axes, strict=True):
         for axis, name in names.items():
-            new[item.type.tensor_type.shape.dim[axis].dim_param] = name
+            own = SYMBOL.findall(item.type.tensor_type.shape.dim[axis].dim_param)
+            new.update(zip(own, SYMBOL.findall(name), strict=True))
     for item in (*model.graph.input, *model.graph.output, *model.graph.value_info):
         for dim in item.type.tensor_type.shape.dim:
-            if dim.dim_param in new:
-                dim.dim_param = new[dim.dim_param]
+            if dim.dim_param:  # to be set clears a number that stands there
+                dim.dim_param = SYMBOL.sub(lambda found: new.get(found[0], found[0]), dim.dim_param)
 
 
 def label_texts(model: Any, name: str, codes: Mapping[str, int], unknown: int = 0) -> None:

@@ -68,10 +68,10 @@ class Carried(torch.nn.Module):
         kept = []
         for layer in self.stacks:
             if layer.initial == "learned":
-                kept.append(layer.first.expand(len(symbols), -1))
+                kept.append(layer.first.expand(symbols.shape[0], -1))
             else:
                 like = next(layer.parameters())
-                kept.append(like.new_zeros(len(symbols), sum(layer.sizes)))
+                kept.append(like.new_zeros(symbols.shape[0], sum(layer.sizes)))
         return kept
 
     @property

@@ -26,6 +26,7 @@ from netwright.sequence.base import SHARED
 from netwright.sequence.language import saving as files
 from netwright.sequence.language.activity import activity
 from netwright.sequence.language.corpus import VALIDATION, Symbols, numbered, read_prompt, read_texts, split_end
+from netwright.sequence.language.exporting import graph_of_steps
 from netwright.sequence.language.generation import Completion, beam_search, log_probs, opened, sampled
 from netwright.sequence.language.reader import HEADS, NETWORK, NOMINAL, carried, reader
 from netwright.sequence.language.streams import Streams, run_of
@@ -100,6 +101,7 @@ class LanguageModel(RunEstimator):
         "validation": VALIDATION,
     }
 
+    _graph = graph_of_steps
     vocabulary_: Vocabulary
     network_: Expression
 

@@ -120,6 +120,17 @@ def decode_yolo(answers: Any, cells: Any, stride: float, anchors: Any, *, form: 
     """
     (t, *rest), back = _read("decode_yolo", "answers", answers, cells, stride, anchors, form)
     place = _Place(rest[0], float(stride), rest[1] * stride if form == "v2" else rest[1])
+    return back.give(decoded(t, *place, form))
+
+
+def decoded(t: Tensor, cells: Tensor, stride: float, sides: Tensor, form: str) -> Tensor:
+    """As `decode_yolo`, of tensors that fit, with no question asked: what a network computes with.
+
+    Parameters
+    ----------
+    t : (..., 4) answers. cells : (..., 2). stride : side of a cell in pixels.
+    sides : (..., 2) of anchors in pixels; for v1 those of the image. form : "v1", "v2", "v3" or "v5".
+    """
     first, last = t[..., :2], t[..., 2:]
     if form == "v1":
         offset, scale = first, last
@@ -127,8 +138,8 @@ def decode_yolo(answers: Any, cells: Any, stride: float, anchors: Any, *, form: 
         offset, scale = 2 * first.sigmoid() - 0.5, (2 * last.sigmoid()).square()
     else:
         offset, scale = first.sigmoid(), last.exp()
-    centre, half = place.stride * (place.cells + offset), place.sides * scale / 2
-    return back.give(torch.cat(torch.broadcast_tensors(centre - half, centre + half), -1))
+    centre, half = stride * (cells + offset), sides * scale / 2
+    return torch.cat(torch.broadcast_tensors(centre - half, centre + half), -1)
 
 
 def _read(

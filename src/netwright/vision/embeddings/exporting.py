@@ -105,17 +105,24 @@ class Known(torch.nn.Module):
     Parameters
     ----------
     embedding : the graph of one sample. entries : of the gallery, (m, D). places : of the name of each, (m,).
-    distance : of embeddings. threshold : from which on a name is told.
+    distance : of embeddings. head : what is there in place of a distance, with ``compared``; or None. threshold : from
+    which on a name is told.
     """
 
     entries: Tensor
     rows: Tensor
 
     def __init__(
-        self, embedding: torch.nn.Module, entries: Any, places: Sequence[int], distance: str, threshold: float
+        self,
+        embedding: torch.nn.Module,
+        entries: Any,
+        places: Sequence[int],
+        distance: str,
+        head: Any,
+        threshold: float,
     ) -> None:
         super().__init__()
-        self.embedding, self.distance, self.threshold = embedding, distance, threshold
+        self.embedding, self.distance, self.head, self.threshold = embedding, distance, head, threshold
         own = [[row for row, place in enumerate(places) if place == name] for name in range(max(places) + 1)]
         longest = max(map(len, own))
         rows = [each + each[:1] * (longest - len(each)) for each in own]  # filled up with what is there already
@@ -125,7 +132,9 @@ class Known(torch.nn.Module):
     def forward(self, X: Tensor) -> tuple[Tensor, Tensor]:
         """(batch, ...) -> (batch, names), (batch,)"""
         a, b = self.embedding(X).double(), self.entries
-        if self.distance == "cosine":
+        if self.head is not None:
+            alike = self.head.compared(a.float()[:, None], b.float()).sigmoid().double()
+        elif self.distance == "cosine":
             alike = directions(a) @ directions(b).T
         else:
             squares = a.square().sum(1)[:, None] + b.square().sum(1) - 2 * a @ b.T
@@ -204,19 +213,16 @@ def export_recognizer(self: Any, path: str | os.PathLike[str]) -> None:
 
     Raises
     ------
-    InvalidData : nobody is enrolled. InvalidParameter : an embedder that is no network of this library or has a head in
-        place of a distance, packages that are not installed, a network that ONNX has no operations for; nothing is
-        written.
+    InvalidData : nobody is enrolled. InvalidParameter : an embedder that is no network of this library, packages that
+        are not installed, a network that ONNX has no operations for; nothing is written.
     """
     self._require_somebody()
     where, embedder, called = "Recognizer.export", self.embedder, self.names_
     graph = _embedding(embedder, where)
-    if has_head(embedder):
-        remedy = "Export the embedder alone; its head stands in the file's metadata."
-        raise InvalidParameter(problem(where, "an embedder whose similarity is a distance", "a head", remedy))
+    head = plain_copy(embedder._net) if has_head(embedder) else None
     limit = -math.inf if self.threshold_ is None else self.threshold_
     places = [called.index(label) for label in self._labels]
-    module = Known(graph.module, self._entries, places, embedder.distance_, limit)
+    module = Known(graph.module, self._entries, places, embedder.distance_, head, limit)
     answers = {
         "similarities": "with the most alike entry of each name, in the order of names",
         "index": "the place of the most alike name among names, -1 where it is below the threshold",

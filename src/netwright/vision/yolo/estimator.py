@@ -19,6 +19,7 @@ from netwright.vision.detection.shapes import SHAPES, anchor_shapes
 from netwright.vision.detection.targets import Objects
 from netwright.vision.moving.changing import USUAL
 from netwright.vision.yolo.answers import Scale, detections
+from netwright.vision.yolo.exporting import graph_of_cells
 from netwright.vision.yolo.loss import FORMS, YoloLoss
 from netwright.vision.yolo.network import YoloNetwork
 
@@ -104,6 +105,8 @@ class YOLO(Detector):
         "anchors": SHAPES,
         "assignment": one_of("neighbours", "best"),
     }
+
+    _graph = graph_of_cells
 
     @checks_options
     def __init__(

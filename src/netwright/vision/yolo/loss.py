@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from netwright.vision.boxes.overlap import complete_iou_of, iou_of
-from netwright.vision.boxes.yolo import decode_yolo
+from netwright.vision.boxes.yolo import decoded
 from netwright.vision.detection.batches import IGNORED, NOTHING
 from netwright.vision.yolo.answers import Scale, boxes_of
 from netwright.vision.yolo.assignment import Objects, Positives, assign, listed
@@ -64,7 +64,7 @@ class YoloLoss:
         image, anchor, row, column, item = asked
         answers = output[image, anchor, row, column]
         cells = torch.stack([column, row], 1)
-        boxes = decode_yolo(answers[:, :4], cells, scale.stride, scale.anchors.to(answers)[anchor], form=self.form)
+        boxes = decoded(answers[:, :4], cells, scale.stride, scale.anchors.to(answers)[anchor], self.form)
         told, true = boxes.unbind(1), objects.boxes[item].unbind(1)
         place = (1 - complete_iou_of(told, true)).sum()
         quality = torch.ones_like(answers[:, 4])

@@ -219,7 +219,7 @@ def test_classifier_of_images(exported: Exported) -> None:
 
 
 def test_estimators_whose_answers_are_no_graph(tmp_path: Path) -> None:
-    with pytest.raises(InvalidParameter, match=r"FasterRCNN\.export: expected an estimator whose answers are one graph"):
+    with pytest.raises(InvalidParameter, match=r"FasterRCNN\.export: expected an estimator whose answers are one"):
         nw.vision.FasterRCNN().export(tmp_path / "a.onnx")
 
 

@@ -53,7 +53,7 @@ def name_axes(model: Any, axes: Sequence[Mapping[int, str]]) -> None:
     model : an ONNX model, which is changed.
     axes : of each input, the names by the number of the axis; ``"32*height"`` names what is taken 32 times.
     """
-    new = {}
+    new: dict[str, str] = {}
     for item, names in zip(model.graph.input, axes, strict=True):
         for axis, name in names.items():
             own = SYMBOL.findall(item.type.tensor_type.shape.dim[axis].dim_param)

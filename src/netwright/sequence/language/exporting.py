@@ -51,7 +51,7 @@ def graph_of_steps(self: Any, steps: int | None = None) -> Graph:
     ----------
     self : the model. steps : None; a text of any length is read step by step.
     """
-    network = plain_copy(self._net)
+    network: Any = plain_copy(self._net)
     sizes = [sum(layer.sizes) for layer in network.stacks]
     index = torch.full((SAMPLES,), network.marker)
     entrances = [Entrance("index", index, "the place of a symbol in the vocabulary; the marker before the first")]

@@ -37,7 +37,12 @@ class Source:
     def tree(self) -> ast.Module:
         return ast.parse(self.text, str(self.path))
 
-    @property
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All nodes of the tree, in the order of `ast.walk`."""
+        return list(ast.walk(self.tree))
+
+    @cached_property
     def name(self) -> str:
         """The dotted name, of a package's ``__init__`` the package's own."""
         parts = self.path.relative_to(SOURCES).with_suffix("").parts

@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 import graphlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
+
+import pytest
 
 FLOORS: dict[str, float] = {
     "core": 0,
@@ -57,34 +60,46 @@ def is_optional(module: str) -> bool:
     return module.split(".")[0] in OPTIONAL or module == "torch.utils.tensorboard"
 
 
-def imports(tree: ast.AST) -> Iterator[tuple[ast.stmt, str, str]]:
-    """Every import below a node: the statement, the module, and the name taken from it ("" for the module)."""
-    for node in ast.walk(tree):
+@cache
+def imports(source: Any) -> list[tuple[ast.stmt, str, str]]:
+    """Every import of a module: the statement, the module, and the name taken from it ("" for the module)."""
+    found = []
+    for node in source.nodes:
         if isinstance(node, ast.Import):
-            yield from ((node, alias.name, "") for alias in node.names)
+            found += [(node, alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"line {node.lineno}: a relative import"
-            yield from ((node, node.module or "", alias.name) for alias in node.names)
+            found += [(node, node.module or "", alias.name) for alias in node.names]
+    return found
 
 
 def own_imports(source: Any, modules: set[str]) -> Iterator[tuple[int, str]]:
     """The line and the dotted name of everything of the package that a source imports."""
-    for node, module, name in imports(source.tree):
+    for node, module, name in imports(source):
         if module.split(".")[0] == "netwright":
             deeper = f"{module}.{name}"
             yield node.lineno, deeper if deeper in modules or (module == "netwright" and name) else module
 
 
-def type_checking_only(tree: ast.AST) -> set[ast.AST]:
-    """All nodes under ``if TYPE_CHECKING``."""
-    blocks = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)]
-    return {inner for block in blocks for inner in ast.walk(block)}
+def below(source: Any, *blocks: Callable[[ast.AST], bool]) -> set[ast.AST]:
+    """The imports of a module that stand inside blocks of some kinds."""
+    if not any(node.col_offset for node, _, _ in imports(source)):
+        return set()
+    kept = [node for node in source.nodes if any(is_block(node) for is_block in blocks)]
+    return {inner for node in kept for inner in ast.walk(node) if isinstance(inner, (ast.Import, ast.ImportFrom))}
 
 
-def in_functions(tree: ast.AST) -> set[ast.AST]:
-    """All nodes inside functions."""
-    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    return {inner for function in functions for inner in ast.walk(function)}
+def is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+def is_function(node: ast.AST) -> bool:
+    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+
+
+@pytest.fixture(scope="module")
+def modules(sources: list[Any]) -> set[str]:
+    return {source.name for source in sources}
 
 
 def test_every_room_has_a_floor(source: Any) -> None:
@@ -93,10 +108,10 @@ def test_every_room_has_a_floor(source: Any) -> None:
     )
 
 
-def test_imports_go_down(source: Any, sources: list[Any]) -> None:
+def test_imports_go_down(source: Any, modules: set[str]) -> None:
     if source.room == FRONT_DOOR:
         return
-    modules, floor = {other.name for other in sources}, FLOORS[source.room]
+    floor = FLOORS[source.room]
     wrong = []
     for line, target in own_imports(source, modules):
         room = target.split(".")[1] if "." in target else FRONT_DOOR
@@ -120,10 +135,10 @@ def test_no_circles(sources: list[Any]) -> None:
 def test_functions_import_only_optional_packages(source: Any) -> None:
     if source.room == FRONT_DOOR:
         return
-    inside = in_functions(source.tree)
+    inside = below(source, is_function)
     wrong = [
         f"line {node.lineno}: {module}"
-        for node, module, _ in imports(source.tree)
+        for node, module, _ in imports(source)
         if node in inside and not is_optional(module)
     ]
     assert not wrong, f"{source.label} imports inside a function: {'; '.join(wrong)}. Put it at the top of the file"
@@ -131,10 +146,10 @@ def test_functions_import_only_optional_packages(source: Any) -> None:
 
 def test_modules_import_only_what_is_always_installed(source: Any) -> None:
     always = RUNTIME | {"netwright"} | set(sys.stdlib_module_names)
-    exempt = in_functions(source.tree) | type_checking_only(source.tree)
+    exempt = below(source, is_function, is_type_checking)
     wrong = [
         f"line {node.lineno}: {module}"
-        for node, module, _ in imports(source.tree)
+        for node, module, _ in imports(source)
         if node not in exempt and module.split(".")[0] not in always
     ]
     assert not wrong, f"{source.label} needs an extra when it is loaded: {'; '.join(wrong)}. Import it where it is used"
@@ -144,6 +159,6 @@ def test_the_classical_half_is_free_of_torch(sources: list[Any]) -> None:
     users = [
         source.label
         for source in sources
-        if source.room in ("core", "classical") and any(m.split(".")[0] == "torch" for _, m, _ in imports(source.tree))
+        if source.room in ("core", "classical") and any(m.split(".")[0] == "torch" for _, m, _ in imports(source))
     ]
     assert not users

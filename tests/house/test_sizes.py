@@ -10,6 +10,7 @@ import importlib
 import inspect
 import io
 import tokenize
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +44,18 @@ def code_lines(text: str) -> set[int]:
     return lines
 
 
-def docstring_lines(tree: ast.AST) -> set[int]:
+def docstring_lines(source: Any) -> set[int]:
     """The numbers of the lines that docstrings take, nested ones too."""
     lines: set[int] = set()
-    for node in ast.walk(tree):
+    for node in source.nodes:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and ast.get_docstring(node):
             first = node.body[0]
             lines.update(range(first.lineno, (first.end_lineno or first.lineno) + 1))
     return lines
 
 
-def functions(tree: ast.AST) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+def functions(nodes: Iterable[ast.AST]) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return [node for node in nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
 
 
 def own_classes(source: Any) -> list[type]:
@@ -83,9 +84,9 @@ def test_folders_are_small(root: Path, tree: str) -> None:
 
 
 def test_functions_are_short(source: Any) -> None:
-    code = code_lines(source.text) - docstring_lines(source.tree)
+    code = code_lines(source.text) - docstring_lines(source)
     long = {}
-    for function in functions(source.tree):
+    for function in functions(source.nodes):
         length = len(code & set(range(function.lineno, (function.end_lineno or function.lineno) + 1)))
         if length > FUNCTION_LINES and f"{source.label}:{function.name}" not in LONGER:
             long[f"{source.label}:{function.name} (line {function.lineno})"] = length
@@ -93,14 +94,14 @@ def test_functions_are_short(source: Any) -> None:
 
 
 def test_exceptions_are_still_needed(sources: list[Any]) -> None:
-    known = {f"{source.label}:{function.name}" for source in sources for function in functions(source.tree)}
+    known = {f"{source.label}:{function.name}" for source in sources for function in functions(source.nodes)}
     assert not set(LONGER) - known
 
 
 def test_classes_have_few_public_methods(source: Any) -> None:
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.ClassDef):
-            methods = [item.name for item in functions(ast.Module(node.body, [])) if not item.name.startswith("_")]
+            methods = [item.name for item in functions(node.body) if not item.name.startswith("_")]
             assert len(methods) <= PUBLIC_METHODS, f"{source.label}: {node.name} has {len(methods)} public methods"
 
 

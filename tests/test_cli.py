@@ -192,6 +192,7 @@ def test_summary_explains_and_draws(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert file.read_text(encoding="utf-8").startswith("<svg")
 
 
+@pytest.mark.slow
 def test_summary_of_files(capsys: pytest.CaptureFixture[str]) -> None:
     network = nw.Input(4) >> nw.layers.ReLU(8) >> nw.layers.Softmax(3)
     network.save("net.nw")

@@ -322,6 +322,7 @@ def test_a_wrong_program(name: str, build: Build) -> None:
     assert not first.ok
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["loader", "buffers", "softmax twice", "large weights"])
 def test_the_same_diagnosis_twice(name: str, build: Build) -> None:
     program = {**RIGHT, **WRONG}[name](build)

@@ -131,6 +131,7 @@ def test_modules_without_parameters(data: Any) -> None:
     assert check(nn.Softmax(1), SQUARES, None, (X, X.softmax(1))).ok
 
 
+@pytest.mark.slow
 def test_a_handful_of_rows(data: Any, net: Any, adam: Any) -> None:
     X, y = data[0][:2], data[1][:2]
     for loss, width, target in ((CROSS, 3, y), (SQUARES, 1, X[:, :1])):
@@ -138,6 +139,7 @@ def test_a_handful_of_rows(data: Any, net: Any, adam: Any) -> None:
         assert check(module, loss, adam(module), (X, target), validation=(X + 1, target)).ok
 
 
+@pytest.mark.slow
 def test_one_row_without_a_warning(data: Any, net: Any, adam: Any) -> None:
     module = net(4, 8, 3)
     assert "not-examined" not in codes_of(check(module, CROSS, adam(module), (data[0][:1], data[1][:1])))
@@ -151,6 +153,7 @@ def test_one_column_and_one_axis(data: Any, net: Any, formula: Any, adam: Any) -
     assert check(flat, SQUARES, adam(flat), (X[:, 0], X[:, 0].sin() + 0.1 * X[:, 1])).ok
 
 
+@pytest.mark.slow
 def test_rules_that_need_more_than_a_copy(data: Any, net: Any) -> None:
     module = net(4, 8, 3)
     assert check(module, CROSS, torch.optim.LBFGS(module.parameters(), lr=0.5), data).ok
@@ -169,6 +172,7 @@ def test_weights_of_losses_do_not_hide_the_rest(data: Any, net: Any, adam: Any) 
     assert check(module, loss, adam(module), data).codes[0] == "double-softmax"
 
 
+@pytest.mark.slow
 def test_a_large_program_takes_few_seconds(adam: Any, net: Any) -> None:
     X = torch.randn(25_000, 200)
     y = (X[:, 0] + X[:, 1] > 0).long()
@@ -193,6 +197,7 @@ class InPlace(nn.Module):
         return self.layer(x.mul_(1.01))  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["relu", "scale", "loss"])
 def test_inputs_and_targets_that_a_program_changes_in_place(kind: str, data: Any, net: Any, adam: Any) -> None:
     X, y = data[0].clone(), data[0][:, :1].clone()
@@ -234,6 +239,7 @@ def test_a_penalty_in_the_loss(data: Any, net: Any, adam: Any) -> None:
 # what is declared, and what cannot be
 
 
+@pytest.mark.slow
 def test_ignored_codes_are_no_ends(data: Any, net: Any, adam: Any) -> None:
     module, X = net(4, 8, 3, last=nn.Softmax(1)), data[0].clone()
     X[0, 0] = torch.nan
@@ -243,6 +249,7 @@ def test_ignored_codes_are_no_ends(data: Any, net: Any, adam: Any) -> None:
     assert "double-softmax" not in codes_of(found)
 
 
+@pytest.mark.slow
 def test_what_is_on_purpose_is_right(data: Any, net: Any, adam: Any) -> None:
     module = net(4, 8, 3)
     assert check(module, CROSS, adam(module[2]), data).codes == ("missing-parameters",)
@@ -257,6 +264,7 @@ def test_labels_that_cannot_be_end_the_questions(data: Any, net: Any, adam: Any)
     assert "double-softmax" not in codes_of(found)
 
 
+@pytest.mark.slow
 def test_findings_have_the_stage_of_their_question(context: Any, net: Any, adam: Any, data: Any) -> None:
     module = net(4, 8, 3, last=nn.Softmax(1))
     optimizer = torch.optim.SGD(module.parameters(), lr=1e-7)

@@ -33,6 +33,7 @@ def told(found: Diagnosis) -> list[str]:
 # switches
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("switch", [torch.inference_mode, torch.no_grad, partial(torch.autocast, "cpu")], ids=str)
 def test_under_a_switch_it_says_the_same(switch: Any, data: Any, net: Any, adam: Any) -> None:
     for last in (None, nn.Softmax(1)):

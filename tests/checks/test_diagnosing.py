@@ -366,6 +366,7 @@ def test_the_remedy_that_left_least_is_applied() -> None:
     assert told.apply(classifier(optimizer=nw.optim.SGD(50.0))).optimizer.learning_rate == 0.5
 
 
+@pytest.mark.slow
 def test_a_run_at_a_rate_far_too_high_is_mended(digits: Any) -> None:
     layers = nw.layers.ReLU(32) >> nw.layers.Softmax(10)
     fitted = classifier(network=layers, optimizer=nw.optim.SGD(50.0)).fit(*digits)
@@ -373,6 +374,7 @@ def test_a_run_at_a_rate_far_too_high_is_mended(digits: Any) -> None:
     assert mended.fit(*digits).score(*digits) > 0.9
 
 
+@pytest.mark.slow
 def test_rows_in_the_order_of_their_classes_are_no_fault_of_a_run_that_draws_them() -> None:
     draw = np.random.default_rng(0)
     y = np.repeat([0, 1], 200)

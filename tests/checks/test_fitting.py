@@ -64,6 +64,7 @@ def test_whole_numbers_and_truths_as_inputs(net: Any, pair: Any) -> None:
     assert kinds(words, CROSS, ((X > 0).long(), y)) == (torch.int64, torch.int64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "given", "expected"),
     [
@@ -159,6 +160,7 @@ class Records(Dataset[Any]):
         return {"input_ids": ids, "features": self.pair[0][row], self.target: self.pair[1][row], **self.more}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["labels", "label", "target", "targets", "y"])
 def test_a_batch_that_is_a_dict(target: str, adam: Any, pair: Any) -> None:
     module = Named()

@@ -52,6 +52,7 @@ def test_copies_go_down() -> None:
     assert climbing(game) == [True, False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", [torch.optim.SGD, torch.optim.Adam])
 def test_a_reward_and_its_loss_have_the_same_findings(rule: Any, draw: Any) -> None:
     X = draw(200, 4)

@@ -187,6 +187,7 @@ PROGRAM = """
 """
 
 
+@pytest.mark.slow
 def test_asked_to_end_it_is_written_down(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(textwrap.dedent(PROGRAM))

@@ -112,6 +112,7 @@ def gram(chunk: np.ndarray) -> np.ndarray:
     return chunk.T @ chunk
 
 
+@pytest.mark.slow
 def test_sums_have_the_same_bits_on_every_back_end() -> None:
     rows = np.random.default_rng(1).normal(size=(3000, 64))
     chunks = Chunks(Reader(), rows, reset=True, chunk_size=700)

@@ -125,6 +125,7 @@ def test_a_rotation_of_the_inputs_rotates_the_directions() -> None:
     np.testing.assert_allclose(turned.predict(X @ rotation), plain.predict(X), atol=5e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_terms", [1, 3, "gcv"])
 def test_weights_are_repeated_rows(n_terms: Any) -> None:
     weights = RNG.integers(0, 4, size=200)

@@ -14,6 +14,7 @@ from netwright.data.augment import Compose, Flip, Rotate, Shift
 TINY = ["--network", "Flatten() >> Softmax(10)", "--epochs", "1", "--no-report"]
 
 
+@pytest.mark.slow
 def test_the_text_reaches_the_estimator_and_its_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "digits", *TINY, "--augment", "Rotate(10), Shift(2)", "--out", "several"]) == 0
     assert "Compose(Rotate(10), Shift(2)), batches of 64" in " ".join(capsys.readouterr().out.split())
@@ -22,6 +23,7 @@ def test_the_text_reaches_the_estimator_and_its_file(capsys: pytest.CaptureFixtu
     assert nw.load("one/model.nw").augment == Flip()
 
 
+@pytest.mark.slow
 def test_it_changes_the_training_alone() -> None:
     for name, more in {
         "plain": [],

@@ -84,6 +84,7 @@ def test_a_run_has_its_files_and_tells_its_scores(tmp_path: Path, capsys: pytest
     assert Path("run/report.html").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_what_is_said_of_the_test_images_is_what_the_model_says(run: Path) -> None:
     model = nw.load(run / "model.nw")
     content = json.loads((run / "run.json").read_text())
@@ -246,6 +247,7 @@ def test_a_training_is_examined_beforehand(capsys: pytest.CaptureFixture[str]) -
     assert "objects in images, 14 images for training" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_other_detector(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--detector", "faster-rcnn", "--network", TINY, "--options", "size=64, scales=1, anchors=1"]
     arguments: list[Any] = ["train", str(written(Path("shapes"), 12)), "--task", "detect", *words, "--epochs", "1"]

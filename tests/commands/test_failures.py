@@ -15,6 +15,7 @@ from netwright.report import Evaluation
 TINY = ["--network", "Flatten() >> Softmax(10)", "--epochs", "1", "--no-report"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_partial_model(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def interrupt(self: Any, run: Any) -> None:
         if run.epoch == 1:

@@ -20,6 +20,7 @@ def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> list[str]:
     return capsys.readouterr().err.splitlines()
 
 
+@pytest.mark.slow
 def test_images(capsys: pytest.CaptureFixture[str]) -> None:
     text = "INPUT -> [CONV3x4 -> RELU -> POOL?]*3 -> [FC16 -> RELU]*1 -> FC"
     assert main(["train", "digits", "--network", text, *QUICK]) == 0

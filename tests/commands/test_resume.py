@@ -67,6 +67,7 @@ def test_asked_to_end_and_resumed(tmp_path, capsys, monkeypatch):
     assert "--resume: expected a folder with command.json" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_same_command_with_resume(tmp_path, monkeypatch, capsys):
     """As `--resume DIR`, without looking for the command; another network in the folder is refused."""
     monkeypatch.chdir(tmp_path)

@@ -63,6 +63,7 @@ def test_sentences_are_tagged_and_written_back(corpus: Path, capsys: pytest.Capt
     assert capsys.readouterr().out == corpus.read_text()
 
 
+@pytest.mark.slow
 def test_the_report_shows_the_run(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = read_conllu(corpus)
     odd = [each.replaced(upos=["DET", "NOUN", "NOUN"]) if i % 2 else each for i, each in enumerate(found)]
@@ -103,6 +104,7 @@ def take_test(corpus: Path) -> list[Sentence]:
     return test
 
 
+@pytest.mark.slow
 def test_tags_of_spans_get_a_chain_and_scores_of_spans(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     people, places = ["Ada", "Alan", "Grace"], ["Paris", "Rome"]
     made = []
@@ -148,6 +150,7 @@ def test_check_of_a_right_training(corpus: Path, capsys: pytest.CaptureFixture[s
     assert "tags of 'upos', 60 sentences" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.slow
 def test_check_looks_at_the_same_training(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(corpus), *CHECK, "SGD(1000.0)", "--format", "json"]) == 1
     codes = [each["code"] for each in json.loads(capsys.readouterr().out)["findings"]]

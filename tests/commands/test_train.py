@@ -155,6 +155,7 @@ def test_a_named_model_gets_the_classes_of_the_data(photos: Path) -> None:
     assert nw.load("run/model.nw").network_.input_shape == (3, 16, 16)
 
 
+@pytest.mark.slow
 def test_a_folder_of_images(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--network", "Flatten() >> Softmax(2)", "--epochs", "200", "--optimizer", "Adam(0.01)"]
     assert main(["train", "photos/", *words, "--out", "run"]) == 0
@@ -169,6 +170,7 @@ def test_a_folder_of_images(photos: Path, capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out.splitlines()[1] == "photos/bright/03.png,bright"
 
 
+@pytest.mark.slow
 def test_report_is_written_and_written_anew(houses: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")
     assert main(["train", "houses.csv", "--target", "price", "--epochs", "2", "--out", "run", "--quiet"]) == 0
@@ -218,6 +220,7 @@ def test_titanic_with_its_texts_and_gaps(data_folder: Path, capsys: pytest.Captu
     assert len(capsys.readouterr().out.splitlines()) == 892
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_california_housing(data_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(data_folder / "tabular" / "california_housing.csv")
@@ -237,6 +240,7 @@ def test_a_text_of_numbers_has_its_target_last(data_folder: Path, capsys: pytest
     assert "classification of 'target': 6 different integers" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_mnist_has_a_test_split_of_its_own(
     data_folder: Path, fails: Callable[..., str], capsys: pytest.CaptureFixture[str]

@@ -236,6 +236,7 @@ def test_something_else_than_an_empty_figure_is_refused(name: str) -> None:
         draw(name, figure=full.axes[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_equal_data_give_equal_pixels(name: str) -> None:
     first = pixels(figure_of(draw(name)))

@@ -316,6 +316,7 @@ SEEN_IN_DATA = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ATTACKS)
 def test_every_attack_is_refused_at_once(name: str, tmp_path: pathlib.Path) -> None:
     path = tmp_path / "a"

@@ -110,6 +110,7 @@ def test_what_is_as_deep_as_can_be_is_read_back() -> None:
     assert loads(dumps(plain(around(content))), "file")["content"] == content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [{"a": "x" * SIZE}, {"a": [0] * ITEMS}, {"a": "é" * (SIZE // 2)}])
 def test_what_is_too_large_is_refused(content: Any) -> None:
     data = plain(around(content))

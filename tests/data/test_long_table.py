@@ -49,6 +49,7 @@ def groups_of(frame: pd.DataFrame, by: list[str], order: str | None) -> list[pd.
     return [group if order is None else group.sort_values(order, kind="stable") for group in groups]
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 6), st.sampled_from([None, "when"]), st.booleans())
 def test_the_sequences_are_the_groups_of_pandas(seed, n, sequences, order, two):
     frame = drawn(seed, n, sequences)

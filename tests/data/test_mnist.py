@@ -159,6 +159,7 @@ def test_a_download_of_other_content_is_refused_and_removed(folder, monkeypatch,
     assert not list((folder.parent / "cache" / "netwright" / "mnist").iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_real_files():
     if not os.environ.get("NETWRIGHT_DATA"):

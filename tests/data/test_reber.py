@@ -36,6 +36,7 @@ def accepted(word: str, grammar: str) -> bool:
     return 5 in states
 
 
+@pytest.mark.slow
 @each
 def test_every_short_text_is_judged_as_by_brute_force(grammar: str) -> None:
     count = 0
@@ -85,6 +86,7 @@ def test_no_text_and_no_thing_raises(word: Any) -> None:
     assert is_reber(word) == (isinstance(word, str) and accepted(word, "reber"))
 
 
+@pytest.mark.slow
 @each
 def test_words_have_the_probabilities_of_the_automaton(grammar: str) -> None:
     words = make_reber(20_000, grammar=grammar, random_state=0)

@@ -83,6 +83,7 @@ def test_california_housing_like_scikit_learn():
     np.testing.assert_array_equal(indicator, frame["total_bedrooms"].isna())
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_bike_sharing():
     columns, _ = tabular("bike_sharing_hour", "cnt")

@@ -146,6 +146,7 @@ def test_data_are_not_written() -> None:
     assert np.array_equal(X, before)
 
 
+@pytest.mark.slow
 def test_shifts_in_training_make_shifts_in_testing_harmless() -> None:
     X, y = nw.data.load_digits()
     moved = np.zeros_like(X[1200:])

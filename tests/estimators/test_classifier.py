@@ -39,6 +39,7 @@ def digits():
     return (X / 16).astype(np.float32), y
 
 
+@pytest.mark.slow
 def test_softmax_regression_reaches_the_optimum_that_logistic_regression_finds():
     X = StandardScaler().fit_transform(IRIS[0])
     y = IRIS[1]

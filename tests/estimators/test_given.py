@@ -166,6 +166,7 @@ def test_regression_with_an_architecture_of_classes():
         nw.Regressor(resnet20(width=2), epochs=1).fit(IMAGES, X[:, 0])
 
 
+@pytest.mark.slow
 def test_classes_of_places_are_learned_as_the_messages_say():
     hot = np.stack([IMAGES[:, 0] < 0.5, IMAGES[:, 0] >= 0.5], axis=1).astype(np.float32)
     with pytest.raises(InvalidData, match=r"expected labels \(n,\) or \(n, m\), got shape \(24, 8, 8\)"):

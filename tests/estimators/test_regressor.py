@@ -15,6 +15,7 @@ X, Y = load_diabetes(return_X_y=True)
 X = StandardScaler().fit_transform(X)
 
 
+@pytest.mark.slow
 def test_a_linear_network_finds_the_least_squares_solution_in_the_units_of_y():
     reg = nw.Regressor(
         Linear(1),

@@ -137,6 +137,7 @@ def support(network: Expression, size: int, place: int) -> tuple[int, int]:
     return reached[0], reached[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(60))
 def test_random_graphs(seed: int) -> None:
     size = 200

@@ -127,6 +127,7 @@ def test_real_tensors_are_left_to_torch() -> None:
         assert torch.cat([torch.ones(1), torch.zeros(1)]).tolist() == [1, 0]
 
 
+@pytest.mark.slow
 def test_a_summary_does_not_load_the_compiler() -> None:
     """It takes longer than all the rest (0.7 s)."""
     code = """

@@ -234,6 +234,7 @@ PROBES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "shape", "batch", "macs", "parameters"), PROBES)
 def test_probes(make: Any, shape: tuple[int, ...], batch: int, macs: int, parameters: int) -> None:
     module = make()

@@ -24,6 +24,7 @@ def drawings() -> ModuleType:
     return importlib.import_module("drawings")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_drawing_is_legible(drawings: ModuleType, name: str, tmp_path: Path) -> None:
     text = drawings.draw(*name.split("-"), tmp_path).read_text(encoding="utf-8")

@@ -50,6 +50,7 @@ def test_examples_that_take_long_are_there() -> None:
     assert {f"plot_{name}" for name in LONG} <= {path.stem for path in EXAMPLES}
 
 
+@pytest.mark.slow
 @all_soon
 def test_runs_and_draws(example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pyplot = pytest.importorskip("matplotlib.pyplot")

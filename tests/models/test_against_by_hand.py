@@ -114,6 +114,7 @@ def soon(table: list[Any]) -> list[Any]:
     return [pytest.param(*row, marks=[pytest.mark.slow] if row[0] in LARGE else []) for row in table]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options", "other", "others", "shape"), soon(CASES))
 def test_the_outputs_are_theirs(
     name: str, options: dict[str, Any], other: str, others: dict[str, Any], shape: Shape
@@ -130,6 +131,7 @@ def test_the_outputs_are_theirs(
     same(run(ours, x), run(with_aux, x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("layers", [11, 13, 16, 19])
 def test_vgg_on_small_images(layers: int, batch_norm: bool) -> None:

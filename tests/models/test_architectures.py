@@ -43,6 +43,7 @@ SMALLEST: list[tuple[str, dict[str, Any], int]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options", "size"), SMALLEST)
 def test_the_smallest_image(name: str, options: dict[str, Any], size: int) -> None:
     network = getattr(models, name)(num_classes=4, **options)
@@ -60,6 +61,7 @@ def test_some_take_images_of_any_size(name: str, size: int) -> None:
     assert (Input(3, size, size) >> network).output_shape[0] == 4
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(height=st.integers(1, 70), width=st.integers(1, 70), classes=st.integers(1, 3))
 def test_unet_keeps_every_size(height: int, width: int, classes: int) -> None:
@@ -101,6 +103,7 @@ def test_the_papers_unet_cuts_the_maps_of_the_way_down() -> None:
     assert [(down[-1], up[-1]) for down, up in cut] == [(64, 56), (136, 104), (280, 200), (568, 392)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "side", "paper"), [("googlenet", 2, False), ("googlenet", 2, True), ("inception_v3", 1, False)]
 )
@@ -123,6 +126,7 @@ def test_the_first_output_is_that_of_the_network_without_auxiliary_classifiers()
     assert torch.allclose(with_aux(x)[0], without(x))
 
 
+@pytest.mark.slow
 def test_a_classifier_trains_auxiliary_classifiers_on_equal_labels() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(12, 3, 16, 16)).astype(np.float32)

@@ -295,5 +295,6 @@ def test_options(options: dict[str, Any], message: str) -> None:
         pattern("FC3", **options)
 
 
+@pytest.mark.slow
 def test_ten_thousand_layers() -> None:
     assert len(pattern("[CONV3x4 -> RELU]*4999 -> FC9").parts) == 10_000

@@ -96,6 +96,7 @@ def composed(words: list[str]) -> list[Any]:
     return parts
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(st.data(), trees(SPACE), trees(DENSE), st.sampled_from(["fit", "always", "never"]), st.integers(4, 60))
 def test_random_trees_are_what_one_writes_by_hand(

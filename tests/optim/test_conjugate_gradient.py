@@ -127,6 +127,7 @@ def test_a_beta_that_divides_by_zero_begins_anew() -> None:
     assert np.isnan(beta_of("hager_zhang", gg=1.0, gn=0.0, nn=1.0, gd=-1.0, nd=-1.0, dd=1.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beta", BETAS)
 def test_the_minimum_that_scipy_finds(beta: str) -> None:
     start = np.linspace(0.2, 1.5, 8)
@@ -137,6 +138,7 @@ def test_the_minimum_that_scipy_finds(beta: str) -> None:
     assert all(after <= before for before, after in pairwise(losses))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beta", BETAS)
 def test_hard_places(beta: str) -> None:
     rule = ConjugateGradient(beta)
@@ -151,6 +153,7 @@ def test_hard_places(beta: str) -> None:
         assert all(after <= before for before, after in pairwise(losses))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beta", BETAS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_stationary_point_and_the_end_of_the_digits(beta: str, dtype: torch.dtype) -> None:

@@ -100,6 +100,7 @@ def test_as_many_evaluations_as_scipy_at_most(phi: Any) -> None:
     assert found.evaluations <= len(calls) + 1
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.floats(-3, 3), min_size=4, max_size=4),
@@ -152,6 +153,7 @@ def test_backtracking_is_that_of_the_book() -> None:
     assert found.point.gradient is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phi", [first, barrier, FUNCTIONS[5], FUNCTIONS[6], lambda a: (a - 1e-3) ** 2])
 @pytest.mark.parametrize("begin", [0.01, 1.0, 30.0])
 def test_golden_section_finds_the_minimum(phi: Any, begin: float) -> None:

@@ -192,6 +192,7 @@ def test_the_first_step_off_a_saddle_has_the_radius(search: str) -> None:
     assert w[1].item() == pytest.approx(0.01 if search == "line_search" else 0.32)  # doubled while the model is good
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("search", ["trust_region", "line_search"])
 def test_leaves_a_maximum_and_the_symmetry_of_a_network(search: str) -> None:
     w = parameters(0.0, 0.0)

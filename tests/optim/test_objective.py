@@ -51,6 +51,7 @@ def test_loss_gradient_and_hessian(network: Any) -> None:
     close(objective.hessian_diagonal(theta, columns=7), curve.diagonal())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["tensor", "options", "autograd", "float"])
 @pytest.mark.parametrize("pair", [False, True])
 def test_closures_that_go_backward_themselves(make_network: Any, how: str, pair: bool) -> None:
@@ -163,6 +164,7 @@ def test_attention_whose_fused_kernel_has_one_derivative(make_network: Any) -> N
     close(fused.gauss_newton_product(theta)(vector), plain.gauss_newton_product(theta)(vector))
 
 
+@pytest.mark.slow
 def test_several_closures_are_one_sum(network: Any) -> None:
     if network.name == "batch norm":
         return

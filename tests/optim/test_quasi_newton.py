@@ -94,6 +94,7 @@ def run(rule: QuasiNewton, loss: Callable[[torch.Tensor], Any], w: torch.Tensor,
     return [*losses, float(loss(w.detach()))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("update", UPDATES)
 @pytest.mark.parametrize("damp", [False, True])
 @pytest.mark.parametrize("case", ["rosenbrock", "network", "quartic"])
@@ -160,6 +161,7 @@ def test_the_minimum_that_scipy_finds(update: str) -> None:
     assert all(after <= before for before, after in pairwise(losses))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("update", UPDATES)
 @pytest.mark.parametrize("curvature", ["skip", "damp"])
 def test_hard_places(update: str, curvature: str) -> None:

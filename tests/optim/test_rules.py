@@ -103,6 +103,7 @@ CASES: list[tuple[Optimizer, Callable[..., Path]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", [(7,), (3, 4)], ids=["one tensor", "two tensors"])
 @pytest.mark.parametrize(("rule", "transcription"), CASES, ids=lambda case: repr(case) if not callable(case) else "")
 def test_a_rule_is_its_equations(rule: Optimizer, transcription: Callable[..., Path], split: tuple[int, ...]) -> None:

@@ -49,6 +49,7 @@ def rosenbrock(w: Tensor) -> Tensor:
     return torch.stack([1 - w[0], 10 * (w[1] - w[0] ** 2)])
 
 
+@pytest.mark.slow
 @each_rule
 def test_every_step_lowers_the_loss_down_the_valley_of_rosenbrock(rule: Optimizer) -> None:
     w = parameters(-1.2, 1.0)
@@ -101,6 +102,7 @@ def test_the_three_forms_of_a_closure_are_one_loss(rule: Optimizer, make_network
         torch.testing.assert_close(weights, ends[0][2], rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.slow
 @each_rule
 @pytest.mark.parametrize(
     "name", ["conv", "channels last", "shared layer", "tied weight", "batch norm", "attention", "lstm", "embedding"]
@@ -141,6 +143,7 @@ def test_single_precision_follows_double_precision(rule: Optimizer, make_network
     np.testing.assert_allclose(ends[1], ends[0], rtol=2e-2)
 
 
+@pytest.mark.slow
 @each_rule
 @pytest.mark.parametrize("way", ["state_dict", "pickle", "deepcopy"])
 def test_a_run_that_is_taken_up_again_is_the_same_bit_by_bit(rule: Optimizer, way: str, make_network: Any) -> None:
@@ -181,6 +184,7 @@ def test_losses_that_are_not_numbers_leave_the_weights(rule: Optimizer) -> None:
     assert w.tolist() == [1, 2]
 
 
+@pytest.mark.slow
 @each_rule
 def test_a_domain_that_ends_near_by(rule: Optimizer) -> None:
     """NaN beyond 0: steps turn back from there."""

@@ -115,6 +115,7 @@ def test_parameters_and_macs(name: str, options: dict[str, Any], parameters: int
     assert macs is None or summary.macs == macs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options", "path", "size", "stride", "padding"), soon(FIELDS))
 def test_receptive_fields(name: str, options: dict[str, Any], path: str, size: int, stride: int, padding: int) -> None:
     row = next(row for row in made(name, options).summary().rows if row.path == path)
@@ -165,6 +166,7 @@ def test_the_papers_lenet5_layer_by_layer() -> None:
     assert others == [156, 12, 32, 48_120, 10_164]
 
 
+@pytest.mark.slow
 def test_small_forms_have_the_usual_sizes_for_cifar() -> None:
     small = {"num_classes": 10, "small": True}
     assert made("resnet18", small).summary().parameters == 11_173_962

@@ -146,6 +146,7 @@ def test_maps(name: str) -> None:
         assert (channels, size, size) in shapes, f"no ({channels}, {size}, {size}) after the maps before it"
 
 
+@pytest.mark.slow
 def test_every_network_has_a_shape_and_gives_its_classes() -> None:
     names = set(by_hand.__all__) - {"SHAPES"}
     assert names == set(by_hand.SHAPES) == {name for name, *_ in PARAMETERS}

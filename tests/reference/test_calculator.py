@@ -138,6 +138,7 @@ def prepared(name: str, make: Callable[[], nn.Module], shapes: Shapes) -> tuple[
         return make(), [torch.zeros(shape, dtype=dtype) for shape in shapes]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "make", "shapes", "macs", "parameters"), PROBES, ids=[p[0] for p in PROBES])
 def test_probes(name: str, make: Callable[[], nn.Module], shapes: Shapes, macs: int, parameters: int) -> None:
     module, tensors = prepared(name, make, shapes)
@@ -146,6 +147,7 @@ def test_probes(name: str, make: Callable[[], nn.Module], shapes: Shapes, macs: 
     assert summary.trainable == parameters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "make", "shapes", "macs", "parameters"), PROBES, ids=[p[0] for p in PROBES])
 def test_a_call_twice_as_large_costs_twice_as_much(
     name: str, make: Callable[[], nn.Module], shapes: Shapes, macs: int, parameters: int

@@ -34,6 +34,7 @@ TABLE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "macs", "parameters"), TABLE, ids=[row[0] for row in TABLE])
 def test_one_image(name: str, macs: int, parameters: int) -> None:
     with torch.device("meta"):

@@ -34,6 +34,7 @@ TABLE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "last", "size", "stride", "padding"), TABLE, ids=[row[0] for row in TABLE])
 def test_published_figures(name: str, last: str, size: int, stride: int, padding: int) -> None:
     with torch.device("meta"):

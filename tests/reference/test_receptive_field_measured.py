@@ -105,6 +105,7 @@ def compare(support: torch.Tensor, window: Window, axis: int = 0, margin: int = 
     return inner
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.lists(BRICKS, min_size=2, max_size=4))
 def test_random_lines(bricks: list[Expression]) -> None:

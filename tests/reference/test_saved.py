@@ -78,6 +78,7 @@ def test_resnet18() -> None:
     assert summary.saved_bytes(64) == 22_218_240 + 63 * 22_179_840
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("batch", "size"), [(1, 22_218_240), (2, 44_398_080)])
 def test_resnet18_really_holds_that_much(batch: int, size: int) -> None:
     assert held(by_hand.resnet18(), torch.zeros(batch, 3, 224, 224)) == size

@@ -104,6 +104,7 @@ def flat(layers: dict[str, Arrays], form: str) -> Arrays:
 FORMS = ["{0}/{0}/{1}:0", "{0}/{1}", "{0}.{1}"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_resnet50_of_keras(form: str) -> None:
     theirs = made("resnet50")
@@ -127,6 +128,7 @@ def test_the_strided_form_of_keras_has_no_note_of_strides() -> None:
         load_weights(empty(models.resnet18()), arrays)
 
 
+@pytest.mark.slow
 def test_resnet50_of_keras_in_its_files(tmp_path: Path) -> None:
     h5py = pytest.importorskip("h5py")
     theirs = made("resnet50")

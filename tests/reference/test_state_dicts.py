@@ -102,6 +102,7 @@ def test_shuffled_keys_are_put_into_the_order_of_the_definition(name: str) -> No
     assert f"{naming.top[-1]}.weight" == heads[0]
 
 
+@pytest.mark.slow
 @each_list_with_memory
 @pytest.mark.parametrize("num_classes", [1000, 10])
 def test_every_tensor_of_a_pth_file_is_placed(name: str, num_classes: int, tmp_path: Path) -> None:
@@ -113,6 +114,7 @@ def test_every_tensor_of_a_pth_file_is_placed(name: str, num_classes: int, tmp_p
     assert (loaded.source, loaded.architecture) == ("torchvision", name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_every_tensor_of_a_safetensors_file_is_placed(name: str, tmp_path: Path) -> None:
     safetensors = pytest.importorskip("safetensors.torch")
@@ -134,6 +136,7 @@ def test_auxiliary_classifiers_that_the_network_lacks_are_left_out(name: str) ->
     assert len(out) + len(loaded.module.state_dict()) == len(state)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in LISTS if name not in BIG])
 def test_a_headless_network_leaves_the_head_out(name: str) -> None:
     loaded = load_weights(empty(ours(name, headless=True)), constants(name))
@@ -141,6 +144,7 @@ def test_a_headless_network_leaves_the_head_out(name: str) -> None:
     assert [row.file.rpartition(".")[2] for row in head] == ["weight", "bias"]
 
 
+@pytest.mark.slow
 @each_list_with_memory
 def test_weights_of_another_architecture_name_what_fits(name: str) -> None:
     other = empty(ours("resnet34" if name != "resnet34" else "resnet18"))
@@ -181,6 +185,7 @@ def assert_same(theirs: torch.nn.Module, loaded: LoadedWeights, size: int) -> No
     assert float(expected.std()) > 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "size"),
     [
@@ -193,6 +198,7 @@ def test_outputs_are_those_of_the_network_by_hand(name: str, size: int) -> None:
     assert_same(theirs, load_weights(empty(ours(name, num_classes=10)), theirs.state_dict()), size)
 
 
+@pytest.mark.slow
 def test_strides_of_the_paper_with_weights_of_torchvision_are_noted() -> None:
     theirs = random_by_hand("resnet50", num_classes=10)
     loaded = load_weights(empty(models.resnet50(num_classes=10, paper=True)), theirs.state_dict())
@@ -201,6 +207,7 @@ def test_strides_of_the_paper_with_weights_of_torchvision_are_noted() -> None:
     assert load_weights(empty(models.resnet50(num_classes=10)), theirs.state_dict()).notes == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["module.", "backbone.", "encoder.", "model.net."])
 @pytest.mark.parametrize("head", ["fc", "classifier"])
 def test_weights_in_wrappers_give_the_same_outputs(prefix: str, head: str) -> None:
@@ -221,6 +228,7 @@ def test_strides_of_basic_blocks_have_no_note() -> None:
     assert load_weights(empty(models.resnet18(num_classes=10)), theirs.state_dict()).notes == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outputs", [10, 7])
 def test_a_head_that_takes_other_features_is_refused_with_both_shapes(outputs: int) -> None:
     state = random_by_hand("resnet18", num_classes=10).state_dict()

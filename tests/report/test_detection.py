@@ -198,6 +198,7 @@ def test_the_page_shows_the_run(detector: Any, evaluation: DetectionEvaluation, 
     assert f"parameters {total:,}" in words
 
 
+@pytest.mark.slow
 def test_a_page_without_test_images_and_one_without_errors(detector: Any, tmp_path: Path) -> None:
     write_report(detector, tmp_path / "alone.html", title="Pets")
     _, words = page_of(tmp_path / "alone.html")

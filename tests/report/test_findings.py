@@ -45,6 +45,7 @@ def test_the_section() -> None:
     assert "found nothing" in findings_section([])
 
 
+@pytest.mark.slow
 def test_of_an_estimator(classifier: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def page() -> str:
         write_report(classifier, tmp_path / "report.html")
@@ -61,6 +62,7 @@ def test_of_an_estimator(classifier: Any, tmp_path: Path, monkeypatch: pytest.Mo
     assert "<h2>Findings" not in page()
 
 
+@pytest.mark.slow
 def test_a_loaded_estimator_has_no_section(classifier: Any, tmp_path: Path) -> None:
     classifier.save(tmp_path / "model.nw")
     write_report(nw.load(tmp_path / "model.nw"), tmp_path / "report.html")

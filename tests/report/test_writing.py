@@ -191,6 +191,7 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
     assert Page(text).tags.count("section") == text.count("</section>")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content", [{}, {"data": 3, "scores": [], "versions": None, "command": None}, {"data": {"rows": "x"}}]
 )

@@ -184,6 +184,7 @@ def test_given_vectors_stay_with_the_user(tmp_path):
     assert again.vectors is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "labels",
     [
@@ -297,6 +298,7 @@ def test_a_fit_to_another_kind_forgets_the_first():
     assert alike(clf, clone(clf).fit(TOKENS, LABELS), TOKENS)
 
 
+@pytest.mark.slow
 def test_scikit_learn_finds_its_way():
     estimator, X, y = CASES["classifier of numbers"]
     scores = cross_val_score(estimator, X, y, cv=3)

@@ -44,6 +44,7 @@ def test_one_sigmoid_tells_two_classes_apart():
     np.testing.assert_allclose(proba.sum(1), 1.0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_sum_of_a_sequence():
     draw = np.random.default_rng(0)
     X = [draw.uniform(size=draw.integers(2, 15)) for _ in range(400)]
@@ -157,6 +158,7 @@ def legal(word):
     return [*found, {word[1]}, {"E"}]
 
 
+@pytest.mark.slow
 def test_all_letters_that_are_expected_in_the_embedded_grammar_are_legal():
     words, new = embedded(350, 0), embedded(100, 1)
     tagger = SequenceTagger(

@@ -165,6 +165,7 @@ KINDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("mode", [True, False])
 def test_module_optimizer_and_random_states_are_as_before(kind: Any, mode: bool) -> None:
@@ -238,6 +239,7 @@ def test_buffers_that_the_module_replaces_come_back() -> None:
 # repetition and batches
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_losses() -> None:
     module, x, y = noisy_network(), *(torch.cat(part) for part in zip(*some_batches(), strict=True))
     generator = torch.Generator().manual_seed(3)
@@ -274,6 +276,7 @@ def test_arrays_several_inputs_and_lists() -> None:
     assert range_test(Sum(), mse_loss, nw.optim.SGD(), pair).losses[0] == 1.0
 
 
+@pytest.mark.slow
 def test_wrappers_and_names() -> None:
     module, batches = noisy_network(), some_batches()
     plain = range_test(module, mse_loss, nw.optim.SGD(0.3), batches)

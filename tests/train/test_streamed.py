@@ -71,6 +71,7 @@ def weights(fitted):
     return torch.cat([p.detach().flatten() for p in fitted.module_.state_dict().values()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", [None, FIT.network])
 def test_workers_do_not_change_a_fit(network, tmp_path):
     np.save(tmp_path / "rows.npy", X)

@@ -55,6 +55,7 @@ def same(one: nw.Regressor, other: nw.Regressor) -> bool:
     return all(map(torch.equal, one.module_.parameters(), other.module_.parameters()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("penalty", [None, l2(1e-3), maxnorm(1.0)], ids=repr)
 @pytest.mark.parametrize("rule", FROZEN, ids=repr)
 def test_frozen_layers_keep_every_bit(rule: Any, penalty: Any) -> None:

@@ -79,6 +79,7 @@ def same(one: Any, other: Any) -> bool:
     return all(np.array_equal(a[key], b[key]) for a, b in zip(one, other, strict=True) for key in a)
 
 
+@pytest.mark.slow
 @each
 def test_it_learns(kind: Any, fitted: Any) -> None:
     others = scenes(30, seed=1)
@@ -133,6 +134,7 @@ def test_the_same_seed_gives_the_same_detector(kind: Any) -> None:
         assert torch.equal(a, b)
 
 
+@pytest.mark.slow
 @each
 def test_it_comes_back_from_a_file_and_a_pickle(kind: Any, fitted: Any, tmp_path: Path) -> None:
     fitted[kind].save(tmp_path / "model.nw")
@@ -155,6 +157,7 @@ def test_it_is_examined_beforehand(kind: Any) -> None:
     assert not [finding for finding in found.findings if finding.level == "fault"]
 
 
+@pytest.mark.slow
 @each
 def test_held_out_images_are_scored_as_the_average_precision_says(kind: Any) -> None:
     held = scenes(12, seed=2)
@@ -166,6 +169,7 @@ def test_held_out_images_are_scored_as_the_average_precision_says(kind: Any) -> 
     assert np.isfinite(shared.history_["validation_loss"]).all()
 
 
+@pytest.mark.slow
 @each
 def test_labels_of_any_kind(kind: Any, tmp_path: Path) -> None:
     names = {"disc": (1, "round"), "square": 7}
@@ -176,6 +180,7 @@ def test_labels_of_any_kind(kind: Any, tmp_path: Path) -> None:
     assert nw.load(tmp_path / "model.nw").classes_.tolist() == [7, (1, "round")]
 
 
+@pytest.mark.slow
 @each
 def test_bad_boxes_empty_images_and_objects_that_are_not_asked_for(kind: Any) -> None:
     targets = [
@@ -244,6 +249,7 @@ def test_a_fit_that_fails_leaves_what_was_fitted(kind: Any, fitted: Any) -> None
     assert same(fitted[kind].predict(IMAGES[:2]), wanted)
 
 
+@pytest.mark.slow
 @each
 def test_a_fit_that_is_cut_goes_on_to_the_same_detector(kind: Any, tmp_path: Path) -> None:
     whole = made(kind, epochs=3).fit(IMAGES[:16], TARGETS[:16])

@@ -50,6 +50,7 @@ def test_one_row_at_a_large_rate(train: Any, net: Any, halves: Any) -> None:
     assert (found.remedy.object, found.remedy.argument, found.remedy.value) == ("loader", "batch_size", 32)
 
 
+@pytest.mark.slow
 def test_one_row_at_a_small_rate(train: Any, net: Any, halves: Any) -> None:
     module = net(64, 32, 10)
     program = train(module, CROSS, *halves("load_digits"), epochs=3, size=1, optimizer=sgd(module, 0.005))

@@ -106,6 +106,7 @@ def test_one_logit(sure: Any, train: Any, net: Any) -> None:
     assert [each.code for each in program.asked(frequencies)] == ["miscalibrated"]
 
 
+@pytest.mark.slow
 def test_enough_rows_to_learn_from(train: Any, net: Any, halves: Any) -> None:
     for noise in (0.2, 0.3, 0.4):
         for seed in range(4):

@@ -79,6 +79,7 @@ def test_large_filters_of_a_convolution(train: Any, halves: Any) -> None:
 # silence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [dense, lambda: convolution(7)], ids=["dense", "convolution"])
 def test_filters_that_have_learned(make: Any, train: Any, halves: Any) -> None:
     program = train(make(), CROSS, *map(images, halves("load_digits")), epochs=12)

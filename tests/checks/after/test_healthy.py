@@ -105,6 +105,7 @@ MAKERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("held", [True, False], ids=["held-out rows", "training rows"])
 @pytest.mark.parametrize("make", MAKERS, ids=[make.__name__ for make in MAKERS])
 def test_a_right_program_has_no_fault(make: Any, held: bool, train: Any, net: Any, halves: Any) -> None:

@@ -56,6 +56,7 @@ def test_a_rate_that_helps_is_the_remedy(train: Any, net: Any, halves: Any) -> N
     assert found.remedy.value == pytest.approx(1e-3)
 
 
+@pytest.mark.slow
 def test_nothing_that_helps_a_copy(train: Any, net: Any, halves: Any) -> None:
     program = train(net(64, 1, 10), CROSS, *halves("load_digits"), epochs=60)
     program.optimizer = None
@@ -117,6 +118,7 @@ def test_a_right_network_on_a_straight_task(train: Any, net: Any, draw: Any) -> 
     assert context.quality(context.judged, context.line) > 0.95
 
 
+@pytest.mark.slow
 def test_learned_by_heart_is_not_held_down(train: Any, net: Any, halves: Any) -> None:
     program = train(net(10, 128, 1), SQUARES, *halves("load_diabetes"), epochs=200)
     context = program.context()

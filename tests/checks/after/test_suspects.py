@@ -54,6 +54,7 @@ def rightly_named(found: Any, labels: Any, true: Any, wrong: set[int]) -> tuple[
     return len(known), len(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "epochs"), [(64, 30), (32, 6)], ids=["by heart", "short"])
 def test_digits_with_three_per_cent_of_wrong_labels(
     width: int, epochs: int, train: Any, net: Any, halves: Any, flipped: Any

@@ -271,6 +271,7 @@ def test_pictures_in_order_are_right(ask: Any) -> None:
     assert not ask(axes, nn.Conv2d(3, 4, 3), SQUARES, (noise, torch.zeros(60, 4, 6, 6)))
 
 
+@pytest.mark.slow
 def test_sequences_that_learn_all_the_same_are_a_note(one: Any, formula: Any, adam: Any) -> None:
     generator = torch.Generator().manual_seed(6)
     begin, rate = (torch.rand(300, 1, 4, generator=generator) for _ in range(2))

@@ -191,6 +191,7 @@ def test_noisy_pictures_that_were_viewed(seed: int, context: Any) -> None:
     assert found_in(context, module, viewed)[3] == "(rows, height, width, channels)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [2, 3, 4])
 @pytest.mark.parametrize("period", [2, 3, 4])
 @pytest.mark.parametrize("noise", [0.2, 0.6])
@@ -229,6 +230,7 @@ def test_noisy_channels_reshaped_into_time(noise: float, context: Any, draw: Any
     assert found_in(context, Recurrent(6), X.reshape(300, 20, 6))[3] == "its last two axes regrouped"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("steps", "features"), [(20, 6), (12, 4), (24, 12), (30, 2)])
 def test_series_in_order_stay(steps: int, features: int, context: Any, draw: Any) -> None:
     generator = torch.Generator().manual_seed(4)

@@ -154,6 +154,7 @@ def test_labels_shuffled_apart_from_their_rows(one: Any, net: Any, adam: Any, dr
     assert found.remedy is None  # only their author can know
 
 
+@pytest.mark.slow
 def test_shuffled_labels_that_take_long_to_memorise(one: Any, net: Any, adam: Any, draw: Any, classes: Any) -> None:
     X = draw(800, 6)
     y = classes(X)[torch.randperm(800, generator=torch.Generator().manual_seed(1))]
@@ -181,6 +182,7 @@ def test_related_labels_are_right(ask: Any, net: Any, adam: Any, draw: Any, clas
     assert not ask(related, module, SQUARES, (X, X[:, :1] + draw(240, 1)), adam(module))
 
 
+@pytest.mark.slow
 def test_a_noisy_relation_in_few_rows_is_at_most_a_note(ask: Any, net: Any, adam: Any) -> None:
     for seed in range(3):
         generator = torch.Generator().manual_seed(seed)
@@ -191,6 +193,7 @@ def test_a_noisy_relation_in_few_rows_is_at_most_a_note(ask: Any, net: Any, adam
         assert all(each.level == "note" for each in found)
 
 
+@pytest.mark.slow
 def test_a_weak_relation_to_a_rare_class_is_right(ask: Any, net: Any, adam: Any) -> None:
     for seed in range(3):
         generator = torch.Generator().manual_seed(seed)
@@ -215,6 +218,7 @@ class Factors(nn.Module):
         return (self.user(pairs[:, 0]) * self.item(pairs[:, 1])).sum(1, keepdim=True)
 
 
+@pytest.mark.slow
 def test_pairs_of_users_and_items_are_at_most_a_note(ask: Any, adam: Any) -> None:
     for seed in range(4):
         generator = torch.Generator().manual_seed(seed)
@@ -242,6 +246,7 @@ class Ratings(nn.Module):
         return (first * second).sum(1) + (self.parts[2](user) + self.parts[3](item)).squeeze(1) + 3.5
 
 
+@pytest.mark.slow
 def test_ratings_that_are_learned_in_time_are_right(ask: Any, adam: Any) -> None:
     draw = torch.Generator().manual_seed(0)
     users, items = torch.randn(80, 3, generator=draw), torch.randn(60, 3, generator=draw)
@@ -262,6 +267,7 @@ def places(shuffled: bool) -> tuple[torch.Tensor, torch.Tensor]:
     return X / 3, y[torch.randperm(1500, generator=draw)] if shuffled else y
 
 
+@pytest.mark.slow
 def test_labels_of_rows_in_places_shuffled(one: Any, ask: Any, net: Any, adam: Any) -> None:
     module = net(40, 64, 10)
     found = one(related, module, CROSS, places(shuffled=True), adam(module, 3e-3))
@@ -270,6 +276,7 @@ def test_labels_of_rows_in_places_shuffled(one: Any, ask: Any, net: Any, adam: A
     assert not ask(related, module, CROSS, places(shuffled=False), adam(module, 3e-3))
 
 
+@pytest.mark.slow
 def test_what_comes_next_in_a_random_walk_is_at_most_a_note(ask: Any, net: Any, adam: Any) -> None:
     steps = torch.randn(3000, generator=torch.Generator().manual_seed(0))
     past = steps.cumsum(0).unfold(0, 21, 2)[:, :20]
@@ -287,6 +294,7 @@ def test_products_among_many_columns_are_right(ask: Any, net: Any, adam: Any) ->
             assert not ask(related, module, SQUARES, (X, y[:, None]), adam(module))
 
 
+@pytest.mark.slow
 def test_words_without_a_relation_are_still_found(one: Any, adam: Any) -> None:
     T = torch.randint(0, 30, (400, 12), generator=torch.Generator().manual_seed(1))
     module = nn.Sequential(nn.Embedding(30, 8), nn.Flatten(), nn.Linear(96, 64), nn.ReLU(), nn.Linear(64, 2))

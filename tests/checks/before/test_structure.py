@@ -164,6 +164,7 @@ def line(n: int = 400) -> tuple[torch.Tensor, torch.Tensor]:
     return X, X @ torch.linspace(-1, 1, 6)[:, None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("behind", [[], [nn.Flatten()]], ids=["last", "before a view"])
 def test_dropout_of_the_answers(behind: list[nn.Module], one: Any, ask: Any, adam: Any) -> None:
     module = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 1), nn.Dropout(0.5), *behind)
@@ -226,6 +227,7 @@ def test_an_activation_whose_result_is_dropped(one: Any, formula: Any) -> None:
     assert one(bends, module, CROSS, crossed()).code == "no-nonlinearity"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("p", "faulty"), [(0.65, True), (0.05, False)])
 def test_dropout_after_dropout(p: float, faulty: bool, ask: Any, adam: Any, draw: Any, classes: Any) -> None:
     X = draw(400, 24)

@@ -32,6 +32,7 @@ def data(draw: Any, classes: Any) -> Any:
     return X, classes(X)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["arrays", "loader", "held out"])
 def test_weights_far_too_large_cost_rows(form: str, context: Any, drawn: Any, data: Any, draw: Any, adam: Any) -> None:
     module = drawn(2.0, 12, 64, 64, 3)
@@ -53,6 +54,7 @@ def test_a_start_like_the_default_costs_nothing(context: Any, drawn: Any, data: 
     assert 0 <= changed < 0.35
 
 
+@pytest.mark.slow
 def test_numbers_are_judged_by_what_is_left_of_the_loss(context: Any, drawn: Any, draw: Any, adam: Any) -> None:
     X = draw(400, 6)
     for size, worse in ((3.0, True), (0.4, False)):

@@ -112,6 +112,7 @@ def test_a_rate_that_is_too_high(train: Any, the: Any, net: Any, draw: Any) -> N
     assert "at a tenth of the rate" in told.seen
 
 
+@pytest.mark.slow
 def test_a_rate_far_too_high_that_clipping_does_not_mend(train: Any, the: Any, rows: Any) -> None:
     parts = [nn.Linear(6, 32), nn.ReLU(), nn.Dropout(0.5), nn.BatchNorm1d(32), nn.Linear(32, 3)]
     module = nn.Sequential(*parts)

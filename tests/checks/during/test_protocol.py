@@ -283,6 +283,7 @@ def test_batch_statistics_that_are_frozen_on_purpose(found: Any, rows: Any) -> N
     assert not found(training_mode, epochs(NORMS(), rows(100), begin=freeze))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [CROSS, functional.cross_entropy], ids=["module", "function"])
 @pytest.mark.parametrize("size", [60, 20], ids=["one batch", "batches"])
 @pytest.mark.parametrize("tell", [True, False], ids=["told", "not told"])
@@ -332,6 +333,7 @@ def test_targets_that_the_network_makes_itself_are_no_validation(found: Any, dra
 # direction
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [-1.0, -0.25])
 @pytest.mark.parametrize("loss", [CROSS, functional.cross_entropy])
 def test_uphill(times: float, loss: Any, train: Any, the: Any, found: Any, net: Any, rows: Any) -> None:

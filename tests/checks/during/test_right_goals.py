@@ -166,6 +166,7 @@ def clipping_of_a_sum_under_adam(data: Data) -> Watch:
     return watching
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", LOOPS.values(), ids=LOOPS.keys())
 def test_no_fault(run: Callable[..., Watch], rows: Any) -> None:
     diagnosis = run(rows(320)).diagnosis

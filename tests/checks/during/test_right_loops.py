@@ -281,6 +281,7 @@ def a_validation_with_gradients(data: Data) -> Watch:
     return watching
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", LOOPS.values(), ids=LOOPS.keys())
 def test_no_fault(run: Callable[..., Watch], rows: Any) -> None:
     diagnosis = run(rows(320)).diagnosis

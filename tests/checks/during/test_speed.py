@@ -18,6 +18,7 @@ SGD, Adam, AdamW = torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW
 # too long
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rule", "rate"), [(SGD, 100.0), (Adam, 1.0)], ids=["sgd", "adam"])
 def test_a_first_step_longer_than_the_weights(
     rule: Any, rate: float, train: Any, the: Any, net: Any, rows: Any
@@ -40,6 +41,7 @@ def test_usual_rates(rule: Any, rate: float, train: Any, found: Any, net: Any, r
     assert not found(rises, watching)
 
 
+@pytest.mark.slow
 def test_weights_that_begin_near_nothing(train: Any, found: Any, net: Any, draw: Any) -> None:
     X = draw(320, 6)
     y = (X[:, 0] + 2 * draw(320) > 0).long()  # of which little can be foretold
@@ -62,6 +64,7 @@ def test_a_loop_of_which_no_trial_can_be_made_gives_a_note(the: Any, net: Any, r
     assert the(first_step, watching).level == "note"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.1, 0.001])
 def test_a_sum_that_dies_at_a_rate_that_is_too_high(rate: float, train: Any, found: Any, net: Any, draw: Any) -> None:
     """The first step is shorter than the weights, and it is the rate all the same."""
@@ -99,6 +102,7 @@ def test_a_loss_that_rises(rate: float, train: Any, found: Any, draw: Any) -> No
     assert not told or told[0].evidence["end"] > 10 * told[0].evidence["begin"]
 
 
+@pytest.mark.slow
 def test_a_task_that_becomes_harder_is_no_fault(found: Any, net: Any, rows: Any, draw: Any) -> None:
     X, y = rows(320)
     module = net(6, 24, 3)
@@ -207,6 +211,7 @@ def test_usual_schedules(make: Any, train: Any, found: Any, net: Any, rows: Any)
     assert not found(never_began, watching)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [
@@ -272,6 +277,7 @@ def test_a_decay_that_outweighs_the_data(
     assert "without it" in told.seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decay", [0.0, 1e-4, 1e-2])
 @pytest.mark.parametrize(("rule", "rate"), [(SGD, 0.1), (Adam, 1e-2), (AdamW, 1e-2)], ids=["sgd", "adam", "adamw"])
 def test_usual_decays(decay: float, rule: Any, rate: float, train: Any, found: Any, net: Any, rows: Any) -> None:

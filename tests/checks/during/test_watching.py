@@ -169,6 +169,7 @@ def test_no_question_raises_for_a_run_of_one_step(train: Any, program: Any, rows
 # what it never touches
 
 
+@pytest.mark.slow
 def test_a_diagnosis_changes_nothing(train: Any, net: Any, rows: Any) -> None:
     module = nn.Sequential(nn.Linear(6, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Dropout(0.2), nn.Linear(12, 3))
     optimizer = torch.optim.Adam(module.parameters(), lr=1.0)  # a run that fails, so that everything is asked

@@ -116,6 +116,7 @@ def test_a_bad_number_in_a_stream_is_named_by_its_row_and_nothing_is_lost(on_dis
     assert learned(rbm) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_workers_change_no_bit_of_an_answer(backend: str) -> None:
     joblib = pytest.importorskip("joblib")

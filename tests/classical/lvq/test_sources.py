@@ -46,6 +46,7 @@ def assert_same(first: Any, second: Any) -> None:
             np.testing.assert_array_equal(getattr(first, name), getattr(second, name), err_msg=name)
 
 
+@pytest.mark.slow
 @each
 @pytest.mark.parametrize("init", ["kmeans", "sample", "mean"])
 def test_every_source_gives_the_same_bits(rule: str, init: str, tmp_path: Path) -> None:

@@ -180,6 +180,7 @@ def serial() -> SOFM:
     return SOFM((4, 4), init="sample", epochs=3, chunk_size=64, random_state=5).fit(ROWS, LABELS[:500])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["loky", "threading", "other", "n_jobs"])
 def test_workers_give_the_same_bits(serial: SOFM, backend: str) -> None:
     som = SOFM((4, 4), init="sample", epochs=3, chunk_size=64, random_state=5)

@@ -226,6 +226,7 @@ def test_queries_need_not_be_in_memory(tmp_path) -> None:
         assert np.array_equal(network.predict(source), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_the_bits_do_not_depend_on_who_computes_them(backend: str) -> None:
     def digest(network: GRNN) -> str:

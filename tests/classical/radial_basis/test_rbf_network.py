@@ -140,6 +140,7 @@ def test_rows_need_not_be_in_memory() -> None:
     assert network.get_feature_names_out().tolist() == [f"rbfnetwork{i}" for i in range(8)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_the_bits_do_not_depend_on_who_computes_them(backend: str) -> None:
     def digest(**options) -> str:

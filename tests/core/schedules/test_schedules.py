@@ -197,6 +197,7 @@ def test_a_schedule_is_a_pure_finite_rate_and_a_value(name: str) -> None:
     holds()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(falling))
 def test_a_decay_begins_at_its_first_rate_and_never_rises(name: str) -> None:
     @prudent

@@ -24,6 +24,7 @@ CONLL_2003 = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.parametrize("part", PARTS)
 def test_the_treebank_comes_back_byte_for_byte(part: str, data_folder: Path, tmp_path: Path) -> None:
@@ -117,6 +118,7 @@ def test_unusual_characters_are_no_ends_of_lines(tmp_path: Path) -> None:
 cells = st.text(st.characters(exclude_characters="\t\n\r", exclude_categories=["Cs"]), min_size=1, max_size=4)
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.tuples(cells, cells), min_size=1, max_size=4), min_size=1, max_size=4))
 def test_any_sentences_come_back(tmp_path_factory: pytest.TempPathFactory, rows: list[list[tuple[str, str]]]) -> None:
     rows = [[(f"w{form}", f"t{tag}") for form, tag in each] for each in rows]  # a row of blanks would be a blank line

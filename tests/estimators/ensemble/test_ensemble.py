@@ -75,6 +75,7 @@ def test_the_seed_is_that_of_the_estimator_where_the_ensemble_has_none() -> None
     assert bits(nw.Ensemble(CLF, 2).fit(X, y)) != bits(one)
 
 
+@pytest.mark.slow
 def test_the_workers_do_not_change_the_bits() -> None:
     options: dict[str, Any] = {"n_estimators": 3, "vectorised": False, "bootstrap": True, "random_state": 5}
     alone = nw.Ensemble(CLF, **options).fit(X, y)
@@ -172,6 +173,7 @@ def test_in_a_pipeline_in_a_search_and_round_a_pipeline() -> None:
         outside.save("never")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["seeds", "top", "snapshots", "average"])
 @pytest.mark.parametrize("kind", ["classifier", "regressor"])
 def test_a_saved_ensemble_says_the_same(how: str, kind: str, tmp_path: Any) -> None:
@@ -293,6 +295,7 @@ def test_members_that_take_no_weights() -> None:
     assert nw.Ensemble(pipe, 1, random_state=0).fit(X, y, np.ones(150)).score(X, y) > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"bootstrap": True}, {"calibrated": 0.2}, {"how": "snapshots"}])
 def test_rows_of_a_stream(options: dict[str, Any], tmp_path: Any) -> None:
     np.save(tmp_path / "rows.npy", X)

@@ -149,6 +149,7 @@ class Killer:
             raise Killed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["snapshots", "average"])
 @pytest.mark.parametrize("cut", [1, 4, 6, 12])
 def test_a_run_that_was_cut_off_goes_on_to_the_same_ensemble(how: str, cut: int, tmp_path: Any) -> None:

@@ -76,6 +76,7 @@ def assert_alike(one: Any, other: Any, tolerance: float) -> None:
         assert a["update_ratio"] == pytest.approx(b["update_ratio"], rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_member_is_what_it_is_when_trained_by_itself(name: str) -> None:
     estimator, rows, target = CASES[name]

@@ -40,6 +40,7 @@ def fitted(request: Any) -> Any:
     return made(request.param).fit(*noisy())
 
 
+@pytest.mark.slow
 def test_it_finds_the_probabilities(fitted: Any) -> None:
     grid = np.linspace(-0.9, 0.9, 5)[:, None]
     inner = fitted.edges_[1:-1]
@@ -128,6 +129,7 @@ def test_features_without_meaning_give_the_shares(form: str) -> None:
     assert model.predict_quantile(np.zeros((1, 1)), 0.5)[0] == pytest.approx(np.median(y), rel=0.15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_wild_targets_spoil_one_bin(form: str) -> None:
     x, y = noisy()

@@ -36,6 +36,7 @@ def fitted() -> Any:
     return nw.QuantileRegressor(ReLU(20), quantiles=LEVELS, **options).fit(*widening())
 
 
+@pytest.mark.slow
 def test_it_finds_the_quantiles(fitted: Any) -> None:
     grid = np.linspace(0.1, 0.9, 5)[:, None]
     truth = 10 + 3 * grid + (0.5 + 1.5 * grid) * norm.ppf(LEVELS)

@@ -30,6 +30,7 @@ def weights(fitted):
     return torch.cat([p.detach().flatten() for p in fitted.module_.parameters()])
 
 
+@pytest.mark.slow
 def test_a_fit_by_two_processes_and_what_comes_after_it():
     one = clone(FIT).fit(X, Y)
     two = clone(FIT).set_params(devices=2).fit(X, Y)

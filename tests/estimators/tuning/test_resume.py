@@ -126,6 +126,7 @@ def test_an_interrupted_search_goes_on(tmp_path: Path, bowl: Any, rows: Any, tab
     assert again.rows_[4]["attempts"] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["random", "tpe"])
 def test_a_database_goes_on_too(tmp_path: Path, bowl: Any, rows: Any, table: Table, method: str) -> None:
     space = {"rate": nw.log_uniform(1e-4, 1), "kind": ["a", None, 1, 1.0, True]}

@@ -66,6 +66,7 @@ def test_random_draws_do_not_depend_on_how_many_are_under_way(bowl: Any, rows: A
     assert all(table(each) == table(made[0]) for each in made)
 
 
+@pytest.mark.slow
 def test_tpe_finds_more_than_chance(bowl: Any, rows: Any) -> None:
     space = {"rate": nw.log_uniform(1e-9, 1e5), "width": nw.integers(1, 512, log=True)}
     options = {"trials": 30, "stages": "one", "refit": False}
@@ -142,6 +143,7 @@ def test_a_pipeline_is_searched() -> None:
     assert made.score(X, Y) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["frame", "tensor", "list", "dataset", "stream", "tuple", "dict"])
 def test_data_of_every_kind(kind: str) -> None:
     data: dict[str, tuple[Any, Any]] = {
@@ -173,6 +175,7 @@ def test_a_coarse_run_has_epochs_for_all_that_an_ensemble_keeps(how: str) -> Non
     assert unfitted(ensemble, {"how": "seeds"}, 0, epochs=2).estimator.epochs == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inside", ["", "classifier__"])
 @pytest.mark.parametrize("options", [{"validation": 2}, {"pruning": "median"}])
 def test_each_fit_has_a_folder_of_checkpoints(tmp_path: Path, inside: str, options: dict[str, Any]) -> None:

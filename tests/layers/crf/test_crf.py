@@ -175,6 +175,7 @@ def test_samples_are_as_frequent_as_they_are_likely(worked: Any) -> None:
 # gradients
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("masked", [False, True])
 def test_gradients(masked: bool) -> None:
     generator = torch.Generator().manual_seed(3)
@@ -256,6 +257,7 @@ def test_single_precision_is_near_double() -> None:
     assert crf.log_partition(e.bfloat16()).dtype == torch.float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("grad", [False, True])
 def test_probabilities_of_thousands_of_steps_sum_to_one(grad: bool) -> None:
     crf = CRF(5).build(seed=0)
@@ -333,6 +335,7 @@ def test_shapes_and_options_that_cannot_be() -> None:
             CRF(**options)
 
 
+@pytest.mark.slow
 def test_long_padding_never_overflows() -> None:
     crf = CRF(5).build().double()
     draw = torch.Generator().manual_seed(0)

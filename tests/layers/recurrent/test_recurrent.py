@@ -143,6 +143,7 @@ def test_lengths_give_what_torchs_packed_pass_gives(merge):
     torch.testing.assert_close(ours(x, lengths[:, None].double()), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", OUTPUTS)
 @pytest.mark.parametrize("layer", [*ALL, *PAIRS], ids=repr)
 @settings(max_examples=6, deadline=None)
@@ -251,6 +252,7 @@ def test_fresh_weights():
     assert [float(part.mean()) for part in map(torch.Tensor.detach, bias)] == [0.0, 1.0, 0.0, 0.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("net", "count"),
     [(LSTM(128), 99_328), (GRU(128), 74_496), (Elman(128), 24_832), (Bidirectional(LSTM(128)), 198_656)],

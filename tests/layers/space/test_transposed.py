@@ -45,6 +45,7 @@ def expect_adjoint(conv: Conv, size: tuple[int, ...], channels: int) -> None:
     assert torch.allclose(left, right, rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("padding", PADDINGS)
 @pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (3, 1), (1, 2), (2, 2), (3, 2), (2, 3)])
 def test_adjoint_of_conv_on_a_line(padding: Any, stride: int, dilation: int) -> None:
@@ -64,6 +65,7 @@ def test_adjoint_of_conv_in_space(rank: int, padding: Any, groups: int) -> None:
     expect_adjoint(conv, size, 4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("padding", PADDINGS)
 def test_sizes(padding: Any) -> None:
     for size, window, stride, dilation in itertools.product((1, 2, 5), range(1, 6), range(1, 5), (1, 2)):

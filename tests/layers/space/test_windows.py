@@ -53,6 +53,7 @@ def test_full_sees_every_overlap() -> None:
         assert places(size, window, 1, dilation, pads) == size + effective - 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("padding", ["valid", "same", "full", 1, (2,), ((1, 2),), ((0, 1),)])
 def test_conv_has_as_many_places(padding: object) -> None:
     for size, window, stride, dilation in SETTINGS[::7]:
@@ -67,6 +68,7 @@ def test_conv_has_as_many_places(padding: object) -> None:
                 Input(1, size) >> layer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [MaxPool, AvgPool])
 @pytest.mark.parametrize("padding", ["valid", "same", 1])
 def test_pools_have_as_many_places(kind: type[MaxPool] | type[AvgPool], padding: str | int) -> None:
@@ -139,6 +141,7 @@ def test_refusals(layer: Conv | MaxPool | AvgPool, shape: tuple[int, ...], text:
         Input(shape) >> layer
 
 
+@pytest.mark.slow
 def test_exact_refuses_what_leaves_places_over_and_names_what_fits() -> None:
     """Whatever it says would fit does fit; counted on the starts of windows."""
     refused = 0

@@ -22,6 +22,7 @@ EXPECTED = {  # which parameters a name means, of first, second and last
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES, ids=repr)
 @pytest.mark.parametrize("names", EXPECTED, ids=str)
 def test_frozen_bits_stay_and_the_others_move_as_alone(problem: Any, rule: Any, names: tuple) -> None:

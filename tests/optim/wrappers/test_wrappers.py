@@ -76,6 +76,7 @@ def steps(one: Any, optimizer: torch.optim.Optimizer, rule: Any, batches: list[A
     return [optimizer.step(one.closure(optimizer, batch)) for batch in batches]
 
 
+@pytest.mark.slow
 @each_rule
 def test_a_resumed_run_makes_the_same_steps(problem: Any, rule: Any) -> None:
     one, resumed = problem(), problem()
@@ -94,6 +95,7 @@ def test_a_resumed_run_makes_the_same_steps(problem: Any, rule: Any) -> None:
     assert str(optimizer.state_dict()) == str(again.state_dict())
 
 
+@pytest.mark.slow
 @each_rule
 @pytest.mark.parametrize(
     "way", [copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))], ids=["copy", "pickle"]
@@ -291,6 +293,7 @@ def test_states_that_do_not_fit(problem: Any) -> None:
         Lookahead(SGD()).build([large]).load_state_dict(optimizer.state_dict())
 
 
+@pytest.mark.slow
 @each_first_order
 def test_weights_stay_finite_and_losses_fall(problem: Any, rule: Any) -> None:
     one = problem()

@@ -54,6 +54,7 @@ def areas(collection: PolyCollection) -> np.ndarray:
     return np.array(found)
 
 
+@pytest.mark.slow
 @each
 def test_cells_stand_where_the_grid_has_its_units(options: dict[str, Any]) -> None:
     som = fitted(**options)
@@ -64,6 +65,7 @@ def test_cells_stand_where_the_grid_has_its_units(options: dict[str, Any]) -> No
     np.testing.assert_allclose(areas(cells), math.sqrt(0.75) if hexagonal else 1.0)
 
 
+@pytest.mark.slow
 @each
 def test_every_plot_draws_every_grid(options: dict[str, Any]) -> None:
     som = fitted(**options)
@@ -193,6 +195,7 @@ def test_planes_have_the_names_of_the_columns() -> None:
     assert [ax.get_title(loc="left") for ax in axes] == ["sl", "sw", "pl", "pw"]
 
 
+@pytest.mark.slow
 def test_many_planes_share_a_figure() -> None:
     rows = np.random.default_rng(0).normal(size=(40, 70))
     som = SOFM((3, 3), epochs=1).fit(rows)

@@ -82,6 +82,7 @@ def test_of_many_rows_some_are_drawn() -> None:
     assert len(ridge_functions(NETWORK, rows, np.tile(Y, 40))[0].collections[0].get_offsets()) == 3000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "columns", "bands"), [(1, 1, 1), (3, 3, 1), (4, 4, 1), (5, 3, 2), (8, 4, 2), (10, 4, 3)]
 )

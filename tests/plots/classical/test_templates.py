@@ -65,6 +65,7 @@ def test_bars_are_the_weights_on_one_scale() -> None:
     assert all(low < bar.get_y() < high and low < bar.get_y() + bar.get_height() < high for bar in ax.patches)
 
 
+@pytest.mark.slow
 def test_many_units_are_cut_and_said() -> None:
     art = ART1(0.9).fit(np.eye(70))
     ax = templates(art)

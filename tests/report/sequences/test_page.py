@@ -159,6 +159,7 @@ def test_a_report_of_texts(films: Any, tmp_path: Path) -> None:
     assert "estimator TextClassifier" in words
 
 
+@pytest.mark.slow
 def test_sequences_of_numbers(tmp_path: Path) -> None:
     X = [DRAW.normal(label, 1.0, size=(DRAW.integers(3, 6), 2)) for label in (0, 1) * 10]
     clf = nw.sequence.SequenceClassifier("GRU(4, output='last')", epochs=1, random_state=0).fit(X, [0, 1] * 10)

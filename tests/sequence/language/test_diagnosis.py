@@ -25,6 +25,7 @@ def faults(diagnosis):
     return [finding.code for finding in diagnosis.findings if finding.level == "fault"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", ["softmax", *(pytest.param(one, marks=SLOW) for one in ("hierarchical", "adaptive"))])
 @pytest.mark.parametrize("X", [TEXT, pytest.param(LINES * 3, marks=SLOW)], ids=["one text", "many"])
 def test_healthy_models_have_no_fault(head, X):
@@ -36,6 +37,7 @@ def test_healthy_models_have_no_fault(head, X):
     assert faults(model.fit(X).diagnosis_) == []
 
 
+@pytest.mark.slow
 def test_a_rate_that_is_much_too_high_is_found():
     model = clone(MODEL).set_params(optimizer="Adam(2.0)", epochs=5)
     assert "lr-too-high" in faults(model.check(TEXT))

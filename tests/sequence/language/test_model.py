@@ -58,6 +58,7 @@ def one_by_one(model: LanguageModel, text: str) -> float:
 # what it learns
 
 
+@pytest.mark.slow
 def test_a_chain_is_learned_to_its_entropy(chained: LanguageModel) -> None:
     text = drawn(4000, 2)
     pairs = [(SYMBOLS.index(a), SYMBOLS.index(b)) for a, b in itertools.pairwise(text)]
@@ -82,6 +83,7 @@ def test_the_history_has_nats(chained: LanguageModel) -> None:
     assert chained.loss_curve_ == chained.history_["train_loss"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", ["hierarchical", "adaptive"])
 def test_other_heads_learn_and_their_probabilities_sum_to_one(head: str) -> None:
     text = "to be or not that is the question " * 60
@@ -95,6 +97,7 @@ def test_other_heads_learn_and_their_probabilities_sum_to_one(head: str) -> None
     assert model.sample(3, ["or", "not"], temperature=0) == ["that", "is", "the"]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_model() -> None:
     found = [small(random_state=seed, epochs=1).fit(drawn(200, 0)).log_prob("abdc") for seed in (0, 0, 1)]
     assert found[0] == found[1] != found[2]
@@ -164,6 +167,7 @@ def test_temperature_zero_takes_the_most_probable(model: LanguageModel) -> None:
     assert model.complete("ab", 8, beams=1)[0].text == text[2:]
 
 
+@pytest.mark.slow
 def test_samples_come_as_often_as_they_are_probable(chained: LanguageModel) -> None:
     text = chained.sample(1500, random_state=0)
     assert text[:50] == chained.sample(50, random_state=0) != chained.sample(50, random_state=1)
@@ -239,6 +243,7 @@ def test_an_unseen_symbol_is_unknown_where_there_is_an_unknown() -> None:
 # what is fitted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["ab", "abcab", ["ab", "", "cab"], [["a", "b"], ["b", "c", "a"]]])
 def test_short_texts_are_enough(text: Any) -> None:
     model = small(validation=None).fit(text)
@@ -255,6 +260,7 @@ def test_held_out_texts_and_shares() -> None:
     assert math.isfinite(several.history_[0]["validation_loss"])
 
 
+@pytest.mark.slow
 def test_words_are_tokens() -> None:
     model = small(level="words", validation=None).fit("It isn't well-made. " * 20)
     assert set(model.vocabulary_.symbols) == {"It", "is", "n't", "well", "made"}
@@ -316,6 +322,7 @@ def test_a_failed_fit_leaves_what_was_fitted() -> None:
     assert model.log_prob("abc") == before
 
 
+@pytest.mark.slow
 def test_networks_are_layers_or_their_text() -> None:
     text = drawn(200, 0)
     as_text = small(network="GRU(6) >> Dropout(0.1) >> LSTM(5, initial='learned')").fit(text)
@@ -329,6 +336,7 @@ def test_networks_are_layers_or_their_text() -> None:
 # what units do
 
 
+@pytest.mark.slow
 def test_the_parts_of_an_lstm_fit_together() -> None:
     model = small(network="LSTM(5) >> LSTM(6, peepholes=True)").fit(drawn(100, 0))
     for layer, units in ((0, 5), (-1, 6)):
@@ -340,6 +348,7 @@ def test_the_parts_of_an_lstm_fit_together() -> None:
     np.testing.assert_allclose(model.states("ab"), model.states("abdca")[:2], atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reset", ["before", "after"])
 def test_the_parts_of_a_gru_fit_together(reset: str) -> None:
     model = small(network=f"GRU(5, reset={reset!r})").fit(drawn(100, 0))

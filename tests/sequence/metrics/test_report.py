@@ -58,6 +58,7 @@ def test_an_inner_tag_alone_is_no_span() -> None:
     assert (report.f1, report.support, report.true_breaks, report.predicted_breaks) == (0, 1, 0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", SCHEMES)
 @given(data=st.data())
 def test_counts_are_those_of_sets_of_spans(scheme: str, data: st.DataObject) -> None:
@@ -77,6 +78,7 @@ def test_counts_are_those_of_sets_of_spans(scheme: str, data: st.DataObject) -> 
     assert all(np.isfinite(line[1:]).all() for line in (report.micro, report.macro, report.weighted))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", THEIRS)
 @given(data=st.data())
 def test_all_figures_are_those_of_seqeval(scheme: str, data: st.DataObject) -> None:
@@ -95,6 +97,7 @@ def test_all_figures_are_those_of_seqeval(scheme: str, data: st.DataObject) -> N
         assert line.support == row["support"]
 
 
+@pytest.mark.slow
 @given(pairs(["N", "V", "A", "X"]))
 def test_tokens_are_counted_as_by_scikit_learn(pair: Pair) -> None:
     report = token_report(*pair)

@@ -16,6 +16,7 @@ LETTERS = {"BIO": "BI", "IOB1": "BI", "BIOES": "BIES", "BILOU": "BILU", "BMES": 
 each_scheme = pytest.mark.parametrize("scheme", SCHEMES)
 
 
+@pytest.mark.slow
 @each_scheme
 @given(data=st.data())
 def test_breaks_are_the_forbidden_transitions(scheme: str, data: st.DataObject) -> None:

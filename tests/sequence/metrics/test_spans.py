@@ -55,6 +55,7 @@ def alphabet(scheme: str) -> list[str]:
     return ["O", *(f"{letter}-{kind}" for letter in LETTERS[scheme] for kind in "xy"), "B", LETTERS[scheme][-1]]
 
 
+@pytest.mark.slow
 @each_scheme
 def test_every_short_sequence_is_read_as_by_the_rules(scheme: str) -> None:
     few = [tag for tag in alphabet(scheme) if "-y" not in tag or tag in ("B-y", "I-y", "M-y")][:7]
@@ -63,6 +64,7 @@ def test_every_short_sequence_is_read_as_by_the_rules(scheme: str) -> None:
             assert [tuple(each) for each in spans(tags, scheme)] == walked(list(tags), scheme), tags
 
 
+@pytest.mark.slow
 @each_scheme
 @given(data=st.data())
 def test_any_sequence_is_read_as_by_seqeval(scheme: str, data: st.DataObject) -> None:
@@ -99,6 +101,7 @@ def test_spans_by_hand(tags: str, scheme: str, expected: Found) -> None:
     assert [tuple(each) for each in spans(tags.split(), scheme)] == expected
 
 
+@pytest.mark.slow
 @each_scheme
 @given(data=st.data())
 def test_spans_that_are_written_come_back(scheme: str, data: st.DataObject) -> None:

@@ -32,6 +32,7 @@ def folder(tmp_path_factory):
     return where
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["copies", "sharded"])
 @pytest.mark.parametrize("case", OWN["CASES"])
 def test_two_processes_make_the_steps_of_one(folder, case, kind):

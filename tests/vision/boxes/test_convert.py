@@ -32,6 +32,7 @@ def test_by_hand(fmt: str, box: list[float]) -> None:
     np.testing.assert_allclose(box_convert([[10, 20, 30, 60]], "xyxy", fmt, normalized="out", size=(80, 100)), [shares])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "second"), list(itertools.product(FORMATS, FORMATS)))
 @given(boxes=BOXES)
 def test_there_and_back(first: str, second: str, boxes: Any) -> None:

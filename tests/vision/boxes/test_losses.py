@@ -63,6 +63,7 @@ def test_gradients_of_boxes(name: str) -> None:
     assert torch.autograd.gradcheck(loss_of(name), (first, second))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES[1:])
 def test_boxes_that_share_nothing_are_led_together(name: str) -> None:
     box = torch.tensor([[0.0, 0.0, 2.0, 2.0]], requires_grad=True)

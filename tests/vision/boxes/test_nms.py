@@ -43,11 +43,13 @@ def test_by_hand(threshold: float, expected: list[int]) -> None:
     assert found.tolist() == expected
 
 
+@pytest.mark.slow
 def test_the_overlaps_of_the_boxes_by_hand() -> None:
     expected = [0.58268934, 0.68421053, 0.58268934, 0.69676885, 0.82857143]
     np.testing.assert_allclose(box_iou(BOXES[5:], BOXES[:5])[0], expected, atol=5e-9)
 
 
+@pytest.mark.slow
 @given(TABLE, THRESHOLD, st.booleans())
 @example([(0, 0, 2, 2, 1, 0), (0, 0, 2, 1, 1, 0), (0, 0, 2, 2, 1, 0)], 0.5, False)
 @example([(0, 0, 2, 2, 1, 0), (0, 0, 2, 1, 1, 0), (5, 5, 5, 5, 1, 0)], 0.5, True)
@@ -58,6 +60,7 @@ def test_ties_and_exact_thresholds_are_as_by_brute_force(table: Any, threshold: 
     assert found.tolist() == brute_force(boxes, scores, threshold, inclusive)
 
 
+@pytest.mark.slow
 @given(TABLE, THRESHOLD, st.booleans())
 def test_classes_are_done_each_by_itself(table: Any, threshold: float, inclusive: bool) -> None:
     boxes, scores = np.array([row[:4] for row in table]).reshape(-1, 4), np.array([row[4] / 4 for row in table])

@@ -60,6 +60,7 @@ def test_nothing_is_added_to_a_denominator() -> None:
     assert generalized_box_iou([[0, 0, 2, 2]], [[3, 3, 5, 5]])[0, 0] == -0.68
 
 
+@pytest.mark.slow
 @given(st.lists(BOX, min_size=1, max_size=4), st.lists(BOX, min_size=1, max_size=4))
 def test_proper_boxes_are_as_by_the_equations(first: Any, second: Any) -> None:
     a, b = [proper(box) for box in first], [proper(box) for box in second]
@@ -68,6 +69,7 @@ def test_proper_boxes_are_as_by_the_equations(first: Any, second: Any) -> None:
         np.testing.assert_allclose(measure(a, b), expected[..., index], rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 @given(st.lists(BOX, min_size=1, max_size=5), st.lists(BOX, min_size=1, max_size=5))
 def test_ranges_and_order(first: Any, second: Any) -> None:
     iou, giou, diou, ciou = (measure(first, second) for measure in ALL)  # reversed boxes too
@@ -79,6 +81,7 @@ def test_ranges_and_order(first: Any, second: Any) -> None:
     assert (ciou <= diou).all()
 
 
+@pytest.mark.slow
 @each_measure
 @given(boxes=st.lists(BOX, min_size=1, max_size=5))
 def test_symmetry_and_identity(measure: Callable[..., Any], boxes: Any) -> None:
@@ -89,6 +92,7 @@ def test_symmetry_and_identity(measure: Callable[..., Any], boxes: Any) -> None:
         np.testing.assert_array_equal(np.diag(found), (area >= np.finfo(float).tiny).astype(float))
 
 
+@pytest.mark.slow
 @each_measure
 @given(boxes=st.lists(BOX, min_size=2, max_size=5), power=st.integers(-8, 8))
 def test_scale_does_not_matter(measure: Callable[..., Any], boxes: Any, power: int) -> None:

@@ -73,6 +73,7 @@ def test_integers(value: Any, message: str) -> None:
     assert read_integers("f(x)", [], 0).tolist() == []
 
 
+@pytest.mark.slow
 def test_numba_is_loaded_when_it_is_needed() -> None:
     loaded = "print('numba' in sys.modules)"
     program = f"import sys, netwright.vision as v; v.box_area([[0, 0, 1, 1]]); {loaded}"

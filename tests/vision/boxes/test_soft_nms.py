@@ -39,6 +39,7 @@ def paper(boxes: Any, scores: Any, threshold: float, method: str, sigma: float, 
     return kept, s[kept].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "expected"),
     [

@@ -43,6 +43,7 @@ def test_the_first_version_by_hand() -> None:
     np.testing.assert_allclose(box_convert(found, "xyxy", "cxcywh"), [[224, 160, 112, 161.28]])
 
 
+@pytest.mark.slow
 @each_form
 @given(answers=st.lists(st.tuples(ANSWER, CELL, SIDES), min_size=1, max_size=4), stride=st.sampled_from([8, 32, 12.5]))
 def test_by_the_equations_and_back(form: str, answers: Any, stride: float) -> None:

@@ -164,6 +164,7 @@ def test_masks_are_read_from_files(tmp_path: Path) -> None:
         read_masks([tmp_path / "colour.png"], [MASKS[0].shape], "masks")
 
 
+@pytest.mark.slow
 def test_augmented_training_and_checks() -> None:
     seg = Segmenter(**FAST, epochs=1, augment="Flip(0.5), Rotate(10), Color()", random_state=0)
     assert seg.fit(IMAGES, MASKS).n_iter_ == 1

@@ -63,6 +63,7 @@ def fitted() -> dict[str, Any]:
     return {kind: made(kind).fit(*blobs()) for kind in KINDS}
 
 
+@pytest.mark.slow
 @each
 def test_it_learns_what_new_people_differ_in(kind: str, fitted: dict[str, Any]) -> None:
     X, y = blobs(seed=1)
@@ -88,6 +89,7 @@ def test_what_it_gives(kind: str, fitted: dict[str, Any]) -> None:
     assert (own >= alike).all()
 
 
+@pytest.mark.slow
 @each
 def test_the_same_seed_gives_the_same_network(kind: str, fitted: dict[str, Any]) -> None:
     X, y = blobs()
@@ -114,6 +116,7 @@ def test_it_is_saved_and_pickled(kind: str, fitted: dict[str, Any], tmp_path: Pa
     assert (tmp_path / "again.nw").read_bytes() == (tmp_path / "net.nw").read_bytes()
 
 
+@pytest.mark.slow
 @each
 def test_it_goes_on_where_it_was_cut_off(kind: str, fitted: dict[str, Any], tmp_path: Path) -> None:
     X, y = blobs()
@@ -127,6 +130,7 @@ def test_it_goes_on_where_it_was_cut_off(kind: str, fitted: dict[str, Any], tmp_
     np.testing.assert_array_equal(resumed.transform(X), fitted[kind].transform(X))
 
 
+@pytest.mark.slow
 @each
 def test_held_out_samples_are_scored(kind: str) -> None:
     X, y = blobs()
@@ -139,6 +143,7 @@ def test_held_out_samples_are_scored(kind: str) -> None:
     assert np.isfinite(made(kind, validation=pair, patience=2, epochs=3).fit(X, y).history_[-1]["validation_score"])
 
 
+@pytest.mark.slow
 @each
 def test_the_checks_find_nothing_wrong(kind: str, fitted: dict[str, Any]) -> None:
     told = fitted[kind].diagnosis_.findings + made(kind).check(*blobs()).findings

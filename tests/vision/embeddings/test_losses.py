@@ -192,6 +192,7 @@ def losses() -> dict[str, Loss]:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(losses()))
 def test_gradients(name: str) -> None:
     x = drawn()[0].requires_grad_()

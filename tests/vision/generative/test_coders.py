@@ -73,6 +73,7 @@ def test_likelihoods_are_those_of_torch(likelihood: str) -> None:
     torch.testing.assert_close(net.log_likelihood(x, given), expected)
 
 
+@pytest.mark.slow
 def test_the_bound_of_a_linear_gaussian_model_is_its_log_density_where_the_posterior_is_exact() -> None:
     """x = W z + t e: the posterior of z is normal, and with it the bound is log p(x) (probabilistic PCA)."""
     draw = np.random.default_rng(0)
@@ -153,6 +154,7 @@ def test_images_by_default_and_back_in_their_form(kind: Any, shape: str) -> None
     assert any(isinstance(part, torch.nn.ConvTranspose2d) for part in model.module_.decoder.modules())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_saved_copied_repeated_and_taken_up_again(kind: Any, tmp_path: Path) -> None:
     model = kind(**TINY, validation=0.2, average=0.9).fit(ROWS)

@@ -125,6 +125,7 @@ def test_rounds_see_every_row_equally_often_as_a_function_of_seed_and_epoch() ->
     assert set(np.bincount(np.array(seen, dtype=int))) == {200}
 
 
+@pytest.mark.slow
 @quiet
 def test_a_game_taken_up_again_ends_in_the_same_bits(tmp_path: Path) -> None:
     options = {**SMALL, "steps": 300, "critic_steps": 2, "average": 0.9, "loss": "wasserstein"}

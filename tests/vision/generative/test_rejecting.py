@@ -67,6 +67,7 @@ def test_a_discriminator_that_cannot_tell_rejects_by_chance_alone() -> None:
     assert kstest(made[:, 0].numpy(), "norm").pvalue > 1e-3
 
 
+@pytest.mark.slow
 @quiet
 def test_samples_of_a_game_by_rejection() -> None:
     labels = np.where(RING[:, 0] > 0, "right", "left")

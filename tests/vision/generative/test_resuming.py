@@ -132,6 +132,7 @@ def test_a_killed_process_is_gone_on_from(tmp_path: Path) -> None:
     expect_same_fit(game("wasserstein").fit(RING), game("wasserstein", checkpoint=folder).fit(RING))
 
 
+@pytest.mark.slow
 @quiet
 def test_the_history_has_its_columns_while_it_trains() -> None:
     seen: list[dict[str, Any]] = []
@@ -143,6 +144,7 @@ def test_the_history_has_its_columns_while_it_trains() -> None:
         assert record["discriminator_accuracy"] == pytest.approx(record["train_score"])
 
 
+@pytest.mark.slow
 @quiet
 def test_what_is_measured_is_what_the_average_makes_and_changes_nothing() -> None:
     given: list[Any] = []

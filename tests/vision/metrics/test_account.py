@@ -138,6 +138,7 @@ def without(side: Images, lost: set[tuple[int, int]]) -> Images:
     return made
 
 
+@pytest.mark.slow
 @given(cases())
 @settings(max_examples=100, deadline=None)
 def test_gains_are_those_of_mended_data(case: tuple[Images, Images]) -> None:

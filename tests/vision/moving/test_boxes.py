@@ -72,6 +72,7 @@ def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("augmentation", STRAIGHT, ids=repr)
 def test_painted_rectangles_are_where_their_boxes_say(augmentation: Augmentation) -> None:
     kept = gone = 0
@@ -91,6 +92,7 @@ def test_painted_rectangles_are_where_their_boxes_say(augmentation: Augmentation
     assert gone > 0 or isinstance(augmentation, (Flip, Crop, Compose, Scale, Shift))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("augmentation", TURNED, ids=repr)
 def test_painted_rectangles_that_are_turned_or_bent(augmentation: Augmentation) -> None:
     compared = 0

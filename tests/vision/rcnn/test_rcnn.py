@@ -54,6 +54,7 @@ def fitted() -> Any:
     return made(proposals="selective_search", max_proposals=60).fit(*scenes(48))
 
 
+@pytest.mark.slow
 def test_machines_find_and_name_objects(fitted: Any, tmp_path: Path) -> None:
     others = scenes(20, seed=1)
     assert fitted.score(*others) > 0.9
@@ -67,12 +68,14 @@ def test_machines_find_and_name_objects(fitted: Any, tmp_path: Path) -> None:
             np.testing.assert_array_equal(one["scores"], other["scores"])
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_machines(fitted: Any) -> None:
     again = made(proposals="selective_search", max_proposals=60).fit(*scenes(48))
     for name, tensor in again.module_.state_dict().items():
         assert torch.equal(tensor, fitted.module_.state_dict()[name]), name
 
 
+@pytest.mark.slow
 def test_boxes_are_corrected() -> None:
     images, targets = scenes(48)
     others = scenes(20, seed=1)

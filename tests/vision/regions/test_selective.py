@@ -75,6 +75,7 @@ def by_hand(image: Any, scale: float, measures: str) -> list[tuple[int, ...]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measures", ["c", "t", "s", "f", "ctsf"])
 def test_the_tree_of_a_search_written_out(measures: str) -> None:
     image = picture(1, (40, 50))

@@ -136,6 +136,7 @@ def test_a_right_fit_has_no_fault(kind: Any, fitted: Any) -> None:
     assert not fitted[kind].diagnosis_.findings
 
 
+@pytest.mark.slow
 @each
 def test_it_is_examined_beforehand(kind: Any, data: Any) -> None:
     found = made(kind).check(*data(kind))
@@ -143,6 +144,7 @@ def test_it_is_examined_beforehand(kind: Any, data: Any) -> None:
     assert not [finding for finding in found.findings if "ended in" in str(finding)]
 
 
+@pytest.mark.slow
 @each
 def test_held_out_images_are_scored_as_score_does(kind: Any, data: Any) -> None:
     images, targets = data(kind)

@@ -78,6 +78,7 @@ def test_labels_of_any_kind(shapes: Any, tmp_path: Path) -> None:
     assert numbers.predict_proba(images[:4]).shape == (4, 3)
 
 
+@pytest.mark.slow
 def test_the_checks_of_classifiers_are_asked(scenes: Any) -> None:
     """The classes alone are the target of the loss: mixed up, they are found out."""
     images, targets = scenes(101, 0, 102)

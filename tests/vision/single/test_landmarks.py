@@ -71,6 +71,7 @@ def test_points_that_are_not_seen_ask_for_no_place() -> None:
     assert logits.grad.all()
 
 
+@pytest.mark.slow
 def test_it_finds_points_in_images_of_any_size_and_whether_they_are_seen(dots: Any) -> None:
     detector = made(epochs=14).fit(*dots(64))
     images, targets = dots(30, 1)
@@ -173,6 +174,7 @@ def test_points_that_leave_the_image_are_not_seen() -> None:
     assert not left[:, 1].any()
 
 
+@pytest.mark.slow
 def test_pairs_make_a_mirrored_left_a_right(dots: Any) -> None:
     """Of two dots of one colour only their places tell which is the left one."""
     draw = np.random.default_rng(0)

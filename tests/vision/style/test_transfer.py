@@ -53,6 +53,7 @@ def test_same_seed_same_picture() -> None:
     assert (torch.get_rng_state() == state).all()
 
 
+@pytest.mark.slow
 def test_the_cost_never_rises_with_lbfgs_and_falls_a_hundredfold() -> None:
     draw = np.random.default_rng(3)
     noise = draw.integers(0, 256, (64, 64, 3), dtype=np.uint8)
@@ -90,6 +91,7 @@ def test_the_cost_is_the_equation() -> None:
     torch.testing.assert_close(cost(), wanted)
 
 
+@pytest.mark.slow
 def test_the_picture_gets_the_style() -> None:
     across, down = stripes(6), stripes(6, axis=1)
     made = {}
@@ -101,6 +103,7 @@ def test_the_picture_gets_the_style() -> None:
         assert own > 1.5 * other
 
 
+@pytest.mark.slow
 def test_more_alpha_keeps_more_of_the_content() -> None:
     left = []
     for alpha in (0.001, 1.0):
@@ -111,6 +114,7 @@ def test_more_alpha_keeps_more_of_the_content() -> None:
     assert left[0]["style"] < left[1]["style"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam", "Adam(0.05)", nw.optim.RMSprop(0.01), nw.optim.IRpropPlus()])
 def test_update_rules(optimizer: Any) -> None:
     transfer = StyleTransfer(random_state=0, **{**SMALL, "optimizer": optimizer, "steps": 25})
@@ -144,6 +148,7 @@ def test_a_mask_leaves_the_rest_as_it_was() -> None:
     assert (made[:, 20:] != CONTENT[:, 20:]).any()
 
 
+@pytest.mark.slow
 def test_each_of_several_styles_goes_where_its_mask_is() -> None:
     left = np.zeros((40, 80), bool)
     left[:, :40] = True
@@ -211,6 +216,7 @@ def test_the_style_counts_at_the_scale_of_the_picture() -> None:
         StyleTransfer(vgg.network, style_layers="conv4_1", steps=1, size=None)(CONTENT[:6, :6], STYLE)
 
 
+@pytest.mark.slow
 def test_levels_that_are_too_small_for_what_measures_are_left_out() -> None:
     style, network = stripes(4, (200, 200)), Input(3, 64, 64) >> Conv(4, 36) >> ReLU()
     for measured in (ShallowEncoder(4, window=55, scales=1, kind="random"), network):

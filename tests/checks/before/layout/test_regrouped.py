@@ -37,6 +37,7 @@ def series(draw: Any) -> tuple[Tensor, Tensor]:
     return X, y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turn", ["view", "transpose"])
 def test_series(turn: str, ask: Any, adam: Any, series: Any) -> None:
     module = Reader(turn)
@@ -63,6 +64,7 @@ class Looker(nn.Module):
         return self.last(self.conv(x).relu().amax((2, 3)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", [True, False])
 def test_pictures_with_channels_last(view: bool, ask: Any, adam: Any, draw: Any) -> None:
     y = torch.arange(360) % 3
@@ -79,6 +81,7 @@ def test_an_axis_of_one_changes_nothing(ask: Any, formula: Any, adam: Any, draw:
     assert not ask(regrouped, module, CROSS, (draw(90, 30, 1), torch.arange(90) % 3), adam(module))
 
 
+@pytest.mark.slow
 def test_rows_without_an_order_gain_nothing(ask: Any, adam: Any, draw: Any) -> None:
     module = Reader("view")
     assert not ask(regrouped, module, CROSS, (draw(120, 5, 18), torch.arange(120) % 3), adam(module))

@@ -61,6 +61,7 @@ THROUGH = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CUT)
 def test_draws_that_cut(name: str, one: Any, adam: Any, rows: Any) -> None:
     module = Coder(CUT[name])

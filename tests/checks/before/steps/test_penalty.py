@@ -24,6 +24,7 @@ def data(draw: Any, classes: Any) -> Any:
 # the decay of an optimizer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rule", "decay"), [(SGD, 5.0), (Adam, 2.0), (torch.optim.AdamW, 60.0)], ids=["sgd", "adam", "adamw"]
 )
@@ -65,6 +66,7 @@ def numerals() -> Any:
     return torch.tensor(X[:600], dtype=torch.float32), torch.tensor(y[:600])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rule", "rate", "decay"), [(SGD, 0.02, 1.0), (SGD, 0.1, 0.3), (Adam, 1e-3, 0.3)])
 def test_a_penalty_whose_harm_shows_late(
     rule: Any, rate: float, decay: float, one: Any, net: Any, numerals: Any
@@ -115,6 +117,7 @@ def line(draw: Any) -> Any:
     return (X[:200], y[:200]), (X[200:], y[200:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("strength", "power"), [(0.3, 1), (3.0, 2)])
 def test_a_penalty_that_swamps_the_loss(strength: float, power: int, one: Any, net: Any, adam: Any, line: Any) -> None:
     module = net(4, 16, 1)
@@ -125,6 +128,7 @@ def test_a_penalty_that_swamps_the_loss(strength: float, power: int, one: Any, n
     assert one(in_the_loss, module, loss, line[0], adam(module)).code == "over-regularised"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["module", "weights", "another function", "global name"])
 @pytest.mark.parametrize("factor", [0.3, 1e-6])
 def test_a_penalty_in_a_function_that_refers_to_the_module(

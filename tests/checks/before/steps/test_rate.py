@@ -32,6 +32,7 @@ def test_the_rate_of_an_optimizer(context: Any, net: Any, data: Any) -> None:
 # too high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rule", "rate"), [(SGD, 300.0), (Adam, 3.0)], ids=["sgd", "adam"])
 def test_steps_longer_than_the_weights(rule: Any, rate: float, one: Any, context: Any, net: Any, data: Any) -> None:
     module = net(4, 16, 16, 3)
@@ -56,6 +57,7 @@ def test_the_first_step_is_measured(one: Any, context: Any, net: Any, data: Any)
     assert found.evidence["first_step"] == pytest.approx(max(ratios), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_program_that_learns_and_would_learn_much_more(context: Any, formula: Any) -> None:
     X = torch.randint(0, 12, (400, 6), generator=torch.Generator().manual_seed(1))
     y = (X + (nn.functional.pad(X, (1, 0))[:, :-1] > 6)) % 12

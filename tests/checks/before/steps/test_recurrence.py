@@ -84,6 +84,7 @@ def plain(formula: Any, mean: bool = False) -> Any:
     return formula(lambda m, x: m.o(states(m.cell(x)[0])), cell=cell, o=nn.Linear(12, 2))
 
 
+@pytest.mark.slow
 def test_first_steps_that_tell_and_are_forgotten(one: Any, formula: Any, adam: Any) -> None:
     module = plain(formula)
     found = one(faded_through_time, module, CROSS, pulse(slice(1, 5)), adam(module))

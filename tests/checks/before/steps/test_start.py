@@ -159,6 +159,7 @@ def heaps() -> Any:
     return 3 * torch.randn(4, 8, generator=generator)[y] + 2 * torch.randn(400, 8, generator=generator), y
 
 
+@pytest.mark.slow
 def test_large_weights_that_learn_all_the_same_are_at_most_a_note(one: Any, net: Any, adam: Any, heaps: Any) -> None:
     for size, rate, level in ((1.0, 1e-2, "note"), (3.0, 1e-3, "fault")):
         module = net(8, 32, 32, 4)

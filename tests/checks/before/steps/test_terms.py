@@ -68,6 +68,7 @@ def rows(draw: Any) -> Any:
     return X, X
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DROWNED)
 def test_a_divergence_that_drowns_the_error(name: str, one: Any, adam: Any, rows: Any) -> None:
     module = Coder()
@@ -131,6 +132,7 @@ class Sparse(nn.Module):
         return {"row": self.decoder(code), "code": code}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("strength", "codes"), [(3.0, ["over-regularised"]), (1e-3, []), (1e-2, [])])
 def test_a_penalty_of_the_code(strength: float, codes: list[str], ask: Any, adam: Any, rows: Any) -> None:
     def loss(output: Any, x: Tensor) -> Tensor:
@@ -143,6 +145,7 @@ def test_a_penalty_of_the_code(strength: float, codes: list[str], ask: Any, adam
 # right programs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [1.0, 0.1, 0.0])
 @pytest.mark.parametrize("rate", [1e-2, 1e-3, 1e-4])
 def test_a_divergence_on_the_scale_of_the_error(factor: float, rate: float, ask: Any, adam: Any, rows: Any) -> None:
@@ -153,6 +156,7 @@ def test_a_divergence_on_the_scale_of_the_error(factor: float, rate: float, ask:
     assert not ask(drowned, module, loss, rows, adam(module, rate))
 
 
+@pytest.mark.slow
 def test_a_coder_that_begins_slowly(ask: Any, rows: Any) -> None:
     """Small steps and a decoder that begins at next to nothing: the code is not used for long, and then is."""
     module = Coder()
@@ -166,6 +170,7 @@ def test_a_coder_that_begins_slowly(ask: Any, rows: Any) -> None:
     assert not ask(drowned, module, loss, rows, torch.optim.SGD(module.parameters(), lr=3e-4), epochs=500)
 
 
+@pytest.mark.slow
 def test_targets_that_nothing_tells_are_not_drowned(ask: Any, adam: Any, rows: Any, draw: Any) -> None:
     module = Coder()
     data = rows[0], torch.randint(0, 2, (320, 12), generator=torch.Generator().manual_seed(0)).float()
@@ -191,6 +196,7 @@ def by_hand(output: Tensor, target: Tensor) -> Tensor:
     return output.logsumexp(1).mean() - output[torch.arange(len(output)), target].mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [1e-2, 1e-6])
 @pytest.mark.parametrize(
     "loss",

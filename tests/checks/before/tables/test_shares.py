@@ -20,6 +20,7 @@ def crops(draw: Any, n: int = 400) -> tuple[Tensor, Tensor]:
     return X, torch.stack([X[:, 0].sin() + 0.5 * X[:, 1], X[:, 2].abs() - 0.8 + 0.6 * X[:, 3]], 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [SQUARES, lambda o, t: (o - t).square().sum(1).mean()])
 def test_a_column_without_a_share(loss: Any, one: Any, net: Any, adam: Any, draw: Any) -> None:
     X, y = crops(draw)

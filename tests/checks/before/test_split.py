@@ -183,6 +183,18 @@ def test_held_out_rows_on_another_scale(one: Any, net: Any, draw: Any) -> None:
     assert (found.remedy.object, found.remedy.argument) == ("data", "scale_validation_like_training")
 
 
+def test_held_out_rows_that_were_not_centred(one: Any, draw: Any) -> None:
+    """Pixels that are normalised in training alone, by a factor that other rows might differ by as well."""
+    X = torch.rand(230, 1, 6, 6, generator=torch.Generator().manual_seed(0)) * (draw(230, 1, 6, 6) > 0)
+    mean, std = X[:150].mean(), X[:150].std()
+    y = torch.arange(230) % 3
+    module = nn.Sequential(nn.Flatten(), nn.Linear(36, 3))
+    data = (X[:150] - mean) / std, y[:150]
+    for held, level in ((X[150:], "fault"), ((X[150:] - mean), "note")):  # the second may be fainter pictures
+        found = one(scales_alike, module, CROSS, data, validation=(held, y[150:]))
+        assert (found.code, found.level) == ("scaler-mismatch", level)
+
+
 def test_a_shrunk_scale_and_a_shift_alone(ask: Any, net: Any, draw: Any) -> None:
     X, y = draw(200, 4), torch.arange(200) % 3
     for held in (X[:60] / 50, X[:60] + 9):

@@ -28,6 +28,7 @@ SEVERAL = 5  # columns, of which one alone seldom tells classes
 FEW = 30  # held-out rows
 MUCH = 10.0  # factor between two scales, which no drift explains
 NONE, MANY_MORE = 12, 16  # so few tell next to nothing; times as many training rows, at least
+RAW, BELOW = 500, 0.2  # numbers at least, and the share of those in training that are negative
 
 
 def shared_rows(context: Context) -> Iterable[Finding]:
@@ -214,7 +215,8 @@ def scales_alike(context: Context) -> Iterable[Finding]:
         yield _scaled_apart(context, own_scaler)
     if far or moved > 1.0:
         found = scaling.told(context) if far else None
-        level = fault if far and _wrong_scale(found, stretched, moved) else note
+        wrong = far and (_wrong_scale(found, stretched, moved) or _left_raw(found, own, held))
+        level = fault if wrong else note
         typical = [[float(each[live].median()) for each in (part.mean, part.deviation)] for part in (a, b)]
         yield _another_scale(level, typical, (stretched, moved), found)
 
@@ -245,6 +247,14 @@ def _wrong_scale(found: scaling.Told | None, stretched: float, moved: float) -> 
     if found is not None and (found.wrongly_scaled or found.others):
         return found.wrongly_scaled
     return stretched > MUCH or moved > 3.0
+
+
+def _left_raw(found: scaling.Told | None, own: list[Tensor], held: list[Tensor]) -> bool:
+    """Whether training inputs lie on both sides of 0 and no held-out number does: these were not centred."""
+    if (found is not None and found.others) or sum(tensor.numel() for tensor in held) < RAW:
+        return False
+    below = float(torch.cat([(tensor < 0).flatten() for tensor in own]).double().mean())
+    return below > BELOW and all(bool((tensor >= 0).all()) for tensor in held)
 
 
 def _foretold(found: scaling.Told | None) -> str:

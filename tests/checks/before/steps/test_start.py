@@ -298,3 +298,33 @@ def test_a_table_whose_own_default_is_too_loud(ask: Any, adam: Any) -> None:
     assert found[0].evidence["left_smaller"] < 0.75 * found[0].evidence["left_as_is"]
     module = Tied(48**-0.5)
     assert not ask(scale_of_weights, module, nn.CrossEntropyLoss(), (x, y), adam(module, 3e-3), epochs=2)
+
+
+def test_sigmoids_whose_gradient_arrives_when_the_run_is_over(one: Any, ask: Any) -> None:
+    """Adagrad makes up for small gradients, and has by then learned nothing that ReLU would not have learned."""
+    from sklearn.datasets import load_digits
+
+    X, y = load_digits(return_X_y=True)
+    data = torch.tensor(X - X.mean(), dtype=torch.float32) / X.std(), torch.tensor(y)
+    for activation, faulty in ((nn.Sigmoid, True), (nn.ReLU, False)):
+        torch.manual_seed(0)
+        hidden = [part for _ in range(5) for part in (nn.Linear(64, 64), activation())]
+        module = nn.Sequential(*hidden, nn.Linear(64, 10))
+        optimizer = torch.optim.Adagrad(module.parameters(), 0.015)
+        if faulty:
+            found = one(gradients_arrive, module, CROSS, data, optimizer, batch_size=16)
+            assert (found.code, found.level, found.where.layer) == ("vanishing-gradient", "fault", "0")
+            assert "with ReLU" in found.seen
+        else:
+            assert not ask(gradients_arrive, module, CROSS, data, optimizer, batch_size=16)
+
+
+def test_units_off_by_their_biases_are_named_though_weights_are_larger_than_usual(
+    ask: Any, one: Any, net: Any, adam: Any, data: Any
+) -> None:
+    module = net(4, 64, 32, 3)
+    for layer in (module[0], module[2]):
+        nn.init.kaiming_normal_(layer.weight)
+        nn.init.constant_(layer.bias, -9.0)
+    assert not ask(scale_of_weights, module, CROSS, data, adam(module))
+    assert one(units_alive, module, CROSS, data, adam(module)).code == "dead-units"

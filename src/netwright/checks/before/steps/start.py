@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from netwright.checks.anatomy import Operation
 from netwright.checks.before.steps.gates import flat_share
 from netwright.checks.before.unseen import worse_on_unseen
-from netwright.checks.context import Context, learns
+from netwright.checks.context import Context, learns, steps_in_the_end
 from netwright.checks.copies import quiet
 from netwright.checks.finding import Finding, Remedy, Where, fault, note
 from netwright.checks.reading import leaves
@@ -138,7 +138,7 @@ def scale_of_weights(context: Context) -> Iterable[Finding]:
     if fresh.left < HELPS * before and before - fresh.left > 0.1 and calmer:
         large = high > CONFIDENT
         size, usual = _sizes(context)
-        if not large and usual / 1.3 < size < 1.3 * usual:
+        if not large and size > usual / 1.3 and (size < 1.3 * usual or _most_dead(context) > DEAD):
             return  # it is not the weights: units may be off by their biases, which is asked for next
         yield (note if context.in_the_end < 0.5 and not worse_on_unseen(context, default_start) else fault)(
             "init-scale",
@@ -214,15 +214,20 @@ def gradients_arrive(context: Context) -> Iterable[Finding]:
         return
     later = context.with_(user_module=context.as_is.module, user_optimizers=[])
     after = gradient_ratio(later)
-    if after >= FADED:
-        return
-    name = context.layers[0][0]
     bad = context.left(context.as_is) > 0.5 and context.in_the_end > 0.5
+    proved = ""
+    if after >= FADED:
+        steps = steps_in_the_end(context)
+        left = context.left(context.trial(rectified, steps=steps)) if bad else math.inf
+        if not left < HELPS * context.in_the_end:
+            return
+        proved = f"; with ReLU {steps} steps leave {left:.2g} of the loss, not {context.in_the_end:.2g}"
+    name = context.layers[0][0]
     level = fault if bad else note
     yield level(
         "vanishing-gradient",
         f"{name} gets {ratio:.1e} of the gradient of {context.layers[-1][0]} at the start and {after:.1e} after "
-        f"{len(context.as_is.losses)} steps",
+        f"{len(context.as_is.losses)} steps{proved}",
         f"at least {FADED:.0e}",
         "Use ReLU or a relative, batch or layer normalisation, residual connections, or fewer layers.",
         evidence={"ratio": ratio, "ratio_later": after, "layers": len(context.layers)},
@@ -231,22 +236,32 @@ def gradients_arrive(context: Context) -> Iterable[Finding]:
     )
 
 
+def rectified(module: nn.Module, optimizers: list[torch.optim.Optimizer]) -> None:
+    """A change: ReLU in the place of every sigmoid and tanh that is a layer before the last weights."""
+    parts = [(path, part) for path, part in module.named_modules() if not list(part.children())]
+    weighted = [place for place, (_, part) in enumerate(parts) if any(w.ndim > 1 for w in part.parameters())]
+    for path, part in parts[: max(weighted, default=0)]:
+        if isinstance(part, (nn.Sigmoid, nn.Tanh)):
+            above, _, name = path.rpartition(".")
+            setattr(module.get_submodule(above), name, nn.ReLU())
+
+
 def units_alive(context: Context) -> Iterable[Finding]:
     """ReLU layers in which nearly all units are off for every row, and stay so."""
     n = len(context.many)
     if n < 32:
         return
-    worst = max(((_dead(each), each) for each in _of_kind(context, "relu")), key=lambda pair: pair[0], default=None)
+    worst = max(_of_kind(context, "relu"), key=_dead, default=None)
     if worst is None:
         return
-    share = context.signal("units off for every row", worst[0], DEAD, "dead-units")
+    share = context.signal("units off for every row", _dead(worst), DEAD, "dead-units")
     if share <= DEAD or not context.user_optimizers:
         return
     later = context.with_(user_module=context.as_is.module, user_optimizers=[])
-    after = max((_dead(each) for each in _of_kind(later, "relu")), default=0.0)
+    after = _most_dead(later)
     if after <= DEAD or context.left(context.as_is) < 0.5 or context.in_the_end < 0.5:
         return
-    path = worst[1].path
+    path = worst.path
     yield fault(
         "dead-units",
         f"{share:.0%} of the units at {path or 'a relu'} are 0 for all {n} rows, and {after:.0%} after "
@@ -261,6 +276,11 @@ def units_alive(context: Context) -> Iterable[Finding]:
 
 def _of_kind(context: Context, *kinds: str) -> list[Operation]:
     return [each for each in context.seen[0].operations if each.kind in kinds and each.output.ndim > 1]
+
+
+def _most_dead(context: Context) -> float:
+    """The share of units of a ReLU layer that are off for all rows, of the worst one."""
+    return max(map(_dead, _of_kind(context, "relu")), default=0.0)
 
 
 def _dead(operation: Operation) -> float:

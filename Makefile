@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 ARGS ?=
 
+# Tests start many processes, and each is to find compiled what those before it have compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-full coverage check lint types house bench docs clean env-test env-docs env-dev
 

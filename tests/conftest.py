@@ -7,7 +7,8 @@ examples are new in each run, takes them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -19,6 +20,19 @@ from netwright.losses import CrossEntropy, Loss
 
 Draw = Callable[..., torch.Tensor]
 from_modules = getattr(providers, "_get_local_constants", None)  # not public: another version may lack it
+
+
+@pytest.fixture
+def logged() -> Iterator[list[str]]:
+    """What the library logs during a test; pytest's own plugin for it costs every test two milliseconds."""
+    logger, said = logging.getLogger("netwright"), list[str]()
+    handler, level = logging.Handler(logging.INFO), logger.level
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield said
+    logger.setLevel(level)
+    logger.removeHandler(handler)
 
 
 @pytest.fixture

@@ -127,6 +127,7 @@ def _slow(names: Any, quick: Any) -> list[Any]:
     return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _slow(RULES, QUICK))
 def test_rules_of_netwright(name: str, data: Any, net: Any) -> None:
     X, y = data
@@ -156,6 +157,7 @@ def test_rules_that_take_long_leave_their_trials_out(data: Any, net: Any) -> Non
     assert "not-examined" not in [each.code for part in found.findings for each in (part, *part.consequences)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", _slow(["ASGD", "Adadelta", "Adagrad", "Adamax", "LBFGS", "NAdam", "RMSprop", "Rprop"], ["LBFGS", "RMSprop"])
 )

@@ -135,6 +135,7 @@ def test_scikit_learns_own_checks(name: str) -> None:
     assert sum(r["status"] == "passed" for r in results) > 30
 
 
+@pytest.mark.slow
 @pytest.mark.touches_rng
 @pytest.mark.filterwarnings("ignore::UserWarning")  # what a network has to say of the data of the checks
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")

@@ -27,12 +27,30 @@ PAGES = sorted(path for path in DOCS.rglob("*.md") if not BUILT & set(path.relat
 WITH_CODE = [path for path in PAGES if BLOCK.search(path.read_text(encoding="utf-8"))]
 
 
+LONG = {  # pages whose code takes 5 seconds and more; the site's build runs it too
+    "checks/batch-size",
+    "guide/classical",
+    "guide/command_line",
+    "guide/embeddings",
+    "guide/generative",
+    "guide/search",
+    "guide/sequences",
+    "tutorials/debugging",
+    "tutorials/images",
+    "tutorials/table",
+}
+
+
 def label(path: Path) -> str:
     return path.relative_to(DOCS).with_suffix("").as_posix()
 
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=label)
-each_page_with_code = pytest.mark.parametrize("page", WITH_CODE, ids=label)
+each_page_with_code = pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=[pytest.mark.slow] if label(page) in LONG else []) for page in WITH_CODE],
+    ids=[label(page) for page in WITH_CODE],
+)
 
 
 @pytest.fixture
@@ -77,7 +95,7 @@ def test_code_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_pages_have_code() -> None:
     assert len(WITH_CODE) >= 12
-    assert {"house/add_a_layer", "house/add_a_loss"} <= set(map(label, WITH_CODE))
+    assert {"house/add_a_layer", "house/add_a_loss", *LONG} <= set(map(label, WITH_CODE))
 
 
 @each_page

@@ -51,6 +51,7 @@ def faults(diagnosis):
 FEW = ("classes", "by step", "tags")  # of the quick tier
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in HEALTHY]
 )
@@ -66,6 +67,7 @@ def test_healthy_fits_have_no_fault(name):
     assert "non-finite-data" not in [finding.code for finding in fitted.diagnosis_.findings]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tags", pytest.param("by step", marks=pytest.mark.slow)])
 def test_a_rate_that_is_much_too_high_is_found(name):
     estimator, X, y = HEALTHY[name]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import pickle
 
 import numpy as np
@@ -328,10 +327,9 @@ def test_tags_do_not_lie():
     assert (tags.three_d_array, tags.string, tags.allow_nan, tags.sparse) == (True, True, False, False)
 
 
-def test_the_chosen_network_is_said(caplog):
-    with caplog.at_level(logging.INFO, logger="netwright"):
-        SequenceRegressor(epochs=1, random_state=0).fit(NUMBERS, list(range(24)))
-    assert "network chosen: GRU(64, output='last') >> Linear(1)" in caplog.text
+def test_the_chosen_network_is_said(logged):
+    SequenceRegressor(epochs=1, random_state=0).fit(NUMBERS, list(range(24)))
+    assert "network chosen: GRU(64, output='last') >> Linear(1)" in logged[0]
 
 
 def test_rules_of_the_whole_data_are_refused():

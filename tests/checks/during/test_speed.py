@@ -160,6 +160,7 @@ def test_a_gradient_that_is_scaled_is_not_clipped(found: Any, net: Any, rows: An
 # schedules
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rule", "rate", "decay"), [(SGD, 0.1, 0.9), (SGD, 0.02, 0.95), (Adam, 1e-2, 0.9)], ids=["sgd", "slow sgd", "adam"]
 )
@@ -260,6 +261,7 @@ def test_a_warm_up_that_is_longer_than_the_run(train: Any, the: Any, found: Any,
 # penalties
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rule", "rate", "decay"),
     [(SGD, 0.1, 1.0), (SGD, 0.01, 5.0), (SGD, 0.01, 1.0), (Adam, 1e-2, 1.0), (AdamW, 1e-2, 30.0)],

@@ -60,6 +60,7 @@ def said(rng: np.random.Generator, tags: list[str], n: int) -> tuple[Any, Any, A
     return X, true, [[str(rng.choice(tags)) for _ in each] for each in X]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 5))])
 def test_the_figures_of_a_tagger(seed: int, tagger: Any, tmp_path: Path) -> None:
     X, y, found = said(np.random.default_rng(seed), ["A", "B", "C", "D"], 30)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 import warnings
 from typing import Any
 
@@ -141,12 +140,11 @@ def test_the_report_is_a_table_and_a_frame() -> None:
     assert "Predicted tags break the scheme 1 times." in str(broken)
 
 
-def test_a_scheme_that_is_told_is_said_and_logged(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, logger="netwright"):
-        report = span_scores([["I-a", "I-a", "B-a"]], [["I-a", "I-a", "O"]])
+def test_a_scheme_that_is_told_is_said_and_logged(logged: list[str]) -> None:
+    report = span_scores([["I-a", "I-a", "B-a"]], [["I-a", "I-a", "O"]])
     assert report.scheme == "IOB1"
     assert report.f1 == pytest.approx(2 / 3)
-    assert report.notice in caplog.text
+    assert report.notice in logged[0]
     assert report.notice == "Scheme IOB1, told from the true tags."
 
 

@@ -146,6 +146,7 @@ def test_a_game_taken_up_again_ends_in_the_same_bits(tmp_path: Path) -> None:
         assert whole.history_[name] == again.history_[name]
 
 
+@pytest.mark.slow
 @quiet
 @pytest.mark.parametrize(
     "loss",

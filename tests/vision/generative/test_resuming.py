@@ -81,6 +81,7 @@ def expect_same_fit(whole: GAN, again: GAN) -> None:
     expect_same(whole.sample(20, random_state=0), again.sample(20, random_state=0))
 
 
+@pytest.mark.slow
 @quiet
 @pytest.mark.parametrize(
     "name", [*list(GAMES)[:1], *(pytest.param(one, marks=pytest.mark.slow) for one in list(GAMES)[1:])]

@@ -76,6 +76,7 @@ def same(ours: Any, other: Any) -> None:
     np.testing.assert_allclose(ours, np.where(np.asarray(other) == -1, np.nan, other), rtol=0, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [*range(5), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(5, 20))])
 def test_all_figures_are_those_of_pycocotools(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -42,6 +42,7 @@ def made(**options: Any) -> Any:
     return FastRCNN(SMALL, size=64, batch_size=4, random_state=0, **{**usual, **options})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [{}, pytest.param({"augment": "Flip()", "pooling": "pool"}, marks=pytest.mark.slow)]
 )

@@ -85,6 +85,7 @@ def bits(output: Any, x: Tensor) -> Tensor:
     return functional.binary_cross_entropy_with_logits(output[0], x, reduction="sum")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "codes"),
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netwright.checks.work import now
 
-SECONDS = 1.6  # of the processor, for all trials of a check, as `netwright.checks.work` counts them
+SECONDS = 1.2  # of the processor, for all trials of a check, as `netwright.checks.work` counts them
 HURRIED = 0.5  # share of it, once a fault is found
 PATIENCE = 6  # times that, by the clock: a check that takes longer is cut short, whatever was counted
 

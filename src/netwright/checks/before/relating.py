@@ -21,6 +21,7 @@ from netwright.checks.trial import train as training
 
 FEW_CODES = 6  # whole numbers in a row, which are no text
 LONG = 10  # times the steps of a trial
+SECONDS = 2.4  # of the processor, as they are counted, that a trial may take
 PARTS = 8  # of a trial, after each of which it may be clear
 CLEARLY = 0.8  # of the loss of ignorance, beneath which rows are learned beyond doubt
 WORSE = 1.1  # of it, above which what is learned is wrong for other rows
@@ -117,7 +118,8 @@ def learned(context: Context, times: int = 4) -> tuple[float, float, float]:
     if not context.steps or not math.isfinite(context.prior):
         return 0.0, 0.0, math.nan
     size = min(context.data.batch_size, half)
-    batches = [train.rows(torch.arange(at * size, (at + 1) * size) % half) for at in range(times * context.steps)]
+    steps = min(times * context.steps, max(context.steps, round(SECONDS / max(context.seconds, 1e-9))))
+    batches = [train.rows(torch.arange(at * size, (at + 1) * size) % half) for at in range(steps)]
     long = times >= LONG
     module = context.fresh()
     adam = torch.optim.Adam([p for p in module.parameters() if p.requires_grad], lr=1e-2 if long else 3e-3)

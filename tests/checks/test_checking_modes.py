@@ -67,6 +67,7 @@ def test_another_number_format_by_default(data: Any, net: Any, adam: Any) -> Non
 # modules
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float64], ids=str)
 @pytest.mark.parametrize("arrays", [True, False], ids=["arrays", "tensors"])
 def test_number_formats(kind: torch.dtype, arrays: bool, data: Any, net: Any, adam: Any) -> None:

@@ -104,6 +104,7 @@ def test_what_is_said_of_the_test_images_is_what_the_model_says(run: Path) -> No
         assert one["labels"] == other["labels"].tolist()
 
 
+@pytest.mark.slow
 def test_predictions_are_drawn_and_read_again(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     images = [str(run.parent / "shapes" / f"0-{number:02d}.png") for number in range(4)]
     assert main(["predict", str(run), *images, "--out", "found"]) == 0

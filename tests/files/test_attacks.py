@@ -112,6 +112,7 @@ def hostile_places(kind: str, texts: tuple[str, ...]) -> list[bytes]:
     return [forging.closed(forging.put(manifest, path, text), tensors) for path, _ in found for text in texts]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kinds", "texts"),
     [

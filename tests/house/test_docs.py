@@ -29,8 +29,10 @@ WITH_CODE = [path for path in PAGES if BLOCK.search(path.read_text(encoding="utf
 
 LONG = {  # pages whose code takes 5 seconds and more; the site's build runs it too
     "checks/batch-size",
+    "checks/index",
     "guide/classical",
     "guide/command_line",
+    "guide/detection",
     "guide/embeddings",
     "guide/generative",
     "guide/search",

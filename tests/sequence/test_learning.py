@@ -14,6 +14,7 @@ from netwright.layers import forbidden_transitions
 from netwright.sequence import SequenceClassifier, SequenceRegressor, SequenceTagger
 
 
+@pytest.mark.slow
 def test_words_of_rebers_grammar_are_told_from_altered_ones():
     X, y = make_reber_classification(600, invalid="altered", random_state=0)
     new, labels = make_reber_classification(200, invalid="altered", random_state=1)

@@ -206,13 +206,13 @@ class Context(Facts):
         if heavy(self.user_optimizers):
             self.budget.close("a step of the optimizer takes too long with so many weights")
             return STEPS
-        affordable = TRIAL_SECONDS / self.seconds
+        affordable = TRIAL_SECONDS / self._step_seconds
         steps = STEPS if affordable >= STEPS else max(10, 10 * int(affordable / 10))
-        self.budget.allow(FEWEST * steps * self.seconds)
+        self.budget.allow(FEWEST * steps * self._step_seconds)
         return steps
 
     @cached_property
-    def seconds(self) -> float:
+    def _step_seconds(self) -> float:
         """That a step takes, as it is counted; 0 where there are none."""
         return seconds_of(self._run) if self.user_optimizers and len(self.batch) else 0.0
 
@@ -232,7 +232,7 @@ class Context(Facts):
         if known not in self._trials:
             self.budget.demand()
             found = self._run(steps, change, loss, batches, clip)
-            found.seconds = self.seconds * self._share(batches)
+            found.seconds = self._step_seconds * self._share(batches)
             self.budget.spend(len(found.losses) * found.seconds)
             if known is None:
                 return found
@@ -314,3 +314,13 @@ def learns(context: Context) -> bool:
     context : the program.
     """
     return context.left(context.as_is) < 0.7
+
+
+def affordable(context: Context, steps: int, seconds: float) -> int:
+    """So many steps, or as many as take so long, and no fewer than those of a trial.
+
+    Parameters
+    ----------
+    context : the program. steps : that are wanted. seconds : of the processor, as they are counted.
+    """
+    return min(steps, max(context.steps, round(seconds / max(context._step_seconds, 1e-9))))

@@ -40,6 +40,7 @@ def test_rows_that_agree_have_none(train: Any) -> None:
 # the finding
 
 
+@pytest.mark.slow
 def test_one_row_at_a_large_rate(train: Any, net: Any, halves: Any) -> None:
     module = net(64, 32, 10)
     program = train(module, CROSS, *halves("load_digits"), epochs=2, size=1, optimizer=sgd(module, 0.2))

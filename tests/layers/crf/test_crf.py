@@ -113,6 +113,7 @@ def chains(draw: Any) -> tuple[int, int, int, int, bool]:
     return k, steps, draw(st.integers(1, 3)), draw(st.integers(0, 10**6)), draw(st.booleans())
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(chains())
 def test_everything_is_the_sum_over_all_paths(chain: tuple[int, int, int, int, bool]) -> None:

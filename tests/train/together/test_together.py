@@ -48,6 +48,7 @@ def test_two_processes_make_the_steps_of_one(folder, case, kind):
             torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_done_together_is_named(folder):
     for rank in (0, 1):
         said = ast.literal_eval((folder / f"said-{rank}.txt").read_text())

@@ -56,6 +56,7 @@ def test_by_hand(method: str, expected: Any) -> None:
     assert scores.dtype == torch.float32
 
 
+@pytest.mark.slow
 @given(
     TABLE, st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.sampled_from(["linear", "gaussian"]), st.sampled_from([0, 0.05])
 )

@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-from netwright.checks.context import Context
+from netwright.checks.context import Context, affordable
 from netwright.checks.copies import program_copy
 from netwright.checks.neighbours import matrix, ridge, standard, thinned_like
 from netwright.checks.reading import leaves
@@ -118,7 +118,7 @@ def learned(context: Context, times: int = 4) -> tuple[float, float, float]:
     if not context.steps or not math.isfinite(context.prior):
         return 0.0, 0.0, math.nan
     size = min(context.data.batch_size, half)
-    steps = min(times * context.steps, max(context.steps, round(SECONDS / max(context.seconds, 1e-9))))
+    steps = affordable(context, times * context.steps, SECONDS)
     batches = [train.rows(torch.arange(at * size, (at + 1) * size) % half) for at in range(steps)]
     long = times >= LONG
     module = context.fresh()

@@ -37,13 +37,9 @@ class Carried(torch.nn.Module):
     def forward(self, symbols: Tensor) -> Tensor:
         """(streams, steps) -> logits (streams, steps, V), or what the head takes; the state is carried."""
         before = self._left.get(self.training)
-        first = self.first(symbols)
         if before is None or any(len(state) != len(symbols) for state in before):
-            before = first
-        else:
-            fresh = symbols[:, :1] == self.marker
-            before = [torch.where(fresh, new, old) for new, old in zip(first, before, strict=True)]
-        output, after = self.read(symbols, before)
+            before = self.first(symbols)
+        output, after = self.read(symbols, self.begun(symbols, before))
         self._left[self.training] = [state.detach() for state in after]
         return output
 
@@ -62,6 +58,11 @@ class Carried(torch.nn.Module):
             else:
                 x = layer(x)
         return x, after
+
+    def begun(self, symbols: Tensor, states: States) -> States:
+        """The states before a piece of each stream: the first ones, where it begins with the marker, or those given."""
+        fresh = symbols[:, :1] == self.marker
+        return [torch.where(fresh, new, old) for new, old in zip(self.first(symbols), states, strict=True)]
 
     def first(self, symbols: Tensor) -> States:
         """The states before a text, for each stream."""

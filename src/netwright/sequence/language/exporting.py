@@ -37,10 +37,7 @@ class OneStep(torch.nn.Module):
         """(batch,), (batch, units) of each recurrent layer -> (batch, symbols), the states behind it"""
         index, *states = inputs
         symbols = index[:, None]
-        fresh = symbols == self.network.marker
-        first = self.network.first(symbols)
-        before = [torch.where(fresh, new, old) for new, old in zip(first, states, strict=True)]
-        given, after = self.network.read(symbols, before)
+        given, after = self.network.read(symbols, self.network.begun(symbols, states))
         return self.network.log_prob(given[:, -1]), *after
 
 

@@ -55,6 +55,7 @@ def candidates(outputs: tuple[Tensor, ...], scales: list[Scale], form: str) -> t
     for output, scale in zip(outputs, scales, strict=True):
         best, which = output[..., 5:].sigmoid().max(-1)
         score = output[..., 4].sigmoid() * best
+        # the sides are counted, as torch's exporter would take numbers of Python for settled
         edges = torch.stack(
             [torch.ones_like(output[0, 0, 0, :, 0]).sum(), torch.ones_like(output[0, 0, :, 0, 0]).sum()]
         )
